@@ -1,0 +1,227 @@
+//! The vocabulary of the way of one line: where it stood, what it meant.
+//!
+//! `Line` (bytes with their origin) becomes a `parse::Record` (fields, still text) and, once account and
+//! resource are placed, an [`Access`]: one normalised access to data. Everything behind `parse` speaks of
+//! accesses only, so a new format never touches a rule.
+//!
+//! Invariant: an `Access` holds no text of a citizen; the subject is a keyed hash from the first moment.
+
+use crate::clock::EventTime;
+
+/// Row id of a configured source in the store. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SourceId(pub u32);
+
+/// Row id of one incarnation of a file (or stream) of a source. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SegmentId(pub i64);
+
+/// Row id of a person or, for an account nobody registered, of that account: the key of the counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct WhoId(pub u32);
+
+/// Row id of a dataset of the 台帳 in the store. 0 is "no dataset".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct DatasetId(pub u16);
+
+/// Where a line stood: `start..end` are positions inside the segment. For a file these are bytes, the
+/// newline included in `end`; for a stream they would be sequence numbers. Nothing may do arithmetic on
+/// them except the source that gave them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct LineRef {
+    /// The incarnation of the file the line stood in.
+    pub segment: SegmentId,
+    /// Position of the first byte.
+    pub start: u64,
+    /// Position behind the line and its end mark.
+    pub end: u64,
+}
+
+/// One record's bytes with their origin, without the end mark; still in the source's encoding.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// The record's bytes; for an oversize line its first `line_bytes_max` bytes.
+    pub bytes: &'a [u8],
+    /// Where the line stood.
+    pub at: LineRef,
+    /// What was wrong with the line as bytes, if anything.
+    pub damage: Option<Damage>,
+}
+
+/// What was wrong with a line as bytes. The line still counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Damage {
+    /// Longer than `line_bytes_max`; only the head is kept.
+    Oversize,
+    /// Held NUL bytes (as after copytruncate with a writer that keeps its offset, or a power loss).
+    Nul,
+}
+
+/// What kind of use an access is. The class decides which limits apply, not the log's own word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Operation {
+    /// 照会: looking at single records.
+    View = 1,
+    /// 検索: a list of records.
+    Search = 2,
+    /// 出力: a file, a download, an extract.
+    Export = 3,
+    /// 印刷.
+    Print = 4,
+    /// 更新: add or change.
+    Update = 5,
+    /// 削除.
+    Delete = 6,
+    /// Signing in or out; no data.
+    Login = 7,
+    /// Anything else that touches the dataset.
+    Other = 8,
+}
+
+impl Operation {
+    /// Every class, in the order of their numbers.
+    pub const ALL: [Operation; 8] = [
+        Operation::View,
+        Operation::Search,
+        Operation::Export,
+        Operation::Print,
+        Operation::Update,
+        Operation::Delete,
+        Operation::Login,
+        Operation::Other,
+    ];
+
+    /// The word used in configuration and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Operation::View => "view",
+            Operation::Search => "search",
+            Operation::Export => "export",
+            Operation::Print => "print",
+            Operation::Update => "update",
+            Operation::Delete => "delete",
+            Operation::Login => "login",
+            Operation::Other => "other",
+        }
+    }
+
+    /// The word used in Japanese mails and reports.
+    pub fn ja(self) -> &'static str {
+        match self {
+            Operation::View => "照会",
+            Operation::Search => "検索",
+            Operation::Export => "出力",
+            Operation::Print => "印刷",
+            Operation::Update => "更新",
+            Operation::Delete => "削除",
+            Operation::Login => "認証",
+            Operation::Other => "その他",
+        }
+    }
+
+    /// The class called `word` in configuration.
+    pub fn from_word(word: &str) -> Option<Operation> {
+        Operation::ALL.into_iter().find(|o| o.as_str() == word)
+    }
+
+    /// The class with number `n`, as stored.
+    pub fn from_number(n: u8) -> Option<Operation> {
+        Operation::ALL.into_iter().find(|o| *o as u8 == n)
+    }
+}
+
+/// Whether the system let the account do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The system answered with the data.
+    Success,
+    /// The system refused or failed.
+    Failure,
+}
+
+impl Outcome {
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Failure => "failure",
+        }
+    }
+}
+
+/// A quantity the log states, or does not. A missing count is unknown, never zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Amount {
+    /// The log (or the pattern that matched) says how many.
+    Known(u64),
+    /// The log does not say.
+    #[default]
+    Unknown,
+}
+
+/// Keyed hash of a citizen's number: HMAC-SHA-256 (RFC 2104), first 64 bits. Never the number itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject(pub u64);
+
+/// What the register says of an account at the moment of the access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// A right in force.
+    Valid,
+    /// Every right has ended, or the person has left.
+    Revoked,
+    /// Rights begin later.
+    NotYetValid,
+    /// On leave, suspended, or lent out (休職・育休・停職・派遣中).
+    OnLeave,
+    /// No such account in the register.
+    Unknown,
+    /// The log names nobody.
+    Anonymous,
+}
+
+impl Standing {
+    /// Every standing an `account` rule may name; `Valid` is none of them.
+    pub const SUSPICIOUS: [Standing; 5] =
+        [Standing::Revoked, Standing::NotYetValid, Standing::OnLeave, Standing::Unknown, Standing::Anonymous];
+
+    /// The word used in configuration and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Standing::Valid => "valid",
+            Standing::Revoked => "revoked",
+            Standing::NotYetValid => "not-yet-valid",
+            Standing::OnLeave => "on-leave",
+            Standing::Unknown => "unknown",
+            Standing::Anonymous => "anonymous",
+        }
+    }
+}
+
+/// One normalised access to a dataset: what rules and counters see.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// The line it came from.
+    pub at: LineRef,
+    /// The source of that line.
+    pub source: SourceId,
+    /// The record's own time.
+    pub time: EventTime,
+    /// Person of the register, or the unregistered account.
+    pub who: WhoId,
+    /// What the register says of the account at `time`.
+    pub standing: Standing,
+    /// The dataset that was touched.
+    pub dataset: DatasetId,
+    /// Class of the operation.
+    pub operation: Operation,
+    /// Whether it succeeded.
+    pub outcome: Outcome,
+    /// Records (rows, persons) the access gave out.
+    pub records: Amount,
+    /// Bytes the access gave out.
+    pub bytes: Amount,
+    /// The citizen concerned, where the access names one.
+    pub subject: Option<Subject>,
+}

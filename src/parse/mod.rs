@@ -1,0 +1,183 @@
+//! Line -> Record | Reject: what a log line says, as borrowed fields, one file a format.
+//!
+//! Pure: bytes in, fields out. A [`Format`] is compiled once from [`FormatSettings`] and shared; what a
+//! format must remember between lines of one file (a CSV header) is a [`FormatState`], kept beside the
+//! position of that file so that a restart in the middle of a file reads on as if nothing happened.
+//!
+//! Not here: bytes to lines and encodings (`source`), accounts and datasets (`register`).
+
+use std::borrow::Cow;
+
+use crate::access::Outcome;
+use crate::clock::EventTime;
+
+/// How the lines of a source are written, as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormatSettings {
+    /// A web server's format: `common`, `combined`, `vhost_combined`, or a format string as it stands in
+    /// the server's own configuration.
+    Web(WebFormat),
+    /// One JSON object a line.
+    Json(JsonFormat),
+    /// Comma (or other) separated values, RFC 4180 quoting.
+    Csv(CsvFormat),
+}
+
+/// Which web server format.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebFormat {
+    /// NCSA common log format, with or without a leading virtual host.
+    Common,
+    /// NCSA combined log format, with or without a leading virtual host.
+    Combined,
+    /// Combined behind `%v:%p`.
+    VhostCombined,
+    /// An nginx `log_format` string (the text between the quotes, pieces joined).
+    Nginx(String),
+    /// An Apache `LogFormat` string (without the surrounding quotes and escapes of httpd.conf).
+    Apache(String),
+}
+
+/// Which JSON member (a path of names joined by `.`) holds which field. A field without a path is tried under
+/// the names usual for it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JsonFormat {
+    /// Paths by field.
+    pub fields: FieldNames,
+    /// Offset of times without a zone, in seconds east of UTC.
+    pub zone_secs: i32,
+}
+
+/// Columns of a CSV file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvFormat {
+    /// The separator, usually `,` or tab.
+    pub delimiter: u8,
+    /// Column names where the file has no header line. Empty: the first line of each file is the header.
+    pub columns: Vec<String>,
+    /// Column name by field.
+    pub fields: FieldNames,
+    /// Offset of times without a zone, in seconds east of UTC.
+    pub zone_secs: i32,
+}
+
+/// Name of the member, column or variable for each field of a [`Record`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldNames {
+    /// Time; with `time2` where day and time of day stand apart.
+    pub time: Option<String>,
+    /// Time of day, where it stands apart from the day.
+    pub time2: Option<String>,
+    /// Account.
+    pub user: Option<String>,
+    /// Address or terminal.
+    pub source: Option<String>,
+    /// Operation, as the log says it.
+    pub operation: Option<String>,
+    /// What was touched.
+    pub resource: Option<String>,
+    /// Status code.
+    pub status: Option<String>,
+    /// Bytes given out.
+    pub bytes: Option<String>,
+    /// Records given out.
+    pub rows: Option<String>,
+    /// Result word.
+    pub outcome: Option<String>,
+    /// Client program.
+    pub user_agent: Option<String>,
+    /// Number of the citizen concerned.
+    pub subject: Option<String>,
+}
+
+/// One record's fields as the line says them; borrowed where the line needs no unescaping. `None`: the line
+/// does not say.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Record<'a> {
+    /// The record's own time.
+    pub time: Option<EventTime>,
+    /// Account name, undecorated.
+    pub user: Option<Cow<'a, [u8]>>,
+    /// Address or terminal.
+    pub source: Option<Cow<'a, [u8]>>,
+    /// Operation as the log says it (`GET`, `照会`).
+    pub operation: Option<Cow<'a, [u8]>>,
+    /// What was touched (URI with query, table, function name).
+    pub resource: Option<Cow<'a, [u8]>>,
+    /// Status code.
+    pub status: Option<u16>,
+    /// Bytes given out.
+    pub bytes: Option<u64>,
+    /// Records given out.
+    pub rows: Option<u64>,
+    /// Success or failure where the log states it in words; a web status is judged by `register`.
+    pub outcome: Option<Outcome>,
+    /// Client program.
+    pub user_agent: Option<Cow<'a, [u8]>>,
+    /// Number of the citizen concerned; hashed as soon as it is placed, never stored.
+    pub subject: Option<Cow<'a, [u8]>>,
+}
+
+/// What one line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// A line that no record came from.
+    Reject(Why),
+    /// A header, a comment, an empty line: nothing is missing.
+    Nothing,
+}
+
+/// Why a line yielded no record. Counted by source and reason and kept visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Why {
+    /// The line does not have the shape of the format.
+    Shape,
+    /// No time, or one that cannot be read.
+    Time,
+    /// A number that is none (status, bytes, rows).
+    Number,
+    /// Not valid JSON, or not an object.
+    Json,
+    /// Another number of columns than the header.
+    Columns,
+    /// A column or member that the configuration names is not there.
+    Missing,
+    /// Longer than `line_bytes_max`.
+    Oversize,
+    /// NUL bytes, as after a power loss or a copytruncate.
+    Nul,
+    /// A time further ahead than the allowed skew.
+    Future,
+}
+
+impl Why {
+    /// Every reason.
+    pub const ALL: [Why; 9] = [
+        Why::Shape,
+        Why::Time,
+        Why::Number,
+        Why::Json,
+        Why::Columns,
+        Why::Missing,
+        Why::Oversize,
+        Why::Nul,
+        Why::Future,
+    ];
+
+    /// The word used in JSON and the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Why::Shape => "shape",
+            Why::Time => "time",
+            Why::Number => "number",
+            Why::Json => "json",
+            Why::Columns => "columns",
+            Why::Missing => "missing-field",
+            Why::Oversize => "oversize",
+            Why::Nul => "nul",
+            Why::Future => "future-time",
+        }
+    }
+}

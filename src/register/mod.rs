@@ -1,0 +1,79 @@
+//! Who and what: which person an account belongs to at a moment and whether the right is in force, which
+//! dataset a resource belongs to and how it was used.
+//!
+//! [`accounts`] reads the account register (CSV) and answers by event time; [`datasets`] compiles the 台帳
+//! to a segment trie; [`place`] joins both and turns a `parse::Record` into an `Access`.
+//!
+//! Not here: row ids (`store` gives them), rules (`detect`).
+
+use crate::access::Operation;
+
+/// 重要度 of a dataset. S: 特定個人情報, 要配慮, accounts; A: residents' register, tax; B: lists of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tier {
+    /// Highest.
+    S,
+    /// High.
+    A,
+    /// Ordinary.
+    B,
+}
+
+impl Tier {
+    /// Every tier.
+    pub const ALL: [Tier; 3] = [Tier::S, Tier::A, Tier::B];
+
+    /// The letter used everywhere.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tier::S => "S",
+            Tier::A => "A",
+            Tier::B => "B",
+        }
+    }
+}
+
+/// An entry of the 台帳 as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetSettings {
+    /// Short name in rules, counters and JSON; `[a-z0-9_-]+`, never reused for another dataset.
+    pub id: String,
+    /// 名称, as people know it.
+    pub title: String,
+    /// 重要度.
+    pub tier: Tier,
+    /// Section that owns the dataset, as people know it.
+    pub owner: String,
+    /// Registered persons, where known.
+    pub registered: Option<u64>,
+    /// Which resources belong to it; the first that matches decides.
+    pub matches: Vec<MatchSettings>,
+}
+
+/// One pattern from resource to dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatchSettings {
+    /// Names of the sources it applies to; empty: all.
+    pub sources: Vec<String>,
+    /// Pattern of the resource, compared segment by segment (`/`), percent-decoded, without the query.
+    /// `*` one segment, `**` the rest, `{subject}` one segment that is a citizen's number; inside a
+    /// segment `*` stands for any text. A pattern without a leading `/` is compared with the whole resource.
+    pub resource: String,
+    /// Query parameter that holds the citizen's number.
+    pub subject_query: Option<String>,
+    /// Operations as the log says them (`GET`, `照会`), compared without case; empty: all.
+    pub operations: Vec<String>,
+    /// Class of the use.
+    pub class: Operation,
+    /// Records one such access gives out, where the log does not count them.
+    pub records: Option<u64>,
+}
+
+/// The account register as configured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountsSettings {
+    /// The CSV file.
+    pub path: std::path::PathBuf,
+    /// Its encoding.
+    pub encoding: crate::source::Encoding,
+}
