@@ -183,8 +183,13 @@ pub enum Standing {
 
 impl Standing {
     /// Every standing an `account` rule may name; `Valid` is none of them.
-    pub const SUSPICIOUS: [Standing; 5] =
-        [Standing::Revoked, Standing::NotYetValid, Standing::OnLeave, Standing::Unknown, Standing::Anonymous];
+    pub const SUSPICIOUS: [Standing; 5] = [
+        Standing::Revoked,
+        Standing::NotYetValid,
+        Standing::OnLeave,
+        Standing::Unknown,
+        Standing::Anonymous,
+    ];
 
     /// The word used in configuration and JSON.
     pub fn as_str(self) -> &'static str {

@@ -40,6 +40,10 @@ impl WallTime {
     pub fn since(self, earlier: WallTime) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
+    /// This moment minus `d`, saturating.
+    pub fn minus(self, d: Duration) -> WallTime {
+        WallTime(self.0.saturating_sub(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
+    }
     /// This moment plus `d`, saturating.
     pub fn plus(self, d: Duration) -> WallTime {
         WallTime(self.0.saturating_add(i64::try_from(d.as_micros()).unwrap_or(i64::MAX)))
@@ -91,7 +95,9 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     fn now(&self) -> WallTime {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let since = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         WallTime(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
     }
 }
