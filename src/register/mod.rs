@@ -2,11 +2,18 @@
 //! dataset a resource belongs to and how it was used.
 //!
 //! [`accounts`] reads the account register (CSV) and answers by event time; [`datasets`] compiles the 台帳
-//! to a segment trie; [`place`] joins both and turns a `parse::Record` into an `Access`.
+//! to a segment trie. `parse::place` asks both to turn a record into an access.
 //!
 //! Not here: row ids (`store` gives them), rules (`detect`).
 
+pub mod accounts;
+pub mod datasets;
+mod path;
+
 use crate::access::Operation;
+
+pub use accounts::{AccountIx, Register, RegisterError, Verdict};
+pub use datasets::{Datasets, Hit};
 
 /// 重要度 of a dataset. S: 特定個人情報, 要配慮, accounts; A: residents' register, tax; B: lists of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -75,5 +82,8 @@ pub struct AccountsSettings {
     /// The CSV file.
     pub path: std::path::PathBuf,
     /// Its encoding.
-    pub encoding: crate::source::Encoding,
+    pub encoding: crate::text::Encoding,
+    /// Domains whose accounts are this agency's: `CITY\\u` and `u@city.example.jp` are `u`. With any other domain an
+    /// account is somebody else's.
+    pub domains: Vec<String>,
 }
