@@ -6,12 +6,45 @@
 //! be explained becomes a new segment and a [`SourceEvent`].
 //!
 //! `notify` only wakes early (`wake`); polling decides.
+//!
+//! The way of the bytes: `family` lists which files there are, `scan`, `resolve` and `newcomer` decide which segment
+//! each file is (`identity`: incarnation while running, content at every reopening), `tail` reads one file,
+//! `framer` cuts records, [`Decoder`] makes text of them. `follow` holds it together as [`Tailer`].
+//!
+//! An open file that is renamed to a name outside the source's is followed on (and an event), but not beyond a restart.
+//!
+//! What is read: every file under a configured path, and every rotated member of its family that appears after the
+//! source's first start. Members that were there before are not read; what is added to them later is. Files
+//! that appear while the source is followed are read from their first byte, whatever `start` says.
+//!
+//! Not here: what a line means (`parse`), where positions are kept (`store`), compressed members of a family
+//! (their loss is an event), the clock.
+
+mod chunk;
+mod decode;
+mod family;
+mod follow;
+mod framer;
+mod identity;
+mod newcomer;
+mod resolve;
+mod scan;
+mod segment;
+mod tail;
+#[cfg(test)]
+mod tests;
+mod wake;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::access::{SegmentId, SourceId};
 use crate::clock::WallTime;
+pub use crate::text::Encoding;
+
+pub use decode::{Decoded, Decoder};
+pub use follow::{ReadOutcome, SegmentStatus, Tailer};
+pub use wake::{NotifyWake, Poker, Woken};
 
 /// What is configured about reading one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,24 +63,6 @@ pub struct SourceSettings {
     pub line_bytes_max: usize,
     /// How long the renamed or unlinked file of a live segment is still followed after its end was reached.
     pub rotate_wait: Duration,
-}
-
-/// Encoding of a source's text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encoding {
-    /// UTF-8, with or without byte order mark.
-    #[default]
-    Utf8,
-    /// Windows-31J, what Japanese systems call Shift_JIS.
-    Cp932,
-    /// EUC-JP.
-    EucJp,
-    /// ISO-2022-JP.
-    Iso2022Jp,
-    /// UTF-16, little endian.
-    Utf16Le,
-    /// UTF-16, big endian.
-    Utf16Be,
 }
 
 /// Where a file that was already there at the first start is read from.
@@ -158,6 +173,9 @@ pub enum SourceEventKind {
     ReadableAgain,
     /// A path that is no regular file stands where a log is expected.
     NotAFile,
+    /// The file was renamed to a name outside the configuration; it is followed as long as it stays open here.
+    /// Raised once, when it stayed there for `rotate_wait`.
+    RenamedAway,
 }
 
 impl SourceEventKind {
@@ -170,6 +188,7 @@ impl SourceEventKind {
             SourceEventKind::Unreadable => "unreadable",
             SourceEventKind::ReadableAgain => "readable-again",
             SourceEventKind::NotAFile => "not-a-file",
+            SourceEventKind::RenamedAway => "renamed-away",
         }
     }
 }

@@ -1,0 +1,482 @@
+//! Which files belong to one log, and in which order they were written.
+//!
+//! A *family* is a live file and the names rotation gives its predecessors: `access.log`, `access.log.1`,
+//! `access.log-20260101`, `access-20260101.log`, each with or without a compression suffix. Names only say
+//! which files to look at and in which order; whether a file was read already is a matter of content
+//! (`identity`).
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use glob::Pattern;
+
+use super::identity::Stat;
+
+/// Suffixes of compressed files.
+const COMPRESSED: [&str; 6] = [".gz", ".zst", ".xz", ".bz2", ".lz4", ".Z"];
+
+/// Age of a file within its family; the greatest is the live file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    day: u64,
+    /// What follows the day: time of day, a second number.
+    rest: u64,
+    /// `u64::MAX` minus the rotation number: `.1` is younger than `.2`.
+    turn: u64,
+}
+
+impl Rank {
+    /// The live file's.
+    pub const LIVE: Rank = Rank {
+        day: u64::MAX,
+        rest: u64::MAX,
+        turn: u64::MAX,
+    };
+    /// That of a file that was live and stands under no name of its family any more.
+    pub const GONE: Rank = Rank {
+        day: u64::MAX,
+        rest: u64::MAX,
+        turn: u64::MAX - 1,
+    };
+}
+
+/// When a live file was begun, as far as its own name says (`oplog-20261121.csv`); [`Rank::LIVE`] if it does not.
+pub(super) fn begun(path: &Path) -> Rank {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let whole = Rotated {
+        base: name.to_owned(),
+        rank: Rank::LIVE,
+    };
+    let dated = rotated(&whole).into_iter().map(|r| r.rank);
+    dated
+        .filter(|rank| rank.day != Rank::LIVE.day)
+        .min()
+        .unwrap_or(Rank::LIVE)
+}
+
+/// What a rotated file's name says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Rotated {
+    /// Name of the live file it would come from.
+    base: String,
+    rank: Rank,
+}
+
+/// A file that a scan found under a name of this source.
+#[derive(Debug, Clone)]
+pub(super) struct Listed {
+    pub path: PathBuf,
+    /// The live path of its family.
+    pub base: PathBuf,
+    pub rank: Rank,
+    /// Whether the configuration names it, and not only its family.
+    pub named: bool,
+    pub compressed: bool,
+    pub stat: Stat,
+}
+
+impl Listed {
+    /// Whether it stands under the live path of its family.
+    pub fn live(&self) -> bool {
+        self.rank == Rank::LIVE
+    }
+}
+
+/// What one look at the directories gave.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// What is there, live files first.
+    pub files: Vec<Listed>,
+    /// Directories to be watched: those that are there, or their nearest ancestors.
+    pub watch: Vec<PathBuf>,
+    /// Paths that could not be looked at, with the reason: they may be there or not.
+    pub blind: Vec<(PathBuf, io::Error)>,
+    /// Paths of something that is no regular file.
+    pub odd: Vec<PathBuf>,
+    /// Something changed while it was being listed.
+    pub shaky: bool,
+}
+
+impl Listing {
+    /// Whether what is not in `files` is surely gone.
+    pub fn certain(&self) -> bool {
+        self.blind.is_empty() && !self.shaky
+    }
+
+    /// Whether `other` holds the same files under the same names.
+    pub fn agrees(&self, other: &Listing) -> bool {
+        fn named(of: &Listing) -> Vec<(&PathBuf, &super::Incarnation)> {
+            let mut named: Vec<_> = of.files.iter().map(|f| (&f.path, &f.stat.incarnation)).collect();
+            named.sort_by_key(|(path, _)| *path);
+            named
+        }
+        named(self) == named(other)
+    }
+}
+
+/// The configured paths of one source.
+#[derive(Debug)]
+pub(super) struct Paths {
+    wanted: Vec<Wanted>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    /// Directory part, perhaps with wildcards.
+    dir: String,
+    /// File name part.
+    name: Pattern,
+    /// Whether there are wildcards in the directory part.
+    dirs_vary: bool,
+    /// Whether the file name part is a plain name.
+    literal: bool,
+}
+
+impl Paths {
+    /// From absolute paths or glob patterns; a pattern that is none is taken as a plain name.
+    pub fn new(patterns: &[String]) -> Paths {
+        let wild = |s: &str| s.contains(['*', '?', '[']);
+        let wanted = patterns.iter().map(|pattern| {
+            let (dir, name) = pattern.rsplit_once('/').unwrap_or((".", pattern));
+            let dir = if dir.is_empty() { "/" } else { dir };
+            let plain = || Pattern::new(&Pattern::escape(name)).unwrap_or_default();
+            let literal = !wild(name);
+            Wanted {
+                dir: dir.to_owned(),
+                name: if literal {
+                    plain()
+                } else {
+                    Pattern::new(name).unwrap_or_else(|_| plain())
+                },
+                dirs_vary: wild(dir),
+                literal,
+            }
+        });
+        Paths {
+            wanted: wanted.collect(),
+        }
+    }
+
+    /// The live path of the family that `path` belongs to by its name, and its age there.
+    pub fn place(&self, path: &Path) -> (PathBuf, Rank) {
+        let wanted: Vec<&Wanted> = self.wanted.iter().collect();
+        match path.file_name().and_then(|name| role(name, &wanted)) {
+            Some((base, rank, _, _)) => (path.with_file_name(base), rank),
+            None => (path.to_owned(), Rank::LIVE),
+        }
+    }
+
+    /// Looks at every directory once and lists what belongs to this source.
+    pub fn list(&self) -> Listing {
+        let mut out = Listing::default();
+        let mut dirs: Vec<(PathBuf, Vec<&Wanted>)> = Vec::new();
+        for wanted in &self.wanted {
+            for dir in wanted.dirs(&mut out) {
+                match dirs.iter_mut().find(|(d, _)| *d == dir) {
+                    Some((_, all)) => all.push(wanted),
+                    None => dirs.push((dir, vec![wanted])),
+                }
+            }
+        }
+        for (dir, wanted) in &dirs {
+            list_dir(dir, wanted, &mut out);
+        }
+        out.files
+            .sort_by(|a, b| b.rank.cmp(&a.rank).then_with(|| a.path.cmp(&b.path)));
+        out.watch.sort();
+        out.watch.dedup();
+        out
+    }
+}
+
+impl Wanted {
+    fn matches(&self, name: &str) -> bool {
+        let options = glob::MatchOptions {
+            require_literal_leading_dot: true,
+            ..glob::MatchOptions::new()
+        };
+        self.name.matches_with(name, options)
+    }
+
+    /// The directories its files may stand in; adds to `out.watch` where new ones may appear.
+    fn dirs(&self, out: &mut Listing) -> Vec<PathBuf> {
+        if !self.dirs_vary {
+            return vec![PathBuf::from(&self.dir)];
+        }
+        let fixed: PathBuf = Path::new(&self.dir)
+            .components()
+            .take_while(|c| !c.as_os_str().to_string_lossy().contains(['*', '?', '[']))
+            .collect();
+        let mut dirs = Vec::new();
+        if let Some(parent) = self.dir.strip_suffix("/**") {
+            dirs.push(PathBuf::from(if parent.is_empty() { "/" } else { parent }));
+        }
+        match glob::glob(&self.dir) {
+            Ok(found) => {
+                for dir in found {
+                    match dir {
+                        Ok(dir) if dir.is_dir() => dirs.push(dir),
+                        Ok(_) => {}
+                        Err(e) => out.blind.push((e.path().to_owned(), e.into())),
+                    }
+                }
+            }
+            Err(_) => dirs.push(PathBuf::from(&self.dir)),
+        }
+        watch(&fixed, out);
+        dirs
+    }
+}
+
+/// Adds `dir`, or its nearest ancestor that is there, to what is to be watched.
+fn watch(dir: &Path, out: &mut Listing) {
+    if let Some(there) = dir.ancestors().find(|d| d.is_dir()) {
+        out.watch.push(there.to_owned());
+    }
+}
+
+fn list_dir(dir: &Path, wanted: &[&Wanted], out: &mut Listing) {
+    watch(dir, out);
+    let entries = match std::fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return,
+        Err(e) => return out.blind.push((dir.to_owned(), e)),
+    };
+    for entry in entries {
+        let (name, link) = match entry {
+            Ok(entry) => (entry.file_name(), entry.file_type().is_ok_and(|kind| kind.is_symlink())),
+            Err(e) => {
+                out.blind.push((dir.to_owned(), e));
+                continue;
+            }
+        };
+        if let Some((base, rank, named, compressed)) = role(&name, wanted) {
+            list_file(dir, (&name, link), (base, rank, named, compressed), wanted, out);
+        }
+    }
+}
+
+/// What the file called `name` is to the source: live name of its family, age, whether it is configured, compressed.
+fn role(name: &OsStr, wanted: &[&Wanted]) -> Option<(String, Rank, bool, bool)> {
+    let name = name.to_str()?;
+    let known = |name: &str| wanted.iter().any(|w| w.matches(name));
+    let named = known(name);
+    let plain = COMPRESSED.iter().find_map(|suffix| name.strip_suffix(suffix));
+    let compressed = plain.is_some();
+    let mut candidates = vec![Rotated {
+        base: plain.unwrap_or(name).to_owned(),
+        rank: Rank::LIVE,
+    }];
+    for _ in 0..2 {
+        candidates = candidates.iter().flat_map(rotated).collect();
+        if let Some(found) = candidates.iter().find(|c| known(&c.base)) {
+            return Some((found.base.clone(), found.rank, named, compressed));
+        }
+    }
+    named.then(|| (name.to_owned(), Rank::LIVE, true, compressed))
+}
+
+fn list_file(
+    dir: &Path,
+    (name, link): (&OsStr, bool),
+    (base, rank, named, compressed): (String, Rank, bool, bool),
+    wanted: &[&Wanted],
+    out: &mut Listing,
+) {
+    let path = dir.join(name);
+    // A configured path may be a link to today's file; the other members must be files themselves, so that
+    // nobody who may write into the directory can have us read something else.
+    let follow = rank == Rank::LIVE;
+    match Stat::of_path(&path, follow) {
+        Ok(stat) if stat.regular() => {
+            let base = dir.join(base);
+            if link
+                && let Ok(target) = std::fs::canonicalize(&path)
+                && target.parent() != Some(dir)
+            {
+                watch(target.parent().unwrap_or(dir), out);
+            }
+            out.files.push(Listed {
+                path,
+                base,
+                rank,
+                named,
+                compressed,
+                stat,
+            });
+        }
+        Ok(stat) => {
+            let literal = name
+                .to_str()
+                .is_some_and(|n| wanted.iter().any(|w| w.literal && w.matches(n)));
+            let dir = stat.kind == rustix::fs::FileType::Directory;
+            if literal || !dir {
+                out.odd.push(path);
+            }
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => out.shaky |= Stat::of_path(&path, false).is_err(),
+        Err(e) => out.blind.push((path, e)),
+    }
+}
+
+/// The ways `of`'s name may have come from another by rotation.
+fn rotated(of: &Rotated) -> Vec<Rotated> {
+    let mut found = Vec::new();
+    let mut add = |base: String, stamp: &str| {
+        if base.is_empty() {
+            return;
+        }
+        if let Some(rank) = ranked(of.rank, stamp) {
+            found.push(Rotated { base, rank });
+        }
+    };
+    let name = of.base.as_str();
+    // access.log.1, access.log-20260101, access.log.2026-01-01, access.log_20260101120000
+    let tail = name
+        .rfind(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '_')))
+        .map_or(0, |at| next(name, at));
+    split_stamps(name, tail).for_each(|(base, stamp)| add(base.to_owned(), stamp));
+    // access-20260101.log, access.1.log
+    if let Some((stem, ext)) = name.rsplit_once('.') {
+        let tail = stem
+            .rfind(|c: char| !(c.is_ascii_digit() || matches!(c, '-' | '_')))
+            .map_or(0, |at| next(stem, at));
+        split_stamps(stem, tail).for_each(|(base, stamp)| add(format!("{base}.{ext}"), stamp));
+    }
+    found
+}
+
+/// The position behind the character at `at`.
+fn next(text: &str, at: usize) -> usize {
+    text.get(at..)
+        .and_then(|t| t.chars().next())
+        .map_or(at, |c| at.saturating_add(c.len_utf8()))
+}
+
+/// The ways to cut `name` into a base and a stamp, where the stamp lies behind a separator and reaches into the run of digits
+/// and dashes that begins at `tail`.
+fn split_stamps(name: &str, tail: usize) -> impl Iterator<Item = (&str, &str)> {
+    let from = tail.saturating_sub(1);
+    name.char_indices()
+        .filter(move |(at, c)| *at >= from && matches!(c, '.' | '-' | '_'))
+        .filter_map(|(at, c)| {
+            let stamp = name.get(at.saturating_add(1)..)?;
+            let numbered = c == '.' && stamp.len() < 6 && stamp.bytes().all(|b| b.is_ascii_digit());
+            let dated = stamp.len() >= 8;
+            (numbered || dated).then(|| (name.get(..at).unwrap_or(name), stamp))
+        })
+}
+
+/// The rank `stamp` gives: a rotation number, or a date with what may follow it.
+fn ranked(of: Rank, stamp: &str) -> Option<Rank> {
+    if stamp.len() < 6 {
+        let number: u64 = stamp.parse().ok()?;
+        return Some(Rank {
+            turn: u64::MAX.saturating_sub(1).saturating_sub(number),
+            ..of
+        });
+    }
+    let digits: String = stamp.chars().filter(char::is_ascii_digit).collect();
+    let part = |range: std::ops::Range<usize>| digits.get(range).and_then(|d| d.parse::<u64>().ok());
+    let (year, month, day) = (part(0..4)?, part(4..6)?, part(6..8)?);
+    if !(1970..=2199).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) || digits.len() > 24 {
+        return None;
+    }
+    let rest = digits
+        .get(8..)
+        .filter(|r| !r.is_empty())
+        .and_then(|r| r.parse().ok())
+        .unwrap_or(0);
+    Some(Rank {
+        day: year * 10_000 + month * 100 + day,
+        rest,
+        ..of
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(name: &str, configured: &str) -> Option<(String, Rank, bool, bool)> {
+        let paths = Paths::new(&[format!("/var/log/{configured}")]);
+        role(OsStr::new(name), &paths.wanted.iter().collect::<Vec<_>>())
+    }
+
+    fn base(name: &str, configured: &str) -> Option<String> {
+        of(name, configured).map(|r| r.0)
+    }
+
+    #[test]
+    fn rotated_names_lead_to_the_live_name() {
+        for name in [
+            "access.log.1",
+            "access.log.12",
+            "access.log.2.gz",
+            "access.log-20260101",
+            "access.log-20260101.gz",
+            "access.log-2026-01-01",
+            "access.log-2026010123",
+            "access.log-20260101-1767225600",
+            "access.log.2026-01-01",
+            "access.log_20260101",
+            "access-20260101.log",
+            "access.2026-01-01.log.zst",
+            "access.1.log",
+            "access.log-20260101.2",
+        ] {
+            assert_eq!(base(name, "access.log").as_deref(), Some("access.log"), "{name}");
+        }
+        for name in [
+            "access.log.bak",
+            "access.log~",
+            "access.log.1.swp",
+            "other.log.1",
+            "access.log-2026",
+            "access.log.-1",
+        ] {
+            assert_eq!(base(name, "access.log"), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn older_files_rank_lower() {
+        let rank = |name: &str| of(name, "access.log").unwrap().1;
+        let order = [
+            "access.log-20251231",
+            "access.log-20260101",
+            "access.log-2026010101",
+            "access.log.10",
+            "access.log.2",
+            "access.log.1",
+            "access.log",
+        ];
+        for pair in order.windows(2) {
+            assert!(rank(pair[0]) < rank(pair[1]), "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn a_glob_that_names_rotated_files_too_keeps_them_in_one_family() {
+        let (found, rank, named, _) = of("access.log.1", "access.log*").unwrap();
+        assert_eq!((found.as_str(), named), ("access.log", true));
+        assert!(rank < Rank::LIVE);
+        assert_eq!(of("access.log", "access.log*").unwrap().1, Rank::LIVE);
+    }
+
+    #[test]
+    fn dated_live_files_say_which_is_older() {
+        let begun = |name: &str| begun(Path::new(name));
+        assert!(begun("/x/oplog-20261114.csv") < begun("/x/oplog-20261121.csv"));
+        assert!(begun("/x/app.2026-01-01.log") < begun("/x/app.2026-01-02.log"));
+        assert!(begun("/x/app.2026-01-02.log") < begun("/x/app.log"));
+        assert_eq!(begun("/x/app-1.log"), Rank::LIVE);
+    }
+
+    #[test]
+    fn dated_names_of_a_glob_without_a_live_name_are_live_each() {
+        assert_eq!(of("app.2026-01-01.log", "app.*-*.log").unwrap().1, Rank::LIVE);
+        assert_eq!(of("app-20260101.log", "app-20260101.log").unwrap().1, Rank::LIVE);
+    }
+}

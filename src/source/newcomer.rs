@@ -1,0 +1,283 @@
+//! Files no segment claimed: copies of what is read, returned old files, new ones.
+//!
+//! - A new member that is a copy of a file being read is left alone: its lines were or will be counted.
+//! - A member that holds a sealed segment's content is that segment's file.
+//! - Any other new file is read from its start, except at the very first start of the source: then live files are
+//!   read as configured, and rotated ones are remembered as not to be read.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::family::{Listed, Rank};
+use super::follow::Tailer;
+use super::framer::last_end;
+use super::identity::{PROOF_MAX, Stat, bytes_at, proof_len, prove};
+use super::scan::{Pass, Unopened};
+use super::segment::{Seg, shown};
+use super::tail::Tail;
+use super::{Phase, Proof, SegmentState, SourceEventKind, Start};
+use crate::access::SegmentId;
+use crate::clock::WallTime;
+
+/// How far back from the end of a file its last whole line is looked for when reading starts at the end.
+const LAST_LINE_MAX: usize = 1 << 20;
+
+impl Tailer {
+    /// Takes up files no segment claimed: live ones first, to know them when a member may be their copy.
+    pub(super) fn take_new(&mut self, pass: &mut Pass, new_id: &mut dyn FnMut() -> SegmentId) {
+        let mut copies = Vec::new();
+        let (live, members): (Vec<_>, Vec<_>) = pass.unclaimed().into_iter().partition(|(_, f)| f.live());
+        for (index, file) in live.into_iter().chain(members.into_iter().rev()) {
+            let opened = match self.open_listed(&file, pass) {
+                Ok(opened) => opened,
+                Err(Unopened::Blind | Unopened::Changed) => continue,
+            };
+            // What cannot be read now stays unclaimed for the next scan.
+            match self.take_one(opened, &file, pass, new_id) {
+                Ok(Taken::Settled) => pass.claim(index),
+                Ok(Taken::Copy(of)) => copies.push((file.stat.incarnation, of)),
+                Ok(Taken::Later) => {}
+                Err(error) => {
+                    self.spell(
+                        &file.path,
+                        None,
+                        SourceEventKind::Unreadable,
+                        true,
+                        &error.to_string(),
+                        pass.now,
+                    );
+                }
+            }
+        }
+        self.copies = copies;
+    }
+
+    fn take_one(
+        &mut self,
+        (open, stat): (File, Stat),
+        file: &Listed,
+        pass: &Pass,
+        new_id: &mut dyn FnMut() -> SegmentId,
+    ) -> io::Result<Taken> {
+        if self.first {
+            if !file.named {
+                return self.pass_over(open, stat, file, pass, new_id).map(|()| Taken::Settled);
+            }
+            return self
+                .begin(open, stat, file, self.settings.start, pass, new_id)
+                .map(|()| Taken::Settled);
+        }
+        if file.live() {
+            return match self.replaced(&open, stat, file)? {
+                Some(at) => self.adopt(at, open, stat, file, pass),
+                None => self
+                    .begin(open, stat, file, Start::Beginning, pass, new_id)
+                    .map(|()| Taken::Settled),
+            };
+        }
+        if stat.size == 0 {
+            // Perhaps a copy that is about to be written.
+            return Ok(Taken::Later);
+        }
+        if let Some(at) = self.sealed_match(&open, stat, pass)? {
+            return self.adopt(at, open, stat, file, pass);
+        }
+        if let Some(of) = self.copied(&open, stat, file)? {
+            return Ok(Taken::Copy(of));
+        }
+        let known_copy = self.copies.iter().find(|(inc, _)| *inc == stat.incarnation);
+        if known_copy.is_some_and(|(_, of)| !self.segs.iter().any(|s| s.state.id == *of && s.active())) {
+            return self.pass_over(open, stat, file, pass, new_id).map(|()| Taken::Settled);
+        }
+        self.begin(open, stat, file, Start::Beginning, pass, new_id)
+            .map(|()| Taken::Settled)
+    }
+
+    /// The segment whose unlinked file `open` replaces with the same content (an editor, `sed -i`, a restore).
+    /// Only a full proof counts: short files begin alike.
+    fn replaced(&self, open: &File, stat: Stat, file: &Listed) -> io::Result<Option<usize>> {
+        for (at, seg) in self
+            .segs
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.active() && s.state.path == file.path)
+        {
+            let Some(tail) = seg.tail.as_ref().filter(|t| t.stat.names == 0 && !t.broken) else {
+                continue;
+            };
+            if seg.state.position < PROOF_MAX as u64 || seg.state.position != tail.stat.size {
+                continue;
+            }
+            let mut state = seg.state.clone();
+            tail.fill_proofs(&mut state);
+            if prove(open, stat.size, &state)?.is_some() {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The sealed segment whose content `open` holds, if that segment's own file is not there any more.
+    fn sealed_match(&self, open: &File, stat: Stat, pass: &Pass) -> io::Result<Option<usize>> {
+        let head = bytes_at(open, 0, proof_len(stat.size))?;
+        let full = Proof::of(&head);
+        let sealed = self
+            .segs
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.state.phase == Phase::Sealed && s.state.position > 0);
+        for (at, seg) in sealed {
+            let state = &seg.state;
+            let alike = if state.head.len == full.len {
+                state.head == full
+            } else {
+                state.head.len < full.len
+            };
+            if !alike || stat.size < state.position {
+                continue;
+            }
+            let there = pass
+                .listing
+                .files
+                .iter()
+                .any(|f| f.stat.incarnation == state.incarnation);
+            if !there && prove(open, stat.size, state)?.is_some() {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The segment of a file being read that `open` is a copy of, as far as it goes.
+    fn copied(&self, open: &File, stat: Stat, file: &Listed) -> io::Result<Option<SegmentId>> {
+        let len = proof_len(stat.size);
+        let head = bytes_at(open, 0, len)?;
+        let end = stat.size.saturating_sub(len as u64);
+        let tail = bytes_at(open, end, len)?;
+        for seg in self.segs.iter().filter(|s| s.active() && s.base == file.base) {
+            let Some(source) = seg.tail.as_ref().filter(|t| !t.broken) else {
+                continue;
+            };
+            if source.bytes_at(0, len)? == head && source.bytes_at(end, len)? == tail {
+                return Ok(Some(seg.state.id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Lets segment `at` go on in `open`.
+    fn adopt(&mut self, at: usize, open: File, stat: Stat, file: &Listed, pass: &Pass) -> io::Result<Taken> {
+        let Some(seg) = self.segs.get_mut(at) else {
+            return Ok(Taken::Later);
+        };
+        if let Some(tail) = &seg.tail {
+            tail.fill_proofs(&mut seg.state);
+        }
+        let over = !seg.active() && stat.size == seg.state.position;
+        if !over {
+            let Ok(tail) = Tail::resume(open, stat, &seg.state)? else {
+                return Ok(Taken::Later);
+            };
+            seg.tail = Some(tail);
+            seg.seen_size = stat.size;
+            seg.changed_at = pass.now;
+        }
+        self.place(at, file, pass.now, over);
+        Ok(Taken::Settled)
+    }
+
+    /// Begins to read a file nobody knows.
+    fn begin(
+        &mut self,
+        open: File,
+        stat: Stat,
+        file: &Listed,
+        start: Start,
+        pass: &Pass,
+        new_id: &mut dyn FnMut() -> SegmentId,
+    ) -> io::Result<()> {
+        let position = match start {
+            Start::Beginning => 0,
+            Start::End => last_whole(&open, stat.size)?,
+        };
+        let tail = Tail::start(open, stat, position)?;
+        let phase = if file.live() { Phase::Live } else { Phase::Rotated };
+        let mut seg = self.born(tail, &file.path, position, phase, pass.now, new_id);
+        (seg.base, seg.rank) = (file.base.clone(), file.rank);
+        if position > 0 {
+            self.event(
+                Some(seg.state.id),
+                SourceEventKind::StartedAtEnd,
+                (0, position),
+                shown(&file.path),
+                pass.now,
+            );
+        }
+        self.segs.push(seg);
+        Ok(())
+    }
+
+    /// Remembers a file whose lines are not to be counted: as a segment that is sealed from its birth.
+    pub(super) fn pass_over(
+        &mut self,
+        open: File,
+        stat: Stat,
+        file: &Listed,
+        pass: &Pass,
+        new_id: &mut dyn FnMut() -> SegmentId,
+    ) -> io::Result<()> {
+        let tail = Tail::start(open, stat, stat.size)?;
+        let mut seg = self.born(tail, &file.path, stat.size, Phase::Sealed, pass.now, new_id);
+        if let Some(tail) = seg.tail.take() {
+            tail.fill_proofs(&mut seg.state);
+        }
+        (seg.base, seg.rank) = (file.base.clone(), file.rank);
+        self.segs.push(seg);
+        Ok(())
+    }
+
+    /// A new segment of the file open in `tail`.
+    pub(super) fn born(
+        &mut self,
+        tail: Tail,
+        path: &Path,
+        position: u64,
+        phase: Phase,
+        now: WallTime,
+        new_id: &mut dyn FnMut() -> SegmentId,
+    ) -> Seg {
+        let state = SegmentState {
+            id: new_id(),
+            source: self.id,
+            path: path.to_owned(),
+            incarnation: tail.stat.incarnation,
+            position,
+            lines: 0,
+            head: Proof::default(),
+            window: Proof::default(),
+            phase,
+            format_state: Vec::new(),
+            last_read: now,
+        };
+        Seg::new(state, Some(tail), path.to_owned(), Rank::LIVE)
+    }
+}
+
+/// What became of a file nobody had claimed.
+enum Taken {
+    /// It has its segment.
+    Settled,
+    /// It is a copy of this segment's file.
+    Copy(SegmentId),
+    /// It is too early to say.
+    Later,
+}
+
+/// Where the last whole line of `file` ends: a line that is being written is still to be counted.
+fn last_whole(file: &File, size: u64) -> io::Result<u64> {
+    let len = usize::try_from(size).unwrap_or(usize::MAX).min(LAST_LINE_MAX);
+    let from = size.saturating_sub(len as u64);
+    let bytes = bytes_at(file, from, len)?;
+    Ok(last_end(&bytes).map_or(size, |end| from.saturating_add(end as u64)))
+}

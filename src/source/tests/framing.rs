@@ -1,0 +1,271 @@
+//! Bytes to records: partial lines, long lines, NULs, quoted newlines, encodings.
+
+use proptest::prelude::*;
+
+use super::super::framer::{Framer, Scan};
+use super::*;
+
+/// Cuts `bytes`, given in pieces of the lengths `cuts` (in turn), into records.
+fn records(framer: Framer, bytes: &[u8], cuts: &[usize]) -> Vec<(usize, usize)> {
+    let (mut found, mut start, mut have, mut turn) = (Vec::new(), 0usize, 0usize, 0usize);
+    let mut scan = Scan::default();
+    loop {
+        let from = start + scan.seen as usize;
+        if from < have
+            && let Some(len) = framer.end(&mut scan, &bytes[from..have])
+        {
+            found.push((start, start + len as usize));
+            start += len as usize;
+            scan = Scan::default();
+            continue;
+        }
+        if have == bytes.len() {
+            break;
+        }
+        have = (have + cuts[turn % cuts.len()].max(1)).min(bytes.len());
+        turn += 1;
+    }
+    found
+}
+
+fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(b"\n".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"\"".to_vec()),
+        Just(b",\"".to_vec()),
+        Just(b"\",".to_vec()),
+        Just(b"\xef\xbb\xbf".to_vec()),
+        Just(b",\"x\ny\"\"z\",".to_vec()),
+        Just(b"\n".repeat(70)),
+        Just(b"\xff\xfe\"\0\n\0\"\0,\0\"\0".to_vec()),
+        Just(b"\xfe\xff\0\"\0\n\0\"\0,\0\"".to_vec()),
+        Just(b"\n\0".to_vec()),
+        Just(b"\0\n".to_vec()),
+        Just(b"\x1b$B".to_vec()),
+        Just(b"\x1b(B".to_vec()),
+        Just(vec![0x0a, 0x30]),
+        proptest::collection::vec(any::<u8>(), 0..6),
+    ];
+    proptest::collection::vec(piece, 0..60).prop_map(|p| p.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_way_of_cutting_gives_the_same_records(
+        bytes in any_bytes(),
+        cuts in proptest::collection::vec(1usize..9, 1..5),
+        quoted in any::<bool>(),
+        max in prop_oneof![Just(7usize), Just(64), Just(4096)],
+    ) {
+        for encoding in [Encoding::Utf8, Encoding::Iso2022Jp, Encoding::Utf16Le, Encoding::Utf16Be] {
+            let framer = Framer::new(encoding, quoted, max);
+            let whole = records(framer, &bytes, &[usize::MAX >> 1]);
+            prop_assert_eq!(&whole, &records(framer, &bytes, &cuts));
+            let mut end = 0;
+            for (from, to) in whole {
+                prop_assert_eq!(from, end);
+                end = to;
+            }
+        }
+    }
+}
+
+fn read_all(change: impl FnOnce(&mut SourceSettings), bytes: &[u8]) -> Vec<(Vec<u8>, Option<Damage>)> {
+    let mut w = World::with(change);
+    fs::write(w.path("access.log"), bytes).unwrap();
+    w.scan();
+    let mut out = Vec::new();
+    let mut id = || SegmentId(1);
+    while w
+        .tailer
+        .read(w.now, 1 << 16, &mut id, &mut |l, _| {
+            out.push((l.bytes.to_vec(), l.damage))
+        })
+        .more
+    {}
+    out
+}
+
+#[test]
+fn newlines_inside_quotes_belong_to_the_record() {
+    let lines = read_all(|s| s.quoted_newlines = true, b"a,\"x\ny\"\"z\n\",b\r\nnext,1\n");
+    assert_eq!(
+        lines,
+        [(b"a,\"x\ny\"\"z\n\",b".to_vec(), None), (b"next,1".to_vec(), None)]
+    );
+}
+
+#[test]
+fn a_quote_in_the_middle_of_a_cell_opens_nothing() {
+    let text = format!("12\" monitor,1\n{}a,24\" monitor\nlast,1\n", "ok,1\n".repeat(5000));
+    for (encoding, bytes) in [
+        (Encoding::Utf8, text.clone().into_bytes()),
+        (Encoding::Cp932, text.clone().into_bytes()),
+        (Encoding::Iso2022Jp, text.clone().into_bytes()),
+        (
+            Encoding::Utf16Le,
+            text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        ),
+    ] {
+        let lines = read_all(
+            |s| {
+                s.quoted_newlines = true;
+                s.encoding = encoding;
+            },
+            &bytes,
+        );
+        assert_eq!(lines.len(), 5003, "{encoding:?}");
+    }
+}
+
+#[test]
+fn text_behind_a_closing_quote_does_not_swallow_the_lines_before_it() {
+    let lines = read_all(|s| s.quoted_newlines = true, b"a,\"x\nb,1\nc,2\nd,y\"z\ne,3\n");
+    assert_eq!(lines.len(), 5);
+    assert_eq!(lines[1].0, b"b,1");
+}
+
+#[test]
+fn a_quote_nobody_closes_holds_back_64_lines_at_most() {
+    let ok = |n: usize| "ok,1\n".repeat(n);
+    for (lines_there, lines_read) in [(64, 0), (65, 65), (5000, 5000)] {
+        let lines = read_all(
+            |s| {
+                s.quoted_newlines = true;
+                s.line_bytes_max = 1 << 20;
+            },
+            format!("bad,\"x\n{}", ok(lines_there - 1)).as_bytes(),
+        );
+        assert_eq!(lines.len(), lines_read);
+    }
+    let long = format!("bad,\"x\n{}\n{}\nok,1\n", "a".repeat(40_000), "b".repeat(40_000));
+    let change = |s: &mut SourceSettings| {
+        s.quoted_newlines = true;
+        s.line_bytes_max = 1 << 20;
+    };
+    assert_eq!(read_all(change, long.as_bytes()).len(), 4);
+}
+
+#[test]
+fn a_quoted_cell_of_many_lines_is_one_record_with_any_usual_delimiter() {
+    for delimiter in [",", "\t", ";", "|"] {
+        let cell = format!("\"{}end\"", "x\n".repeat(64));
+        let text = format!("\u{feff}{cell}{delimiter}1\na{delimiter}{cell}\r\nnext{delimiter}1\n");
+        assert_eq!(
+            read_all(|s| s.quoted_newlines = true, text.as_bytes()).len(),
+            3,
+            "{delimiter:?}"
+        );
+    }
+}
+
+#[test]
+fn a_quote_nobody_closes_costs_one_record_and_not_the_file() {
+    let tail = "ok,1\n".repeat(100);
+    let lines = read_all(
+        |s| {
+            s.quoted_newlines = true;
+            s.line_bytes_max = 50;
+        },
+        format!("bad,\"x\n{tail}").as_bytes(),
+    );
+    assert_eq!(lines.len(), 101);
+    assert!(lines.iter().all(|(_, damage)| damage.is_none()));
+}
+
+#[test]
+fn the_longest_record_and_one_byte_more() {
+    for len in [9, 10, 11] {
+        for end in ["\n", "\r\n"] {
+            let lines = read_all(
+                |s| s.line_bytes_max = 10,
+                format!("{}{end}b\n", "x".repeat(len)).as_bytes(),
+            );
+            let damage = (len > 10).then_some(Damage::Oversize);
+            assert_eq!(
+                lines,
+                [("x".repeat(len.min(10)).into_bytes(), damage), (b"b".to_vec(), None)]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_line_of_many_megabytes_is_one_record_in_little_memory() {
+    let mut w = World::with(|s| s.line_bytes_max = 1000);
+    let piece = "0123456789".repeat(30_000);
+    w.append("access.log", "first\n");
+    for _ in 0..20 {
+        w.append("access.log", &piece);
+        w.step();
+    }
+    assert_eq!(w.lines.len(), 1);
+    w.restart();
+    w.step();
+    w.append("access.log", "\nlast\n");
+    w.step();
+    assert_eq!(w.texts(), ["first", &piece[..1000], "last"]);
+    assert_eq!(w.lines[1].damage, Some(Damage::Oversize));
+    assert_eq!((w.lines[1].at.start, w.lines[1].at.end), (6, 6 + 6_000_001));
+    w.append("access.log", "more\n");
+    w.restart();
+    w.step();
+    assert_eq!(w.lines.len(), 4);
+    assert!(w.events.is_empty());
+}
+
+#[test]
+fn a_record_longer_than_a_chunk_but_allowed_is_whole() {
+    let long = "x".repeat(3_000_000);
+    let lines = read_all(|s| s.line_bytes_max = 4_000_000, format!("a\n{long}\r\nb\n").as_bytes());
+    assert_eq!(lines.len(), 3);
+    assert_eq!((lines[1].0.len(), lines[1].1), (3_000_000, None));
+}
+
+#[test]
+fn nul_bytes_are_marked_and_the_next_line_is_whole() {
+    let lines = read_all(|_| {}, b"a\n\0\0\0b\nc\n");
+    assert_eq!(
+        lines,
+        [
+            (b"a".to_vec(), None),
+            (b"\0\0\0b".to_vec(), Some(Damage::Nul)),
+            (b"c".to_vec(), None)
+        ]
+    );
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    assert_eq!(
+        read_all(|_| {}, b"\xef\xbb\xbfa\nb\n"),
+        [(b"a".to_vec(), None), (b"b".to_vec(), None)]
+    );
+    let wide: Vec<u8> = "\u{feff}《a》\r\nb\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let lines = read_all(|s| s.encoding = Encoding::Utf16Le, &wide);
+    let mut decoder = Decoder::new(Encoding::Utf16Le);
+    assert_eq!(decoder.decode(&lines[0].0).text, "《a》".as_bytes());
+    assert_eq!(
+        (lines.len(), lines[1].0.as_slice(), lines[1].1),
+        (2, b"b\0".as_slice(), None)
+    );
+}
+
+#[test]
+fn restart_at_every_byte_of_a_record_gives_it_once() {
+    let all = b"one\r\n\xe5\x8f\x97\xe4\xbb\x98\ntwo\n";
+    for cut in 0..all.len() {
+        let mut w = World::new();
+        fs::write(w.path("access.log"), &all[..cut]).unwrap();
+        w.step();
+        w.restart();
+        let mut file = w.writer("access.log");
+        file.write_all(&all[cut..]).unwrap();
+        w.step();
+        assert_eq!(w.texts(), ["one", "受付", "two"], "{cut}");
+    }
+}
