@@ -4,9 +4,33 @@
 //! format must remember between lines of one file (a CSV header) is a [`FormatState`], kept beside the
 //! position of that file so that a restart in the middle of a file reads on as if nothing happened.
 //!
-//! Not here: bytes to lines and encodings (`source`), accounts and datasets (`register`).
+//! Promises: no input panics; a line either is a [`Record`], or a [`Why`], or nothing was there; hostile text
+//! inside a field never moves another field as long as the writer escaped its quotes, as web servers do.
+//!
+//! Not here: bytes to lines and encodings (`source`), accounts and datasets (`register`), whether a status is a
+//! success (`register`).
+
+mod cells;
+mod csv;
+mod format;
+pub mod json;
+mod jsonl;
+mod layout;
+mod names;
+mod scan;
+mod state;
+pub mod time;
+mod web;
+
+#[cfg(test)]
+mod tests;
+
+pub mod place;
 
 use std::borrow::Cow;
+
+pub use format::{Format, FormatError};
+pub use state::FormatState;
 
 use crate::access::Outcome;
 use crate::clock::EventTime;

@@ -1,0 +1,238 @@
+use super::*;
+use crate::parse::{Format, FormatSettings, Parsed};
+
+fn settings(columns: &[&str], fields: FieldNames) -> CsvFormat {
+    CsvFormat {
+        delimiter: b',',
+        columns: columns.iter().map(|name| (*name).to_owned()).collect(),
+        fields,
+        zone_secs: 32_400,
+    }
+}
+
+fn compile(settings: CsvFormat) -> Result<Format, FormatError> {
+    Format::compile(&FormatSettings::Csv(settings))
+}
+
+fn named(time: &str, user: &str) -> FieldNames {
+    FieldNames {
+        time: Some(time.into()),
+        user: Some(user.into()),
+        ..FieldNames::default()
+    }
+}
+
+fn record<'a>(parsed: Parsed<'a>) -> Record<'a> {
+    match parsed {
+        Parsed::Record(record) => record,
+        other => panic!("{other:?}"),
+    }
+}
+
+const LINE: &[u8] = b"2026/11/21 9:05:07,012345,1";
+
+#[test]
+fn a_restart_in_the_middle_of_a_file_knows_the_header() {
+    let format = compile(settings(&[], FieldNames::default())).unwrap();
+    let mut state = FormatState::default();
+    assert_eq!(state.to_bytes(), b"");
+    assert_eq!(
+        format.parse("日時,利用者ID,件数".as_bytes(), &mut state),
+        Parsed::Nothing
+    );
+    assert_eq!(state.version(), 1);
+    let kept = state.to_bytes();
+    let mut state = FormatState::from_bytes(&kept);
+    assert_eq!(
+        record(format.parse(LINE, &mut state)).user.as_deref(),
+        Some(&b"012345"[..])
+    );
+    assert_eq!(state.version(), 0);
+    assert_eq!(state.to_bytes(), kept);
+}
+
+#[test]
+fn a_stored_state_that_is_damaged_rejects_lines_until_the_next_header() {
+    let format = compile(settings(&[], FieldNames::default())).unwrap();
+    let mut state = FormatState::from_bytes(b"\x01\xff\xff\xff\xffx");
+    assert_eq!(format.parse(LINE, &mut state), Parsed::Reject(Why::Missing));
+    assert_eq!(
+        format.parse("日時,利用者ID,件数".as_bytes(), &mut state),
+        Parsed::Nothing
+    );
+    assert_eq!(record(format.parse(LINE, &mut state)).rows, Some(1));
+}
+
+/// Reads `lines` and gives the account of each record, or why there is none.
+fn users(lines: &[&str]) -> Vec<Result<String, Option<Why>>> {
+    let format = compile(settings(&[], FieldNames::default())).unwrap();
+    let mut state = FormatState::default();
+    let read = |line: &&str| match format.parse(line.as_bytes(), &mut state) {
+        Parsed::Record(r) => Ok(String::from_utf8(r.user.unwrap_or_default().into_owned()).unwrap()),
+        Parsed::Reject(why) => Err(Some(why)),
+        Parsed::Nothing => Err(None),
+    };
+    lines.iter().map(read).collect()
+}
+
+#[test]
+fn the_same_names_in_another_order_are_a_reject_and_rows_are_read_as_before() {
+    for other in ["日時,件数,利用者ID", "利用者ＩＤ,日時,件数", "日時,利用者ID,利用者ID"] {
+        let row = "2026/11/21 9:05:07,012345,1";
+        assert_eq!(
+            users(&["日時,利用者ID,件数", row, other, row]),
+            [
+                Err(None),
+                Ok("012345".to_owned()),
+                Err(Some(Why::Columns)),
+                Ok("012345".to_owned())
+            ],
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn a_header_with_other_columns_in_the_middle_of_a_file_holds_and_shows() {
+    for (other, row) in [
+        ("日時,端末,利用者ID", "2026/11/21 9:05:08,pc1,b"),
+        ("日時,件数,利用者ID,端末", "2026/11/21 9:05:08,1,b,pc1"),
+    ] {
+        assert_eq!(
+            users(&["日時,利用者ID,件数", "2026/11/21 9:05:07,a,1", other, row, other]),
+            [
+                Err(None),
+                Ok("a".to_owned()),
+                Err(Some(Why::Columns)),
+                Ok("b".to_owned()),
+                Err(None)
+            ],
+            "{other}"
+        );
+    }
+}
+
+#[test]
+fn a_row_with_a_time_is_no_header_whatever_its_other_cells_say() {
+    let lines = [
+        "日時,利用者ID,件数",
+        "2026/11/21 9:05:07,日時,利用者ID,件数",
+        "2026/11/21 9:05:08,a,1",
+    ];
+    assert_eq!(users(&lines), [Err(None), Err(Some(Why::Columns)), Ok("a".to_owned())]);
+}
+
+#[test]
+fn a_new_configuration_reads_a_known_header_its_own_way() {
+    let before = compile(settings(&[], named("日時", "利用者ID"))).unwrap();
+    let after = compile(settings(&[], named("日時", "件数"))).unwrap();
+    let mut state = FormatState::default();
+    assert_eq!(
+        before.parse("日時,利用者ID,件数".as_bytes(), &mut state),
+        Parsed::Nothing
+    );
+    assert_eq!(
+        record(before.parse(LINE, &mut state)).user.as_deref(),
+        Some(&b"012345"[..])
+    );
+    assert_eq!(record(after.parse(LINE, &mut state)).user.as_deref(), Some(&b"1"[..]));
+}
+
+#[test]
+fn declared_columns_need_no_header_and_a_header_line_is_nothing() {
+    let format = compile(settings(&["いつ", "だれ", "n"], named("いつ", "だれ"))).unwrap();
+    let mut state = FormatState::default();
+    assert_eq!(format.parse("いつ,だれ,\"n\"".as_bytes(), &mut state), Parsed::Nothing);
+    assert_eq!(
+        record(format.parse(LINE, &mut state)).user.as_deref(),
+        Some(&b"012345"[..])
+    );
+    assert_eq!(state.version(), 0);
+}
+
+#[test]
+fn a_configured_column_that_is_not_there_is_named() {
+    let error = compile(settings(&["日時", "利用者ID"], named("日時", "職員"))).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there is no column \"職員\" for user; the declared columns are 日時, 利用者ID"
+    );
+    let error = compile(settings(&["a", "b"], FieldNames::default())).unwrap_err();
+    assert!(error.to_string().contains("name it with fields.time"), "{error}");
+    let format = compile(settings(&[], named("日時", "職員"))).unwrap();
+    let parsed = format.parse("日時,利用者ID,件数".as_bytes(), &mut FormatState::default());
+    assert_eq!(parsed, Parsed::Reject(Why::Missing));
+}
+
+#[test]
+fn a_delimiter_that_cannot_separate_is_refused() {
+    for delimiter in [b'"', b'\n', b'a', b'0', 0, 0x82] {
+        assert_eq!(
+            compile(CsvFormat {
+                delimiter,
+                ..settings(&[], FieldNames::default())
+            })
+            .unwrap_err(),
+            FormatError::Delimiter
+        );
+    }
+}
+
+#[test]
+fn one_column_may_be_two_fields() {
+    let fields = FieldNames {
+        operation: Some("機能".into()),
+        resource: Some("機能".into()),
+        ..named("日時", "ID")
+    };
+    let format = compile(settings(&["日時", "ID", "機能"], fields)).unwrap();
+    let mut state = FormatState::default();
+    let record = record(format.parse("2026/11/21,a,\"一括\"\"出力\"".as_bytes(), &mut state));
+    assert_eq!(record.operation, record.resource);
+    assert_eq!(record.resource.as_deref(), Some("一括\"出力".as_bytes()));
+}
+
+#[test]
+fn day_and_time_in_two_columns_are_joined() {
+    let fields = FieldNames {
+        time2: Some("時".into()),
+        ..named("日", "ID")
+    };
+    let format = compile(settings(&["日", "時", "ID"], fields)).unwrap();
+    let mut state = FormatState::default();
+    let record = record(format.parse(b"'R8.11.21,\"9:05:07\",a", &mut state));
+    assert_eq!(record.time.unwrap().secs(), 1_795_219_507);
+}
+
+#[test]
+fn a_line_break_inside_an_account_is_a_blank() {
+    let format = compile(settings(&["日時", "ID"], named("日時", "ID"))).unwrap();
+    let mut state = FormatState::default();
+    let record = record(format.parse(b"2026/11/21,\"a\r\nb\"", &mut state));
+    assert_eq!(record.user.as_deref(), Some(&b"a  b"[..]));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_header_is_kept_as_it_was(names in proptest::collection::vec("[^\u{0}]{0,12}", 1..8)) {
+        let mut state = FormatState::default();
+        let names: Vec<_> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        state.set_header(Header { names: names.clone(), plan: None });
+        let again = FormatState::from_bytes(&state.to_bytes());
+        proptest::prop_assert_eq!(again.header.unwrap().names, names);
+    }
+
+    #[test]
+    fn stored_bytes_of_any_kind_are_taken(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+        let _ = FormatState::from_bytes(&bytes);
+    }
+
+    #[test]
+    fn a_value_comes_back_as_it_was_quoted(value in "[a-z\",\n ]{0,20}") {
+        let line = format!("x,\"{}\",y", value.replace('"', "\"\""));
+        let (_, rest) = cell(line.as_bytes(), b',').unwrap();
+        let (middle, rest) = cell(rest.unwrap(), b',').unwrap();
+        proptest::prop_assert_eq!(&*middle.value(), trim(value.as_bytes()));
+        proptest::prop_assert_eq!(rest, Some(&b"y"[..]));
+    }
+}

@@ -1,0 +1,266 @@
+//! Record -> Access: joins what a line says with who and what is registered.
+//!
+//! The account becomes a person and a standing at the record's own time; the resource becomes a dataset and a
+//! class of operation; the citizen's number becomes a keyed hash here and is nowhere else from here on.
+//!
+//! Not here: row ids (given by [`WhoIds`]), counters and rules (`detect`).
+
+use hashbrown::HashMap;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use unicode_normalization::UnicodeNormalization;
+
+use super::Record;
+use crate::access::{Access, Amount, LineRef, Outcome, SourceId, Standing, Subject, WhoId};
+use crate::clock::EventTime;
+use crate::register::accounts::normal;
+use crate::register::{AccountIx, Datasets, Register};
+use crate::text::inert;
+
+/// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
+/// fill it).
+const SPELLINGS_MAX: usize = 1 << 17;
+/// Longest spelling remembered, in bytes: longer ones are looked up every time.
+const SPELLING_BYTES_MAX: usize = 128;
+/// Longest name kept of an account nobody registered, in characters.
+const NAME_CHARS_MAX: usize = 128;
+
+/// Where row ids of persons and unregistered accounts come from.
+pub trait WhoIds {
+    /// The id of the person with this 職員番号.
+    fn person(&mut self, number: &str) -> WhoId;
+    /// The id of an account that is in no register; the name is normalised, inert and short.
+    fn account(&mut self, name: &str) -> WhoId;
+}
+
+/// Key for hashes of citizens' numbers.
+#[derive(Clone)]
+pub struct SubjectKey(Hmac<Sha256>);
+
+impl std::fmt::Debug for SubjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SubjectKey(..)")
+    }
+}
+
+impl SubjectKey {
+    /// A key from secret bytes (32 of them, from the system's generator).
+    pub fn new(secret: &[u8; 32]) -> Self {
+        let mut block = [0u8; 64];
+        block.iter_mut().zip(secret).for_each(|(b, s)| *b = *s);
+        SubjectKey(Hmac::new(&block.into()))
+    }
+
+    /// HMAC-SHA-256 (RFC 2104) of the number, first 64 bits. Blanks around it and full-width forms (NFKC) make
+    /// no difference; leading zeros do.
+    pub fn hash(&self, number: &[u8]) -> Subject {
+        let mut mac = self.0.clone();
+        if number.is_ascii() {
+            mac.update(number.trim_ascii());
+        } else {
+            let text: String = String::from_utf8_lossy(number).nfkc().collect();
+            mac.update(text.trim().as_bytes());
+        }
+        let out = mac.finalize().into_bytes();
+        let mut head = [0u8; 8];
+        head.iter_mut().zip(out).for_each(|(h, o)| *h = o);
+        Subject(u64::from_be_bytes(head))
+    }
+}
+
+/// Accounts by their spelling in the log. Names of usual length stand in the table itself: one look in memory a line.
+#[derive(Debug, Default)]
+struct Spellings {
+    short: HashMap<[u8; SHORT], Spelling>,
+    long: HashMap<Box<[u8]>, Spelling>,
+}
+
+/// Room for a name of usual length; its last byte holds the length.
+const SHORT: usize = 24;
+
+fn short(name: &[u8]) -> Option<[u8; SHORT]> {
+    let mut key = [0u8; SHORT];
+    let (last, room) = key.split_last_mut()?;
+    room.get_mut(..name.len())?.copy_from_slice(name);
+    *last = u8::try_from(name.len()).ok()?;
+    Some(key)
+}
+
+impl Spellings {
+    fn get_mut(&mut self, name: &[u8]) -> Option<&mut Spelling> {
+        match short(name) {
+            Some(key) => self.short.get_mut(&key),
+            None => self.long.get_mut(name),
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.short.len() + self.long.len()
+    }
+
+    fn insert(&mut self, name: &[u8], spelling: Spelling) {
+        if SPELLINGS_MAX <= self.len() {
+            self.clear();
+        }
+        match short(name) {
+            Some(key) => self.short.insert(key, spelling),
+            None => self.long.insert(name.into(), spelling),
+        };
+    }
+
+    fn clear(&mut self) {
+        self.short.clear();
+        self.long.clear();
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Spelling {
+    who: WhoId,
+    account: Option<AccountIx>,
+    day: i32,
+    standing: Standing,
+}
+
+/// Joins records with the register and the 台帳.
+#[derive(Debug)]
+pub struct Placer {
+    register: Register,
+    datasets: Datasets,
+    key: SubjectKey,
+    spellings: Spellings,
+    anonymous: Option<WhoId>,
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy)]
+pub enum Placed {
+    /// An access to a dataset.
+    Access(Access),
+    /// A resource that belongs to no dataset: counted as read, nothing more.
+    NoDataset,
+    /// A record without a time.
+    NoTime,
+}
+
+impl Placer {
+    /// A placer for one version of the register and the 台帳.
+    pub fn new(register: Register, datasets: Datasets, key: SubjectKey) -> Self {
+        Placer {
+            register,
+            datasets,
+            key,
+            spellings: Spellings::default(),
+            anonymous: None,
+        }
+    }
+
+    /// The register in force.
+    pub fn register(&self) -> &Register {
+        &self.register
+    }
+
+    /// Forgets ids that were given out but not committed.
+    pub fn reset(&mut self) {
+        self.spellings.clear();
+        self.anonymous = None;
+    }
+
+    /// Places a record of source number `index` (in configuration), `source` in the store.
+    pub fn place(
+        &mut self,
+        record: &Record<'_>,
+        at: LineRef,
+        (source, index): (SourceId, usize),
+        ids: &mut dyn WhoIds,
+    ) -> Placed {
+        let Some(time) = record.time else { return Placed::NoTime };
+        let operation = record.operation.as_deref().unwrap_or_default();
+        let resource = record.resource.as_deref().unwrap_or_default();
+        let Some(hit) = self.datasets.resolve(index, operation, resource) else {
+            return Placed::NoDataset;
+        };
+        let stated = record.subject.as_deref().filter(|number| !is_blank(number));
+        let number = stated.or(hit.subject.as_deref().filter(|number| !is_blank(number)));
+        let subject = number.map(|number| self.key.hash(number));
+        let (who, standing) = self.who(record.user.as_deref(), time, ids);
+        let outcome = outcome(record);
+        let amount = |stated: Option<u64>| stated.map_or(Amount::Unknown, Amount::Known);
+        Placed::Access(Access {
+            at,
+            source,
+            time,
+            who,
+            standing,
+            dataset: hit.dataset,
+            operation: hit.operation,
+            outcome,
+            records: if record.status == Some(304) {
+                Amount::Known(0)
+            } else {
+                amount(record.rows.or(hit.records))
+            },
+            bytes: amount(record.bytes),
+            subject,
+        })
+    }
+
+    fn who(&mut self, user: Option<&[u8]>, time: EventTime, ids: &mut dyn WhoIds) -> (WhoId, Standing) {
+        let Some(user) = user.filter(|user| !is_blank(user)) else {
+            return (
+                *self.anonymous.get_or_insert_with(|| ids.account("-")),
+                Standing::Anonymous,
+            );
+        };
+        let day = crate::calendar::day_of(time).0;
+        if let Some(known) = self.spellings.get_mut(user) {
+            if known.day != day
+                && let Some(ix) = known.account
+            {
+                known.standing = self.register.verdict(ix, time).standing;
+                known.day = day;
+            }
+            return (known.who, known.standing);
+        }
+        let spelling = match self.register.find(user) {
+            Some(ix) => Spelling {
+                who: ids.person(self.register.person(ix)),
+                account: Some(ix),
+                day,
+                standing: self.register.verdict(ix, time).standing,
+            },
+            // Somebody may type a citizen's number, or escapes for a terminal, where the account belongs.
+            None => Spelling {
+                who: ids.account(&inert(normal(user).as_bytes(), NAME_CHARS_MAX)),
+                account: None,
+                day,
+                standing: Standing::Unknown,
+            },
+        };
+        if user.len() <= SPELLING_BYTES_MAX {
+            self.spellings.insert(user, spelling);
+        }
+        (spelling.who, spelling.standing)
+    }
+}
+
+/// Whether a field holds nothing but blanks.
+fn is_blank(text: &[u8]) -> bool {
+    match text.first() {
+        Some(b'!'..=b'~') => false,
+        _ => String::from_utf8_lossy(text).trim().is_empty(),
+    }
+}
+
+/// Whether data was given out. The log's own word decides; a web status of 2xx or 304 is a success, any other
+/// redirect (usually to a sign-in page), refusal or error is not. A log that says nothing is taken as success.
+fn outcome(record: &Record<'_>) -> Outcome {
+    match (record.outcome, record.status) {
+        (Some(outcome), _) => outcome,
+        (None, Some(200..=299 | 304) | None) => Outcome::Success,
+        (None, Some(_)) => Outcome::Failure,
+    }
+}
+
+#[cfg(test)]
+mod tests;
