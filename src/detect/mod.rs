@@ -5,10 +5,22 @@
 //!
 //! Not here: whether anybody is told (`alert`), storage (`store`).
 
+pub mod book;
+pub mod page;
+mod sample;
+pub mod sketch;
+mod volume;
+pub mod window;
+
 use std::time::Duration;
 
-use crate::access::{Operation, Standing};
-use crate::register::Tier;
+use crate::access::{Access, DatasetId, Operation, Outcome, Standing, WhoId};
+use crate::clock::EventTime;
+use crate::register::{DatasetSettings, Tier};
+use book::{History, HistoryError};
+use volume::VolumeRule;
+
+pub use sample::{SampleError, run_samples};
 
 /// How bad it is when a rule holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -176,3 +188,233 @@ pub struct Sample {
     /// Line of the sample in the rules file, for messages.
     pub line: usize,
 }
+
+/// Number of a rule in the order of configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIx(pub u16);
+
+/// Which datasets and operations a rule looks at, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scope {
+    /// By dataset id.
+    datasets: Vec<bool>,
+    /// Bit `n` for operation class number `n`.
+    operations: u16,
+}
+
+impl Scope {
+    fn new(when: &When, datasets: &[(DatasetId, &DatasetSettings)]) -> Self {
+        let mut by_id = vec![false; datasets.iter().map(|d| usize::from(d.0.0) + 1).max().unwrap_or(0)];
+        for (id, dataset) in datasets {
+            let named = when.datasets.is_empty() || when.datasets.contains(&dataset.id);
+            let tier = when.tiers.is_empty() || when.tiers.contains(&dataset.tier);
+            if let Some(slot) = by_id.get_mut(usize::from(id.0)) {
+                *slot = named && tier;
+            }
+        }
+        let operations = match when.operations.as_slice() {
+            [] => u16::MAX,
+            some => some.iter().fold(0, |mask, o| mask | 1 << (*o as u8)),
+        };
+        Scope {
+            datasets: by_id,
+            operations,
+        }
+    }
+
+    /// Whether the rule looks at this dataset and operation.
+    pub fn holds(&self, dataset: DatasetId, operation: Operation) -> bool {
+        self.operations & 1 << (operation as u8) != 0
+            && self.datasets.get(usize::from(dataset.0)).copied().unwrap_or(false)
+    }
+}
+
+/// A rule held at an access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finding {
+    /// Which rule.
+    pub rule: RuleIx,
+    /// Person or account; 0 where the rule adds up over persons.
+    pub who: WhoId,
+    /// Dataset; 0 where the rule adds up over datasets.
+    pub dataset: DatasetId,
+    /// Time of the access.
+    pub at: EventTime,
+    /// Start of the window, or the access's own time.
+    pub from: EventTime,
+    /// Amount in the window (`volume`), 1 (`account`).
+    pub observed: u64,
+    /// The limit; 0 for `account`.
+    pub limit: u64,
+    /// How bad.
+    pub severity: Severity,
+}
+
+#[derive(Debug)]
+enum Compiled {
+    Volume(Box<VolumeRule>),
+    Account { standings: u8, failure: Option<Severity> },
+}
+
+#[derive(Debug)]
+struct Rule {
+    severity: Severity,
+    scope: Scope,
+    kind: Compiled,
+}
+
+/// All rules, with the windows they keep.
+#[derive(Debug)]
+pub struct Detector {
+    rules: Vec<Rule>,
+    /// Rules that look at a dataset and operation: index `dataset * OPERATIONS + operation`.
+    index: Vec<Vec<u16>>,
+}
+
+const OPERATIONS: usize = 16;
+
+impl Detector {
+    /// Compiles `rules` for the datasets with the ids the store gave them.
+    pub fn new(rules: &[RuleSettings], datasets: &[(DatasetId, &DatasetSettings)]) -> Self {
+        let compiled: Vec<Rule> = rules
+            .iter()
+            .map(|rule| Rule {
+                severity: rule.severity,
+                scope: Scope::new(&rule.when, datasets),
+                kind: match &rule.kind {
+                    RuleKind::Volume(v) => {
+                        Compiled::Volume(Box::new(VolumeRule::new(v.clone(), limits(&v.limit, datasets))))
+                    }
+                    RuleKind::Account(a) => Compiled::Account {
+                        standings: a.standings.iter().fold(0, |mask, s| mask | 1 << (*s as u8)),
+                        failure: a.failure,
+                    },
+                },
+            })
+            .collect();
+        let size = datasets.iter().map(|d| usize::from(d.0.0) + 1).max().unwrap_or(0) * OPERATIONS;
+        let mut index = vec![Vec::new(); size];
+        for (id, _) in datasets {
+            for operation in Operation::ALL {
+                let Some(list) = index.get_mut(usize::from(id.0) * OPERATIONS + operation as usize) else {
+                    continue;
+                };
+                let looks = |r: &(usize, &Rule)| r.1.scope.holds(*id, operation);
+                list.extend(
+                    compiled
+                        .iter()
+                        .enumerate()
+                        .filter(looks)
+                        .filter_map(|(i, _)| u16::try_from(i).ok()),
+                );
+            }
+        }
+        Detector { rules: compiled, index }
+    }
+
+    /// Shows an access to every rule that looks at it; findings are appended to `out`.
+    pub fn observe(
+        &mut self,
+        access: &Access,
+        history: &mut dyn History,
+        out: &mut Vec<Finding>,
+    ) -> Result<(), HistoryError> {
+        let at = usize::from(access.dataset.0) * OPERATIONS + access.operation as usize;
+        let Some(applying) = self.index.get(at) else {
+            return Ok(());
+        };
+        for ix in applying {
+            let Some(rule) = self.rules.get_mut(usize::from(*ix)) else {
+                continue;
+            };
+            let finding = |who, dataset, from, observed, limit, severity| Finding {
+                rule: RuleIx(*ix),
+                who,
+                dataset,
+                at: access.time,
+                from,
+                observed,
+                limit,
+                severity,
+            };
+            match &mut rule.kind {
+                Compiled::Volume(volume) => {
+                    let (who, dataset) = volume.key(access);
+                    if let Some(p) = volume.observe(access, &rule.scope, history)? {
+                        out.push(finding(who, dataset, p.from, p.observed, p.limit, rule.severity));
+                    }
+                }
+                Compiled::Account { standings, failure } => {
+                    let severity = match access.outcome {
+                        Outcome::Success => Some(rule.severity),
+                        Outcome::Failure => *failure,
+                    };
+                    if let Some(severity) = severity
+                        && *standings & 1 << (access.standing as u8) != 0
+                    {
+                        out.push(finding(access.who, access.dataset, access.time, 1, 0, severity));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The batch in hand is sealed; what comes now belongs to the next one.
+    pub fn next_batch(&mut self) {
+        for rule in &mut self.rules {
+            if let Compiled::Volume(volume) = &mut rule.kind {
+                volume.next_batch();
+            }
+        }
+    }
+
+    /// Forgets what no window can ask for any more, given the newest record time seen.
+    pub fn prune(&mut self, newest: EventTime) {
+        for rule in &mut self.rules {
+            if let Compiled::Volume(volume) = &mut rule.kind {
+                volume.prune(newest);
+            }
+        }
+    }
+
+    /// Forgets everything in memory: the batch failed and is read again.
+    pub fn reset(&mut self) {
+        for rule in &mut self.rules {
+            if let Compiled::Volume(volume) = &mut rule.kind {
+                volume.reset();
+            }
+        }
+    }
+
+    /// Windows in memory.
+    pub fn keys(&self) -> usize {
+        let of = |r: &Rule| match &r.kind {
+            Compiled::Volume(volume) => volume.keys(),
+            Compiled::Account { .. } => 0,
+        };
+        self.rules.iter().map(of).sum()
+    }
+}
+
+/// The limit of each dataset by id, and last the one for all others.
+fn limits(limits: &Limits, datasets: &[(DatasetId, &DatasetSettings)]) -> Vec<u64> {
+    let common = limits.all.unwrap_or(u64::MAX);
+    let size = datasets.iter().map(|d| usize::from(d.0.0) + 1).max().unwrap_or(0);
+    let mut out = vec![common; size + 1];
+    for (id, dataset) in datasets {
+        let own = limits
+            .datasets
+            .iter()
+            .find(|(name, _)| *name == dataset.id)
+            .map(|l| l.1);
+        let tier = limits.tiers.iter().find(|(tier, _)| *tier == dataset.tier).map(|l| l.1);
+        if let Some(slot) = out.get_mut(usize::from(id.0)) {
+            *slot = own.or(tier).unwrap_or(common);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;
