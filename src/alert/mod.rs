@@ -3,6 +3,11 @@
 //! Pure. An alert is one continuing situation under the key (rule, who, dataset). It grows with each
 //! finding; [`decide`] says when people are told, with the reason; [`text`] writes the mail.
 
+pub mod decide;
+pub mod notice;
+pub mod outbox;
+pub mod text;
+
 use std::time::Duration;
 
 use crate::access::{DatasetId, LineRef, Operation, SourceId, Standing, WhoId};

@@ -1,0 +1,325 @@
+//! Mails about sekimori itself: what keeps it from seeing everything. Silence is not health.
+
+use super::text::{MailContext, MailText};
+use crate::calendar::Jst;
+use crate::source::{SourceEvent, SourceEventKind};
+use crate::text::{Lang, inert, number};
+
+/// Events listed in one mail; more are counted.
+const EVENTS_MAX: usize = 30;
+/// Longest detail, in characters.
+const DETAIL_CHARS_MAX: usize = 300;
+
+/// What people must know about the watch itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// Something happened to the bytes of sources: source name and event.
+    Sources(Vec<(String, SourceEvent)>),
+    /// The register file was refused; an earlier version stays in force.
+    RegisterRefused(String),
+    /// A changed configuration was refused; the old one stays in force.
+    ConfigurationRefused(String),
+    /// Lines of a source that no record came from: they may hide accesses.
+    Rejects {
+        /// The source.
+        source: String,
+        /// Rejected lines of the day, by reason.
+        why: Vec<(String, u64)>,
+        /// All lines of the day.
+        lines: u64,
+    },
+    /// So many alerts of one rule at once that they are told in one mail; each is in the list.
+    Many {
+        /// The rule and its title.
+        rule: String,
+        /// One line an alert.
+        alerts: Vec<String>,
+    },
+}
+
+/// Mails about alerts of one rule within [`MANY_WITHIN`]; further ones are told together. 重大 is never held.
+pub const MANY: u64 = 500;
+/// See [`MANY`].
+pub const MANY_WITHIN: std::time::Duration = std::time::Duration::from_secs(600);
+/// Alerts listed in one mail.
+const ALERTS_MAX: usize = 200;
+
+/// The step of rejected lines that people are told of: ten, a hundred, a thousand ..., where it is reached between
+/// `before` and `after` and more than one line in a thousand is rejected.
+pub fn reject_step(before: u64, after: u64, lines: u64) -> Option<u64> {
+    let reached = |step: &u64| before < *step && *step <= after;
+    let steps = std::iter::successors(Some(10u64), |s| s.checked_mul(10)).take(12);
+    steps
+        .filter(reached)
+        .last()
+        .filter(|_| lines < after.saturating_mul(1_000))
+}
+
+/// Whether an event is worth a mail.
+pub fn is_news(kind: SourceEventKind) -> bool {
+    match kind {
+        SourceEventKind::Truncated
+        | SourceEventKind::Lost
+        | SourceEventKind::Unreadable
+        | SourceEventKind::NotAFile
+        | SourceEventKind::RenamedAway
+        | SourceEventKind::ReadableAgain => true,
+        SourceEventKind::StartedAtEnd => false,
+    }
+}
+
+/// The mail about a notice.
+pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
+    let lang = ctx.lang;
+    let (subject, lines, advice) = match notice {
+        Notice::Sources(events) => sources(events, lang),
+        Notice::RegisterRefused(why) => (
+            lang.pick("アカウント台帳を取り込めませんでした", "the account register was refused"),
+            vec![inert(why, DETAIL_CHARS_MAX)],
+            lang.pick(
+                "最後に取り込めた台帳で監視を続けています。新しい失効・異動はまだ反映されていません。\n台帳を直して、再読込（systemctl reload sekimori）を行ってください。",
+                "The last good register stays in force; newer revocations and transfers are not known yet.\nMend the file and reload (systemctl reload sekimori).",
+            ),
+        ),
+        Notice::ConfigurationRefused(why) => (
+            lang.pick("変更後の設定を適用できませんでした", "a changed configuration was refused"),
+            why.lines().map(|line| inert(line, DETAIL_CHARS_MAX)).collect(),
+            lang.pick(
+                "変更前の設定で監視を続けています。sekimori check で誤りを確かめ、直してから再読込してください。",
+                "The old configuration stays in force. See sekimori check, mend the mistakes and reload.",
+            ),
+        ),
+        Notice::Rejects { source, why, lines } => rejects(source, why, *lines, lang),
+        Notice::Many { rule, alerts } => many(rule, alerts, lang),
+    };
+    let at = match lang {
+        Lang::Ja => Jst::from(ctx.now).wareki(),
+        Lang::En => Jst::from(ctx.now).iso(),
+    };
+    let is_many = matches!(notice, Notice::Many { .. });
+    let head = match is_many {
+        true => lang.pick("【警告】", "[WARNING] "),
+        false => lang.pick("【監視の異常】", "[WATCH IMPAIRED] "),
+    };
+    let intro = match is_many {
+        true => lang.pick(
+            "同じ規則の警告が短時間に多数発生したため、まとめてお知らせします。",
+            "Many alerts of one rule came in a short time; this mail tells of them together:",
+        ),
+        false => lang.pick(
+            "個人情報アクセスの監視そのものに、次の異常がありました。",
+            "Something impairs the watch over access to personal data:",
+        ),
+    };
+    let closing = lang.pick(
+        "このメールに、住民等の個人情報は含まれていません。",
+        "This mail holds no personal data of citizens.",
+    );
+    let contact = ctx
+        .contact
+        .as_deref()
+        .map(|c| format!("{}{c}\n", lang.pick("問合せ先：", "Contact: ")));
+    let body = format!(
+        "{intro}\n\n{}\n\n{advice}\n\n{closing}\n{}\n{}　sekimori（{}）\n{at}\n",
+        lines.join("\n"),
+        contact.unwrap_or_default(),
+        ctx.agency,
+        ctx.host
+    );
+    MailText {
+        subject: format!("{head}{subject}"),
+        body,
+    }
+}
+
+fn sources(events: &[(String, SourceEvent)], lang: Lang) -> (&'static str, Vec<String>, &'static str) {
+    let mut lines: Vec<String> = events
+        .iter()
+        .take(EVENTS_MAX)
+        .map(|(name, e)| event(name, e, lang))
+        .collect();
+    if EVENTS_MAX < events.len() {
+        let more = number(u64::try_from(events.len() - EVENTS_MAX).unwrap_or(0));
+        lines.push(match lang {
+            Lang::Ja => format!("ほか {more} 件"),
+            Lang::En => format!("and {more} more"),
+        });
+    }
+    let only_good = events.iter().all(|(_, e)| e.kind == SourceEventKind::ReadableAgain);
+    let subject = if only_good {
+        lang.pick("記録の読み取りが再開しました", "a log can be read again")
+    } else {
+        lang.pick("記録の読み取りに異常があります", "a log cannot be read as it should")
+    };
+    let advice = if only_good {
+        lang.pick(
+            "読めなかった間の記録も、残っていれば続きから読み取ります。",
+            "What was written meanwhile is read from where reading stopped, as far as it is still there.",
+        )
+    } else if events.iter().all(|(_, e)| !is_loss(e.kind)) {
+        lang.pick(
+            "sekimori を動かす利用者に読み取り権限があるか（例：adm グループへの追加）、設定の paths が記録のファイルを指しているかを確認してください。\n直れば、読めなかった間の記録も、残っていれば続きから読み取ります。",
+            "See that the account that runs sekimori may read it (for instance by group adm), and that `paths` names the log file.\nOnce it can be read, reading goes on from where it stopped, as far as the records are still there.",
+        )
+    } else {
+        lang.pick(
+            "操作の予定（ローテーション、移行作業など）があったかを情報システム担当に確認してください。\n心当たりがない場合は、記録の改ざん・消去の疑いとして保護管理者に報告してください。",
+            "Ask those who run the system whether work was planned (rotation, migration).\nIf nobody knows of any, report it to the 保護管理者 as suspected tampering with or deletion of records.",
+        )
+    };
+    (subject, lines, advice)
+}
+
+/// Whether records may be gone, or put out of sight.
+fn is_loss(kind: SourceEventKind) -> bool {
+    matches!(
+        kind,
+        SourceEventKind::Truncated | SourceEventKind::Lost | SourceEventKind::RenamedAway
+    )
+}
+
+/// What would do about an event; empty where nothing needs to be done.
+pub fn remedy(kind: SourceEventKind, lang: Lang) -> &'static str {
+    match kind {
+        SourceEventKind::Truncated | SourceEventKind::Lost => lang.pick(
+            "作業の予定がなければ、改ざん・消去を疑ってください",
+            "unless work was planned, suspect tampering",
+        ),
+        SourceEventKind::Unreadable => lang.pick(
+            "sekimori を動かす利用者に読み取り権限を与えてください（例：adm グループ）",
+            "let the account that runs sekimori read it (for instance by group adm)",
+        ),
+        SourceEventKind::NotAFile => lang.pick(
+            "設定の paths に記録のファイルを書いてください",
+            "let paths name the log file itself",
+        ),
+        SourceEventKind::RenamedAway => lang.pick(
+            "変更の予定がなければ、監視逃れを疑ってください。新しい名前を設定の paths に加えると、再起動後も読み取ります",
+            "unless this was planned, suspect evasion; add the new name to paths, so that it is read after a restart too",
+        ),
+        SourceEventKind::StartedAtEnd | SourceEventKind::ReadableAgain => "",
+    }
+}
+
+/// An event for the console, on one line.
+pub fn one_line(name: &str, e: &SourceEvent, lang: Lang) -> String {
+    let (what, remedy) = (event(name, e, lang), remedy(e.kind, lang));
+    let text = what.trim_start_matches('・').replace("\n　", ": ");
+    if remedy.is_empty() {
+        text
+    } else {
+        format!("{text}; {remedy}")
+    }
+}
+
+type Parts = (&'static str, Vec<String>, &'static str);
+
+fn rejects(source: &str, why: &[(String, u64)], lines: u64, lang: Lang) -> Parts {
+    let reasons: Vec<String> = why.iter().map(|(why, n)| format!("{why} {}", number(*n))).collect();
+    let all = number(why.iter().fold(0, |sum, (_, n)| sum.saturating_add(*n)));
+    let (lines, reasons) = (number(lines), reasons.join(", "));
+    let said = match lang {
+        Lang::Ja => format!("・{source}：本日 {lines} 行のうち {all} 行を解釈できませんでした（{reasons}）"),
+        Lang::En => format!("- {source}: {all} of today's {lines} lines could not be read ({reasons})"),
+    };
+    (
+        lang.pick("解釈できない記録が増えています", "more and more lines of a log cannot be read"),
+        vec![said],
+        lang.pick(
+            "解釈できない行に利用の記録が含まれていると、その利用は集計も警告もされません。\n書式の変更（システムの更新など）がなかったかを情報システム担当に確認してください。\n心当たりがない場合は、監視を逃れるための細工の疑いがあります。",
+            "Accesses in such lines are neither counted nor judged. Ask those who run the system whether the format changed\n(an update, for instance). If not, somebody may be hiding from the watch.",
+        ),
+    )
+}
+
+fn many(rule: &str, alerts: &[String], lang: Lang) -> Parts {
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("規則 {rule}：{} 件", alerts.len()),
+        Lang::En => format!("rule {rule}: {}", alerts.len()),
+    }];
+    lines.extend(alerts.iter().take(ALERTS_MAX).cloned());
+    (
+        lang.pick(
+            "個人情報アクセス警告（まとめ）",
+            "Personal data access alerts, together",
+        ),
+        lines,
+        lang.pick(
+            "各警告の内容は sekimori alert show 警告番号 で確認できます。",
+            "See each with sekimori alert show NUMBER.",
+        ),
+    )
+}
+
+fn event(name: &str, e: &SourceEvent, lang: Lang) -> String {
+    let what = match (e.kind, lang) {
+        (SourceEventKind::Truncated, Lang::Ja) => "記録が切り詰められたか、読み取り済みの部分が書き換えられました",
+        (SourceEventKind::Truncated, Lang::En) => "the log was cut, or what had been read was changed",
+        (SourceEventKind::Lost, Lang::Ja) => "読み終える前に記録がなくなりました",
+        (SourceEventKind::Lost, Lang::En) => "a log vanished before it was read to its end",
+        (SourceEventKind::StartedAtEnd, Lang::Ja) => "設定により、末尾から読み始めました",
+        (SourceEventKind::StartedAtEnd, Lang::En) => "reading began at the end, as configured",
+        (SourceEventKind::Unreadable, Lang::Ja) => "記録を読めません",
+        (SourceEventKind::Unreadable, Lang::En) => "a log cannot be read",
+        (SourceEventKind::ReadableAgain, Lang::Ja) => "記録を再び読めるようになりました",
+        (SourceEventKind::ReadableAgain, Lang::En) => "a log can be read again",
+        (SourceEventKind::NotAFile, Lang::Ja) => "記録があるはずの場所に、ファイルでないものがあります",
+        (SourceEventKind::RenamedAway, Lang::Ja) => "記録が設定外の名前に変更されました（読み取りは続けています）",
+        (SourceEventKind::RenamedAway, Lang::En) => {
+            "a log was renamed to a name outside the configuration (it is still read)"
+        }
+        (SourceEventKind::NotAFile, Lang::En) => "something that is no file stands where a log is expected",
+    };
+    let range = match (e.lo < e.hi, lang) {
+        (false, _) => String::new(),
+        (true, Lang::Ja) => format!("（{}～{} バイト目）", number(e.lo), number(e.hi)),
+        (true, Lang::En) => format!(" (bytes {} to {})", number(e.lo), number(e.hi)),
+    };
+    let colon = lang.pick("：", ": ");
+    format!("・{name}{colon}{what}{range}\n　{}", inert(&e.detail, DETAIL_CHARS_MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::SourceId;
+    use crate::clock::WallTime;
+
+    fn context(lang: Lang) -> MailContext {
+        MailContext {
+            agency: "○○市".into(),
+            lang,
+            contact: Some("内線 2345".into()),
+            host: "log1".into(),
+            now: WallTime::from_secs(1_795_237_407),
+        }
+    }
+
+    fn truncated() -> Notice {
+        let event = SourceEvent {
+            source: SourceId(1),
+            segment: None,
+            kind: SourceEventKind::Truncated,
+            lo: 100,
+            hi: 5_000,
+            detail: "/var/log/a.log\nBcc: x@example.org".into(),
+            at: WallTime::from_secs(0),
+        };
+        Notice::Sources(vec![("web".into(), event)])
+    }
+
+    #[test]
+    fn a_cut_log_is_told_with_its_range_and_hostile_names_stay_on_one_line() {
+        let mail = compose(&truncated(), &context(Lang::Ja));
+        assert_eq!(mail.subject, "【監視の異常】記録の読み取りに異常があります");
+        assert!(mail.body.contains("（100～5,000 バイト目）"), "{}", mail.body);
+        assert!(!mail.body.contains("\nBcc:"), "{}", mail.body);
+    }
+
+    #[test]
+    fn the_english_notice_has_no_japanese_but_the_role() {
+        let mail = compose(&truncated(), &context(Lang::En));
+        assert!(mail.subject.starts_with("[WATCH IMPAIRED] a log cannot be read"));
+        assert!(mail.body.contains("bytes 100 to 5,000"), "{}", mail.body);
+    }
+}
