@@ -1,0 +1,222 @@
+-- Times are microseconds since 1970-01-01T00:00:00Z; days are days since 1970-01-01, JST.
+-- Positions and counters stand in one file and are committed together.
+
+CREATE TABLE meta (
+    key TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- One incarnation of a file of a source. `position` is the start of the first record not yet consumed.
+CREATE TABLE segment (
+    id INTEGER PRIMARY KEY,
+    source INTEGER NOT NULL REFERENCES source (id),
+    path BLOB NOT NULL,
+    dev INTEGER NOT NULL,
+    ino INTEGER NOT NULL,
+    btime INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    head_len INTEGER NOT NULL,
+    head_hash BLOB NOT NULL,
+    window_len INTEGER NOT NULL,
+    window_hash BLOB NOT NULL,
+    phase INTEGER NOT NULL,              -- 0 live, 1 rotated, 2 sealed, 3 lost
+    format_state BLOB NOT NULL,
+    last_read INTEGER NOT NULL
+) STRICT;
+CREATE INDEX segment_source ON segment (source, phase);
+
+-- What happened to the bytes of a source (truncated, lost, unreadable ...).
+CREATE TABLE source_event (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    source INTEGER NOT NULL REFERENCES source (id),
+    segment INTEGER NOT NULL,            -- 0: none
+    kind TEXT NOT NULL,
+    lo INTEGER NOT NULL,
+    hi INTEGER NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+
+-- What was read of a source on a day of reading: the denominator of every report.
+CREATE TABLE tally (
+    day INTEGER NOT NULL,
+    source INTEGER NOT NULL REFERENCES source (id),
+    lines INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    accesses INTEGER NOT NULL,
+    no_dataset INTEGER NOT NULL,
+    no_record INTEGER NOT NULL,          -- headers, comments, empty lines
+    rejects INTEGER NOT NULL,
+    damaged INTEGER NOT NULL,            -- lines read although bytes were not valid text
+    newest INTEGER NOT NULL,             -- newest record time seen
+    PRIMARY KEY (day, source)
+) STRICT, WITHOUT ROWID;
+
+-- Lines no record came from, by reason, and where the latest ones stand. Never their text.
+CREATE TABLE reject (
+    day INTEGER NOT NULL,
+    source INTEGER NOT NULL REFERENCES source (id),
+    why TEXT NOT NULL,
+    lines INTEGER NOT NULL,
+    last_segment INTEGER NOT NULL,
+    last_start INTEGER NOT NULL,
+    last_end INTEGER NOT NULL,
+    PRIMARY KEY (day, source, why)
+) STRICT, WITHOUT ROWID;
+
+-- Persons (職員番号) and accounts that no register knows: the key of the counters.
+CREATE TABLE who (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('person', 'account')),
+    name TEXT NOT NULL,
+    UNIQUE (kind, name)
+) STRICT;
+
+CREATE TABLE dataset (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- The book. who 0: everybody. `cells` and `subjects` are described in detect/page.rs.
+CREATE TABLE page (
+    day INTEGER NOT NULL,
+    who INTEGER NOT NULL,
+    dataset INTEGER NOT NULL,
+    operation INTEGER NOT NULL,
+    job INTEGER NOT NULL DEFAULT 0,      -- approved job; 0: none
+    accesses INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    records_unknown INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    bytes_unknown INTEGER NOT NULL,
+    denied INTEGER NOT NULL,
+    subjects_distinct INTEGER NOT NULL,
+    cells BLOB NOT NULL,
+    subjects BLOB NOT NULL,
+    PRIMARY KEY (day, who, dataset, operation, job)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alert (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    number TEXT NOT NULL UNIQUE,
+    rule TEXT NOT NULL,
+    who INTEGER NOT NULL,                -- 0: all persons
+    dataset INTEGER NOT NULL,            -- 0: all datasets
+    severity INTEGER NOT NULL,           -- 0 notice, 1 warning, 2 critical
+    state TEXT NOT NULL CHECK (state IN ('open', 'acknowledged', 'closed')),
+    first_seen INTEGER NOT NULL,
+    last_seen INTEGER NOT NULL,
+    window_from INTEGER NOT NULL,
+    observed INTEGER NOT NULL,
+    "limit" INTEGER NOT NULL,
+    hits INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    records_unknown INTEGER NOT NULL,
+    successes INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    operation INTEGER NOT NULL,
+    standing TEXT NOT NULL,
+    account TEXT NOT NULL,               -- as in the log, made inert
+    address TEXT NOT NULL,
+    section TEXT NOT NULL,               -- of the person at the time
+    valid_from INTEGER,                  -- day; of the account's right
+    valid_to INTEGER,
+    config TEXT NOT NULL,                -- hash of the configuration it was raised under
+    detected_at INTEGER NOT NULL,
+    mails INTEGER NOT NULL,
+    notified_at INTEGER,
+    notified_level INTEGER,
+    notified_severity INTEGER,
+    notified_hits INTEGER,
+    closed_as TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX alert_key ON alert (rule, who, dataset, last_seen);
+CREATE INDEX alert_told ON alert (rule, notified_at);
+CREATE INDEX alert_state ON alert (state, severity);
+
+CREATE TABLE alert_evidence (
+    alert INTEGER NOT NULL REFERENCES alert (id),
+    segment INTEGER NOT NULL,
+    start INTEGER NOT NULL,
+    "end" INTEGER NOT NULL,
+    PRIMARY KEY (alert, segment, start)
+) STRICT, WITHOUT ROWID;
+
+-- Every step of an alert's life: who, when, why.
+CREATE TABLE alert_step (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    alert INTEGER NOT NULL REFERENCES alert (id),
+    at INTEGER NOT NULL,
+    step TEXT NOT NULL,                  -- detected, mailed, acknowledged, closed, reopened
+    by TEXT NOT NULL,                    -- 職員番号; empty: sekimori itself
+    reason TEXT NOT NULL
+) STRICT;
+CREATE INDEX alert_step_alert ON alert_step (alert, id);
+
+-- The outbox: rendered before any connection is made.
+CREATE TABLE mail (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    message_id TEXT NOT NULL UNIQUE,
+    in_reply_to TEXT NOT NULL,
+    alert INTEGER NOT NULL,              -- 0: not about an alert
+    sender TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    body TEXT NOT NULL,
+    urgent INTEGER NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE mail_recipient (
+    mail INTEGER NOT NULL REFERENCES mail (id),
+    place INTEGER NOT NULL,
+    address TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'dead')),
+    attempts INTEGER NOT NULL,
+    next_at INTEGER NOT NULL,
+    refused_since INTEGER NOT NULL,      -- since when the relay puts this very mail off; 0: it does not
+    blocked INTEGER NOT NULL,            -- 1: waits because the relay could not be used
+    settled_at INTEGER NOT NULL,         -- 0: not yet
+    answer TEXT NOT NULL,                -- of the next hop, or why not
+    PRIMARY KEY (mail, place)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX mail_waiting ON mail_recipient (next_at) WHERE state = 'waiting';
+
+-- Every register that was in force, whole: the last good one serves when the file is missing or broken.
+CREATE TABLE register (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    imported_at INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    rows INTEGER NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+
+-- What the daemon itself did or could not do, for people who look later.
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    detail TEXT NOT NULL
+) STRICT;
+
+-- Read-only views for people who come with sqlite3.
+CREATE VIEW v_count AS
+SELECT date(p.day * 86400, 'unixepoch') AS day, w.kind AS who_kind, w.name AS who, d.name AS dataset,
+    CASE p.operation WHEN 1 THEN 'view' WHEN 2 THEN 'search' WHEN 3 THEN 'export' WHEN 4 THEN 'print'
+        WHEN 5 THEN 'update' WHEN 6 THEN 'delete' WHEN 7 THEN 'login' ELSE 'other' END AS operation,
+    p.accesses, p.records, p.records_unknown, p.bytes, p.bytes_unknown, p.denied, p.subjects_distinct
+FROM page AS p JOIN who AS w ON w.id = p.who JOIN dataset AS d ON d.id = p.dataset;
+
+CREATE VIEW v_alert AS
+SELECT a.number, a.rule, CASE a.severity WHEN 0 THEN 'notice' WHEN 1 THEN 'warning' ELSE 'critical' END AS severity,
+    a.state, a.closed_as, coalesce(w.name, '') AS who, a.account, coalesce(d.name, '') AS dataset,
+    datetime(a.first_seen / 1000000 + 32400, 'unixepoch') AS first_seen_jst,
+    datetime(a.last_seen / 1000000 + 32400, 'unixepoch') AS last_seen_jst,
+    datetime(a.detected_at / 1000000 + 32400, 'unixepoch') AS detected_jst, a.observed, a."limit", a.hits, a.mails
+FROM alert AS a LEFT JOIN who AS w ON w.id = a.who LEFT JOIN dataset AS d ON d.id = a.dataset;

@@ -1,0 +1,430 @@
+//! The SQLite file: schema, upgrades, one commit a batch, the queries. No SQL stands elsewhere.
+//!
+//! Positions, counters, alerts and mails to send are committed in one transaction or not at all. Whoever holds a
+//! [`Store`] may write; the daemon additionally holds the [`Lock`], so that a second one refuses to start. The
+//! command line opens the same file beside it and writes through the same transactions.
+
+mod alerts;
+mod commit;
+mod names;
+mod outbox;
+mod pages;
+mod query;
+mod segments;
+mod steps;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+
+pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
+pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
+pub use names::{Names, NewNames};
+pub use pages::PageHistory;
+pub use query::{CountBy, CountRow, MailCounts, SourceRow};
+pub use steps::StepRow;
+
+/// Schema version of this program.
+const VERSION: i64 = 1;
+/// Marks a SQLite file as a store of this program ("seki"), whatever version it is of.
+const APPLICATION: i64 = 0x7365_6b69;
+/// How long a writer waits for another one.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The store cannot do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file or its folder.
+    #[error("cannot open the store {path}: {why}")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what would do.
+        why: String,
+    },
+    /// Another daemon runs on the same store.
+    #[error("another sekimori is running on the store {0}; stop it first (systemctl stop sekimori)")]
+    Locked(PathBuf),
+    /// Written by a newer program.
+    #[error(
+        "the store {path} has schema version {found}, this program knows up to {VERSION}; install the newer sekimori again"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// Not a store of this program, or damaged.
+    #[error(
+        "the store {path} is damaged or no sekimori store: {why}; restore the last backup beside it and keep this file as evidence"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        why: String,
+    },
+    /// A SQLite file of another program.
+    #[error("{0} is no sekimori store but another program's SQLite file; give store another path")]
+    Foreign(PathBuf),
+    /// The disk is full.
+    #[error("the disk of the store is full; free space on it. Nothing is lost: reading goes on where it was committed")]
+    Full,
+    /// The file cannot be written.
+    #[error(
+        "the store cannot be written (read-only file or file system); check owner and mode of the file and its folder"
+    )]
+    ReadOnly,
+    /// Another writer held the file too long.
+    #[error("the store was busy for more than {} s; is a long command running?", BUSY.as_secs())]
+    Busy,
+    /// Somebody else moved a position meanwhile.
+    #[error("the position of segment {0} in the store is not the one this batch began with; another writer?")]
+    Moved(i64),
+    /// Anything else SQLite said.
+    #[error("the store failed: {}", brief(.0))]
+    Sqlite(#[source] rusqlite::Error),
+    /// What was asked for is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// What was asked for is not allowed.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(e: rusqlite::Error) -> Self {
+        match e.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full,
+            Some(rusqlite::ErrorCode::ReadOnly) => StoreError::ReadOnly,
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => StoreError::Busy,
+            _ => StoreError::Sqlite(e),
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether waiting may help: the batch is read again later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, StoreError::Full | StoreError::ReadOnly | StoreError::Busy)
+            || matches!(self, StoreError::Sqlite(e) if matches!(e.sqlite_error_code(),
+                Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::CannotOpen)))
+    }
+}
+
+/// An error without the text of the statement.
+fn brief(e: &rusqlite::Error) -> String {
+    if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) {
+        return format!("{e}; restore the last backup beside it and keep this file as evidence");
+    }
+    match e {
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
+        e => e.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// One connection to the store.
+#[derive(Debug)]
+pub struct Store {
+    conn: Connection,
+    path: PathBuf,
+}
+
+/// The right to be the only daemon on a store; ends with the value (or the process).
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "held for its lock, released when dropped")] std::fs::File);
+
+impl Lock {
+    /// Takes the lock beside the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] when another process holds it.
+    pub fn take(store: &Path) -> Result<Lock, StoreError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = store.with_extension("lock");
+        let open = |why: std::io::Error| StoreError::Open {
+            path: path.clone(),
+            why: unopened(&why),
+        };
+        if let Some(folder) = store.parent() {
+            make_folder(folder, store)?;
+        }
+        let mut options = std::fs::OpenOptions::new();
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(open)?;
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Lock(file)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::Locked(store.to_owned())),
+            Err(e) => Err(open(e.into())),
+        }
+    }
+
+    /// Whether a daemon holds the lock of this store.
+    pub fn is_held(store: &Path) -> bool {
+        let Ok(file) = std::fs::File::open(store.with_extension("lock")) else {
+            return false;
+        };
+        match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared) {
+            Ok(()) => false,
+            Err(e) => e == rustix::io::Errno::WOULDBLOCK,
+        }
+    }
+}
+
+fn make_folder(folder: &Path, store: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::DirBuilderExt;
+    if folder.as_os_str().is_empty() || folder.is_dir() {
+        return Ok(());
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|e| StoreError::Open {
+            path: store.to_owned(),
+            why: format!("its folder {} cannot be made: {}", folder.display(), unopened(&e)),
+        })
+}
+
+impl Store {
+    /// Opens the store, makes it if it is not there, and brings an older one to this program's schema.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the file and what would do.
+    pub fn open(path: &Path) -> Result<Store, StoreError> {
+        if let Some(folder) = path.parent() {
+            make_folder(folder, path)?;
+        }
+        if !path.exists() {
+            use std::os::unix::fs::OpenOptionsExt;
+            // SQLite gives the -wal and -shm files the mode of the file itself.
+            let made = std::fs::OpenOptions::new()
+                .create_new(true)
+                .write(true)
+                .mode(0o600)
+                .open(path);
+            match made {
+                // Another one that opens it was faster: it is made the same way.
+                Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+                made => drop(made.map_err(|e| StoreError::Open {
+                    path: path.to_owned(),
+                    why: unopened(&e),
+                })?),
+            }
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut store = Store {
+            conn: connect(path, flags)?,
+            path: path.to_owned(),
+        };
+        // Before anything is written into a file that may be somebody else's.
+        store.check_owner()?;
+        store.configure().map_err(|e| store.at_open(e))?;
+        store.upgrade()?;
+        Ok(store)
+    }
+
+    /// Opens a store that must be there, for looking only.
+    ///
+    /// # Errors
+    /// [`StoreError`] with the file and what would do.
+    pub fn open_read(path: &Path) -> Result<Store, StoreError> {
+        let there = path.try_exists().map_err(|e| StoreError::Open {
+            path: path.to_owned(),
+            why: format!("{e}; run this as the user of the daemon (sudo -u sekimori ...)"),
+        })?;
+        if !there {
+            let why = "it is not there; has sekimori run with this configuration?".to_owned();
+            return Err(StoreError::Open {
+                path: path.to_owned(),
+                why,
+            });
+        }
+        // A reader of a WAL file needs to write its index; `query_only` keeps it from anything else.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let store = Store {
+            conn: connect(path, flags)?,
+            path: path.to_owned(),
+        };
+        store.check_owner()?;
+        let found = store.version()?;
+        if found != VERSION {
+            return Err(store.wrong_version(found));
+        }
+        store.conn.pragma_update(None, "query_only", true)?;
+        Ok(store)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn configure(&self) -> Result<(), rusqlite::Error> {
+        self.conn.pragma_update(None, "journal_mode", "WAL")?;
+        self.conn.pragma_update(None, "synchronous", "FULL")?;
+        self.conn.pragma_update(None, "foreign_keys", true)?;
+        self.conn.pragma_update(None, "trusted_schema", false)?;
+        self.conn.pragma_update(None, "secure_delete", true)?;
+        self.conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
+        self.conn.pragma_update(None, "cache_size", -8_192)?;
+        self.conn.set_prepared_statement_cache_capacity(64);
+        Ok(())
+    }
+
+    /// Gives SQLite room for a long read of old logs, in KiB.
+    pub fn set_cache(&self, kib: i64) -> Result<(), StoreError> {
+        Ok(self.conn.pragma_update(None, "cache_size", -kib)?)
+    }
+
+    /// For a scratch store that nobody needs after a crash.
+    pub fn scratch(&self) -> Result<(), StoreError> {
+        self.conn.pragma_update(None, "journal_mode", "OFF")?;
+        self.conn.pragma_update(None, "synchronous", "OFF")?;
+        Ok(self.conn.pragma_update(None, "secure_delete", false)?)
+    }
+
+    fn at_open(&self, e: rusqlite::Error) -> StoreError {
+        match e.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase | rusqlite::ErrorCode::DatabaseCorrupt) => StoreError::Damaged {
+                path: self.path.clone(),
+                why: e.to_string(),
+            },
+            Some(rusqlite::ErrorCode::CannotOpen) => StoreError::Open {
+                path: self.path.clone(),
+                why: format!("{}; {MAY_WRITE}", brief(&e)),
+            },
+            _ => StoreError::from(e),
+        }
+    }
+
+    fn version(&self) -> Result<i64, StoreError> {
+        self.conn
+            .pragma_query_value(None, "user_version", |r| r.get(0))
+            .map_err(|e| self.at_open(e))
+    }
+
+    /// Refuses a SQLite file of another program; an empty one is nobody's.
+    fn check_owner(&self) -> Result<(), StoreError> {
+        self.conn.busy_timeout(BUSY)?;
+        // One look: somebody may be making the store this very moment.
+        let look = "SELECT (SELECT application_id FROM pragma_application_id),
+            (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";
+        let found = self.conn.query_row(look, [], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, i64>(2)?))
+        });
+        match found.map_err(|e| self.at_open(e))? {
+            (APPLICATION, _, _) | (_, 0, 0) => Ok(()),
+            _ => Err(StoreError::Foreign(self.path.clone())),
+        }
+    }
+
+    fn wrong_version(&self, found: i64) -> StoreError {
+        if VERSION < found {
+            return StoreError::Newer {
+                path: self.path.clone(),
+                found,
+            };
+        }
+        let why = format!("its schema version is {found}; start the daemon once, it brings the store up to date");
+        StoreError::Open {
+            path: self.path.clone(),
+            why,
+        }
+    }
+
+    fn upgrade(&mut self) -> Result<(), StoreError> {
+        let found = self.version()?;
+        if VERSION < found {
+            return Err(self.wrong_version(found));
+        }
+        if found == VERSION {
+            return Ok(());
+        }
+        let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Somebody may have made it while we waited for the lock.
+        let found: i64 = tx.pragma_query_value(None, "user_version", |r| r.get(0))?;
+        if found < 0 {
+            let (path, why) = (self.path.clone(), format!("its schema version is {found}"));
+            return Err(StoreError::Damaged { path, why });
+        }
+        if found == 0 {
+            tx.execute_batch(include_str!("0001_init.sql"))?;
+            tx.pragma_update(None, "application_id", APPLICATION)?;
+        }
+        tx.pragma_update(None, "user_version", VERSION)?;
+        Ok(tx.commit()?)
+    }
+
+    /// A setting of the store itself.
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
+        use rusqlite::OptionalExtension;
+        Ok(self
+            .conn
+            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0))
+            .optional()?)
+    }
+
+    /// Writes a setting of the store itself.
+    pub fn set_meta(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.conn.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [key, value],
+        )?;
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        Ok(self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+
+    /// Writes back what the write-ahead log holds, at the end of a run.
+    pub fn checkpoint(&self) -> Result<(), StoreError> {
+        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// Limits the file to so many pages: a full disk, in tests.
+    #[doc(hidden)]
+    pub fn limit_pages(&self, pages: i64) -> Result<(), StoreError> {
+        Ok(self.conn.pragma_update(None, "max_page_count", pages)?)
+    }
+}
+
+/// What would do about a store that cannot be opened, also for looking: readers share an index file beside it.
+const MAY_WRITE: &str = "the account that runs sekimori must be able to write the file and its folder";
+
+/// Why a file beside or of the store cannot be opened, and what would do.
+fn unopened(e: &std::io::Error) -> String {
+    match e.kind() {
+        std::io::ErrorKind::StorageFull => format!("{e}; free space on its disk"),
+        _ => format!("{e}; {MAY_WRITE}"),
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    Connection::open_with_flags(path, flags).map_err(|e| StoreError::Open {
+        path: path.to_owned(),
+        why: format!("{}; {MAY_WRITE}", brief(&e)),
+    })
+}
+
+/// A count as SQLite holds it; beyond 2^63 it stays there.
+fn int(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// A count as SQLite held it.
+fn count(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

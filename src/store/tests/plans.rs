@@ -1,0 +1,124 @@
+//! Every statement finds its rows by an index: read from the sources, planned by SQLite.
+
+use regex::Regex;
+
+use super::*;
+
+/// The statements of this module, as they stand in its sources.
+fn statements() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/store");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let code = files.filter(|file| file.extension().is_some_and(|e| e == "rs") && !file.ends_with("tests.rs"));
+    let sources: Vec<String> = code.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let strings = Regex::new(r#"(?s)"((?:[^"\\]|\\.)*)""#).unwrap();
+    let verb = Regex::new(r"^\s*(SELECT|INSERT|UPDATE|DELETE)\s").unwrap();
+    let columns = Regex::new(r#"(?s)const COLUMNS: &str =\s*"((?:[^"\\]|\\.)*)""#).unwrap();
+    let columns = sources.iter().find_map(|s| columns.captures(s)).unwrap()[1].to_owned();
+    let all = sources.iter().flat_map(|s| strings.captures_iter(s));
+    let all = all.map(|c| c[1].replace("{COLUMNS}", &columns).replace("\\\"", "\""));
+    all.filter(|s| verb.is_match(s)).collect()
+}
+
+/// Statements that read a whole table, and why that is right.
+const WHOLE: &[(&str, &str)] = &[
+    (
+        "SELECT id, kind, name FROM who",
+        "once at the start: the names are kept in memory",
+    ),
+    (
+        "SELECT id, name FROM dataset ORDER BY id",
+        "for a command of a person; as many rows as the 台帳 has entries",
+    ),
+    (
+        "WHERE substr(number, 1, 7) = ?1 ORDER BY id DESC LIMIT 1",
+        "backwards, and ends at the newest alert of the year",
+    ),
+    (
+        "WHERE ?1 = 0 OR a.state <> 'closed' ORDER BY a.id DESC",
+        "for a command of a person, newest first",
+    ),
+    (
+        "FROM source AS s LEFT JOIN tally",
+        "for the status; sources, and a row a day and source",
+    ),
+    (
+        "SELECT why, sum(lines) FROM reject",
+        "for the status; a few rows a day and source",
+    ),
+    (
+        "SELECT state, count(*) FROM mail_recipient",
+        "for the status; a row a mail and recipient",
+    ),
+    (
+        "FROM journal ORDER BY id DESC LIMIT ?1",
+        "backwards, and ends at the limit",
+    ),
+    ("FROM register ORDER BY id DESC LIMIT 1", "backwards, one row"),
+    ("sqlite_sequence", "a row a table"),
+    ("sqlite_schema", "at opening; a row a table"),
+];
+
+fn plan(store: &Store, sql: &str) -> Vec<String> {
+    let mut explain = store
+        .conn
+        .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+        .unwrap_or_else(|e| panic!("{sql}: {e}"));
+    let mut rows = explain.raw_query();
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        out.push(row.get::<_, String>(3).unwrap());
+    }
+    out
+}
+
+#[test]
+fn every_statement_finds_its_rows_by_an_index() {
+    let p = made();
+    let all = statements();
+    assert!(50 <= all.len(), "only {} statements found", all.len());
+    let mut used = vec![false; WHOLE.len()];
+    for sql in &all {
+        // A subquery that is itself found by an index is gone through, not searched.
+        let scans: Vec<String> = plan(&p.store, sql)
+            .into_iter()
+            .filter(|step| match step.strip_prefix("SCAN ") {
+                Some(what) => !what.starts_with('(') && !["w", "CONSTANT"].contains(&what.split(' ').next().unwrap()),
+                None => false,
+            })
+            .collect();
+        let excused = WHOLE.iter().position(|(part, _)| sql.contains(part));
+        match (scans.is_empty(), excused) {
+            (false, Some(i)) => used[i] = true,
+            (false, None) => panic!("{sql}\nreads whole tables: {scans:?}"),
+            (true, _) => {}
+        }
+    }
+    for ((part, why), used) in WHOLE.iter().zip(used) {
+        assert!(used, "nothing needs to be excused for {part:?} ({why}) any more");
+    }
+}
+
+#[test]
+fn looking_back_reads_the_days_and_persons_asked_for_only() {
+    let p = made();
+    let all = statements();
+    let of = |part: &str| {
+        all.iter()
+            .find(|s| s.contains(part))
+            .map(|s| plan(&p.store, s).join("; "))
+            .unwrap()
+    };
+    assert!(
+        of("WHERE day = ?1 AND who = ?2 AND dataset = ?3 AND operation = ?4")
+            .contains("(day=? AND who=? AND dataset=? AND operation=? AND job=?)")
+    );
+    assert!(of("FROM page WHERE day = ?1 AND ?2 < who").contains("(day=? AND who>?)"));
+    assert!(of("SELECT max(day) FROM page").contains("SEARCH page"));
+    assert!(
+        of("SELECT (SELECT min(day) FROM page)").contains("SEARCH"),
+        "{}",
+        of("SELECT (SELECT min(day) FROM page)")
+    );
+    assert!(of("SELECT id, first_seen, last_seen FROM alert").contains("alert_key"));
+    assert!(of("SELECT min(next_at) FROM mail_recipient").contains("mail_waiting"));
+}
