@@ -2,8 +2,31 @@
 //!
 //! Errors name file, line, key and what would do; all of them are reported at once.
 //! No stage imports this module: settings types belong to the stage that uses them.
+//!
+//! Each file is read table by table through `section::Section`, which remembers the keys it was asked for:
+//! the set of valid keys stands once, in the code that reads them, and `docs/configuration.md` is held
+//! against it by a test.
+//!
+//! Not here: reading the account register, compiling formats and patterns, running samples.
 
-use std::path::PathBuf;
+mod datasets;
+mod doc;
+mod formats;
+mod general;
+mod load;
+mod mail;
+mod nearest;
+mod problem;
+mod reach;
+mod rules;
+mod section;
+mod sources;
+mod units;
+mod unwise;
+mod values;
+mod volume;
+
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::alert::AlertSettings;
@@ -13,6 +36,9 @@ use crate::parse::FormatSettings;
 use crate::register::{AccountsSettings, DatasetSettings};
 use crate::source::SourceSettings;
 use crate::text::Lang;
+
+pub use load::{Loaded, load, load_with};
+pub use problem::{Problem, Problems, Say};
 
 /// Everything that is configured, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,3 +81,44 @@ pub struct SourceConfig {
     /// Parsing.
     pub format: FormatSettings,
 }
+
+/// The source one of whose patterns matches `file`: how a past log is to be read. The first one decides.
+pub fn source_for_file(config: &Config, file: &Path) -> Option<usize> {
+    let written = std::path::absolute(file).ok();
+    let real = std::fs::canonicalize(file).ok();
+    let names: Vec<PathBuf> = written
+        .into_iter()
+        .chain(real)
+        .map(|path| without_parents(&path))
+        .collect();
+    let matches = |pattern: &String| {
+        let pattern = without_parents(Path::new(pattern));
+        let pattern = pattern.to_str().and_then(|text| glob::Pattern::new(text).ok());
+        pattern.is_some_and(|pattern| {
+            names
+                .iter()
+                .any(|name| pattern.matches_path_with(name, sources::MATCHING))
+        })
+    };
+    config
+        .sources
+        .iter()
+        .position(|source| source.read.paths.iter().any(matches))
+}
+
+/// `path` with each `..` taking away the part before it: enough to compare two names.
+fn without_parents(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::ParentDir => {
+                out.pop();
+            }
+            part => out.push(part),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! The files of a configuration, read in order: main, datasets, rules.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use toml::de::DeTable;
+
+use crate::text::Lang;
+
+use super::Config;
+use super::datasets::{self, Datasets};
+use super::doc::Doc;
+use super::general::{self, General, LANGS};
+use super::problem::{Place, Problem, Problems, Say, say, shown};
+use super::rules::{self, Rules, World};
+use super::section::{Found, Section};
+use super::unwise;
+
+/// Longest configuration file, in bytes: 65,000 datasets fit several times.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+/// A configuration that is right, and what in it is unwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Worth mending, but no reason not to start.
+    pub warnings: Problems,
+}
+
+/// Reads and checks the configuration whose main file is `path`.
+///
+/// # Errors
+/// Everything that is wrong, in all files.
+pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    load_with(path, &read_file)
+}
+
+/// As [`load`], with `read` in the place of the file system.
+///
+/// # Errors
+/// Everything that is wrong, in all files.
+pub fn load_with(path: &Path, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Result<Loaded, Problems> {
+    read_all(path, read).0
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    use io::Read as _;
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)?
+        .take(FILE_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if FILE_BYTES_MAX < u64::try_from(read).unwrap_or(u64::MAX) {
+        return Err(io::Error::from(io::ErrorKind::FileTooLarge));
+    }
+    Ok(bytes)
+}
+
+/// As [`load_with`], together with every key that was asked for: the valid ones.
+pub(super) fn read_all(
+    path: &Path,
+    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+) -> (Result<Loaded, Problems>, BTreeSet<String>) {
+    let mut reading = Reading {
+        read,
+        hasher: Sha256::new(),
+        files: Vec::new(),
+        problems: Vec::new(),
+        keys: BTreeSet::new(),
+    };
+    let mut lang = Lang::default();
+    let loaded = reading.all(path, &mut lang);
+    let result = match loaded {
+        Some(loaded) if reading.problems.is_empty() => Ok(loaded),
+        _ => Err(Problems {
+            lang,
+            list: reading.problems,
+        }),
+    };
+    (result, reading.keys)
+}
+
+/// The state of one reading.
+struct Reading<'r> {
+    read: &'r dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    hasher: Sha256,
+    files: Vec<PathBuf>,
+    problems: Vec<Problem>,
+    keys: BTreeSet<String>,
+}
+
+impl Reading<'_> {
+    fn all(&mut self, path: &Path, lang: &mut Lang) -> Option<Loaded> {
+        let text = match self.text(path) {
+            Ok(text) => text,
+            Err(why) => {
+                let hint = say!(
+                    "設定ファイルの場所を --config で指定してください。",
+                    "name the configuration file with --config"
+                );
+                self.problems.push(Problem::new(&Place::whole(path), why, Some(hint)));
+                return None;
+            }
+        }?;
+        let doc = Doc::new(path, &text);
+        let Some(table) = doc.parse() else {
+            self.take(doc);
+            return None;
+        };
+        *lang = lang_of(&table);
+        let mut warnings = Vec::new();
+        let mut general = general::read(&Section::root(&doc, &table), *lang, &mut warnings);
+        drop(table);
+        let files = general.datasets.take();
+        let dataset_files = files.as_ref().map_or(usize::MAX, Vec::len);
+        let of_datasets = self.opened(&doc, "datasets", files.unwrap_or_default());
+        let of_rules = self.opened(&doc, "rules", general.rules.take().unwrap_or_default());
+        let main_is_right = doc.problem_count() == 0;
+        self.take(doc);
+
+        let mut datasets = Datasets::default();
+        let sources: Vec<&str> = general.sources.names.iter().map(|n| n.value.as_str()).collect();
+        let mut ids_known = of_datasets.len() == dataset_files;
+        for (file, text) in &of_datasets {
+            ids_known &= self.part(file, text, |root| datasets::read(root, &sources, &mut datasets));
+        }
+        let mut rules = Rules::default();
+        let world = World {
+            datasets: &datasets.settings,
+            ids: datasets.ids.keys().map(String::as_str).collect(),
+            ids_known,
+            sources: &general.sources.settings,
+            complete: main_is_right && self.problems.is_empty(),
+        };
+        for (file, text) in &of_rules {
+            self.part(file, text, |root| rules::read(root, &world, &mut rules));
+        }
+        unwise::permissions(&self.files, general.mail.as_ref(), &mut warnings);
+        unwise::gaps(&general, &datasets, &rules.settings, &mut warnings);
+        let config = checked(path, general, datasets, rules, self.hash())?;
+        Some(Loaded {
+            config,
+            warnings: Problems {
+                lang: *lang,
+                list: warnings,
+            },
+        })
+    }
+
+    /// The hash of all files read so far, hex.
+    fn hash(&self) -> String {
+        let hash = self.hasher.clone().finalize();
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The texts of the files that `key` of the main file names.
+    fn opened(&mut self, main: &Doc<'_>, key: &str, files: Vec<Found<String>>) -> Vec<(PathBuf, String)> {
+        let mut opened = Vec::new();
+        for file in files {
+            let path = main.beside(&file.value);
+            match self.text(&path) {
+                Ok(text) => opened.extend(text.map(|text| (path, text))),
+                Err(why) => {
+                    let hint = say!(
+                        "ファイルを置くか、{key} に正しい場所を書いてください。",
+                        "put the file there, or give its place under {key}"
+                    );
+                    main.problem(&file.place, why, Some(hint));
+                }
+            }
+        }
+        opened
+    }
+
+    /// Reads one further file; whether it was TOML at all.
+    fn part(&mut self, file: &Path, text: &str, read: impl FnOnce(&Section<'_>)) -> bool {
+        let doc = Doc::new(file, text);
+        let table = doc.parse();
+        if let Some(table) = &table {
+            let root = Section::root(&doc, table);
+            read(&root);
+            root.finish();
+        }
+        let is_toml = table.is_some();
+        drop(table);
+        self.take(doc);
+        is_toml
+    }
+
+    /// The text of a file, added to the hash. `Ok(None)`: it was read but is no text, which was noted.
+    fn text(&mut self, path: &Path) -> Result<Option<String>, Say> {
+        let shown = shown(&path.display().to_string());
+        let bytes = (self.read)(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => say!("{shown} がありません。", "{shown} does not exist"),
+            io::ErrorKind::PermissionDenied => {
+                say!("{shown} を読む権限がありません。", "no permission to read {shown}")
+            }
+            io::ErrorKind::IsADirectory => say!("{shown} はフォルダーです。", "{shown} is a folder"),
+            io::ErrorKind::FileTooLarge => say!("{shown} は大きすぎます。", "{shown} is too large"),
+            _ => say!("{shown} を読めません（{error}）。", "cannot read {shown}: {error}"),
+        })?;
+        self.files.push(path.to_path_buf());
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        for part in [name, &bytes] {
+            // Each part with its length, so that no two sets of files run together to the same bytes.
+            self.hasher
+                .update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            self.hasher.update(part);
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(match text.strip_prefix('\u{feff}') {
+                Some(rest) => rest.to_owned(),
+                None => text,
+            })),
+            Err(error) => {
+                let valid = error
+                    .as_bytes()
+                    .get(..error.utf8_error().valid_up_to())
+                    .unwrap_or_default();
+                let line = valid.iter().filter(|b| **b == b'\n').count() + 1;
+                let place = Place {
+                    line,
+                    ..Place::whole(path)
+                };
+                let message = say!("UTF-8 の文字ではありません。", "not valid UTF-8");
+                let hint = say!(
+                    "ファイルを文字コード UTF-8 で保存し直してください。",
+                    "save the file as UTF-8"
+                );
+                self.problems.push(Problem::new(&place, message, Some(hint)));
+                Ok(None)
+            }
+        }
+    }
+
+    fn take(&mut self, doc: Doc<'_>) {
+        let (problems, keys) = doc.into_parts();
+        self.problems.extend(problems);
+        self.keys.extend(keys);
+    }
+}
+
+/// The language of the messages, read before anything is said.
+fn lang_of(table: &DeTable<'_>) -> Lang {
+    let word = table.get("language").and_then(|value| value.get_ref().as_str());
+    LANGS
+        .iter()
+        .find(|(w, _)| Some(*w) == word)
+        .map(|(_, lang)| *lang)
+        .unwrap_or_default()
+}
+
+/// The whole, where every part is right.
+fn checked(path: &Path, general: General, datasets: Datasets, rules: Rules, hash: String) -> Option<Config> {
+    Some(Config {
+        path: path.to_path_buf(),
+        agency: general.agency?,
+        lang: general.lang,
+        contact: general.contact,
+        store: general.store?,
+        subject_key: general.subject_key?,
+        future_skew: general.future_skew?,
+        sources: general.sources.settings,
+        accounts: general.accounts?,
+        datasets: datasets.settings,
+        rules: rules.settings,
+        alerts: general.alerts?,
+        mail: general.mail?,
+        hash,
+    })
+}
