@@ -1,0 +1,306 @@
+//! What a batch collects before it is committed: changes of the book, situations, rejects.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::ongoing::{Ongoing, Shadow};
+use super::{PipelineError, Teller};
+use crate::access::{Access, DatasetId, LineRef, SourceId, WhoId};
+use crate::alert::AlertId;
+use crate::alert::decide::{self, Situation};
+use crate::calendar::day_of;
+use crate::clock::{EventTime, WallTime};
+use crate::detect::book::Book;
+use crate::detect::{Detector, Finding, RuleIx, RuleSettings};
+use crate::parse::place::{Placed, Placer};
+use crate::parse::{Record, Why};
+use crate::source::{SegmentState, SourceEvent};
+use crate::store::{Batch, Committed, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally};
+use crate::text::inert;
+
+/// Longest account name or address kept of a log, in characters.
+const TEXT_CHARS_MAX: usize = 64;
+
+/// Key of a situation.
+pub(super) type Key = (RuleIx, WhoId, DatasetId);
+
+#[derive(Debug)]
+pub(super) struct Work {
+    /// For looking: sees what is committed.
+    pub store: Store,
+    names: Names,
+    detector: Detector,
+    placer: Placer,
+    rules: Vec<RuleSettings>,
+    gaps: Vec<Duration>,
+    book: Book,
+    spare: Book,
+    situations: BTreeMap<Key, Ongoing>,
+    /// Situations of this batch so far.
+    begun: u64,
+    /// What the batch says whose commit is on its way, while there is one.
+    shadow: Option<Shadow>,
+    rejects: Vec<RejectCount>,
+    findings: Vec<Finding>,
+    newest: Option<EventTime>,
+    turn: Turn,
+}
+
+/// What a batch has to write of its sources.
+#[derive(Debug, Default)]
+pub(super) struct OfSources {
+    /// Positions, each with the one the batch began with.
+    pub segments: Vec<(SegmentState, Option<u64>)>,
+    pub events: Vec<SourceEvent>,
+    pub tallies: Vec<(SourceId, Tally)>,
+}
+
+/// A whole batch, ready to be committed by whoever holds the writing connection.
+#[derive(Debug)]
+pub(super) struct Sealed {
+    of_sources: OfSources,
+    pub book: Book,
+    names: NewNames,
+    situations: BTreeMap<Key, Ongoing>,
+    rejects: Vec<RejectCount>,
+    now: WallTime,
+}
+
+impl Sealed {
+    /// Makes it durable, or none of it.
+    pub fn commit(&self, store: &mut Store, teller: &Teller) -> Result<Committed, StoreError> {
+        let batch = Batch {
+            segments: &self.of_sources.segments,
+            events: &self.of_sources.events,
+            book: &self.book,
+            names: &self.names,
+            tallies: &self.of_sources.tallies,
+            rejects: &self.rejects,
+            day: day_of(EventTime::from_micros(self.now.micros())).0,
+            now: self.now,
+        };
+        store.commit(&batch, &mut |desk| {
+            teller.tell_events(desk, &self.of_sources.events, self.now)?;
+            teller.tell_rejects(desk, &self.rejects, self.now)?;
+            teller.tell(desk, &self.situations, self.now)
+        })
+    }
+}
+
+/// The turn of one source: what is the same for all its lines.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    source: (SourceId, usize),
+    /// No record may be dated behind this.
+    latest: EventTime,
+    /// Newest record of this turn.
+    newest: i64,
+}
+
+impl Work {
+    pub fn new(
+        store: Store,
+        detector: Detector,
+        placer: Placer,
+        rules: Vec<RuleSettings>,
+    ) -> Result<Work, PipelineError> {
+        let names = store.names()?;
+        let gaps = rules.iter().map(decide::gap).collect();
+        Ok(Work {
+            store,
+            names,
+            detector,
+            placer,
+            rules,
+            gaps,
+            book: Book::default(),
+            spare: Book::default(),
+            situations: BTreeMap::new(),
+            begun: 0,
+            shadow: None,
+            rejects: Vec::new(),
+            findings: Vec::new(),
+            newest: None,
+            turn: Turn {
+                source: (SourceId(0), 0),
+                latest: EventTime::from_micros(i64::MIN),
+                newest: 0,
+            },
+        })
+    }
+
+    pub fn begin_turn(&mut self, now: WallTime, skew: Duration, source: (SourceId, usize)) {
+        self.turn = Turn {
+            source,
+            latest: EventTime::from_micros(now.plus(skew).micros()),
+            newest: 0,
+        };
+    }
+
+    pub fn turn_newest(&self) -> i64 {
+        self.turn.newest
+    }
+
+    pub fn newest(&self) -> Option<EventTime> {
+        self.newest
+    }
+
+    /// Whether the batch holds findings: they are committed at once.
+    pub fn found(&self) -> bool {
+        !self.situations.is_empty()
+    }
+
+    pub fn reject(&mut self, why: Why, at: LineRef) {
+        let source = self.turn.source.0;
+        match self.rejects.iter_mut().find(|r| r.source == source && r.why == why) {
+            Some(r) => {
+                r.lines += 1;
+                r.last = at;
+            }
+            None => self.rejects.push(RejectCount {
+                source,
+                why,
+                lines: 1,
+                last: at,
+            }),
+        }
+    }
+
+    /// Takes in a record: counts it and shows it to the rules.
+    pub fn record(&mut self, record: &Record<'_>, at: LineRef, tally: &mut Tally) -> Result<(), PipelineError> {
+        let reject = match record.time {
+            None => Some(Why::Time),
+            Some(time) if self.turn.latest < time => Some(Why::Future),
+            Some(_) => None,
+        };
+        if let Some(why) = reject {
+            tally.rejects += 1;
+            self.reject(why, at);
+            return Ok(());
+        }
+        if let Some(time) = record.time {
+            self.turn.newest = self.turn.newest.max(time.micros());
+            self.newest = self.newest.max(Some(time));
+        }
+        match self.placer.place(record, at, self.turn.source, &mut self.names) {
+            Placed::Access(access) => {
+                tally.accesses += 1;
+                self.access(record, &access)?;
+            }
+            Placed::NoDataset | Placed::NoTime => tally.no_dataset += 1,
+        }
+        Ok(())
+    }
+
+    fn access(&mut self, record: &Record<'_>, access: &Access) -> Result<(), PipelineError> {
+        self.book.add(access);
+        let mut history = PageHistory {
+            store: &self.store,
+            names: &self.names,
+        };
+        self.detector.observe(access, &mut history, &mut self.findings)?;
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        let findings = std::mem::take(&mut self.findings);
+        for finding in &findings {
+            self.finding(finding, record, access)?;
+        }
+        self.findings = findings;
+        self.findings.clear();
+        Ok(())
+    }
+
+    fn finding(&mut self, finding: &Finding, record: &Record<'_>, access: &Access) -> Result<(), PipelineError> {
+        let ix = usize::from(finding.rule.0);
+        let (Some(rule), Some(gap)) = (self.rules.get(ix), self.gaps.get(ix)) else {
+            return Ok(());
+        };
+        let key = (finding.rule, finding.who, finding.dataset);
+        let ongoing = self.situations.entry(key).or_insert_with(Ongoing::new);
+        if let Some(span) = ongoing.lacks(finding.at, *gap) {
+            let stored = self
+                .store
+                .alerts_ending(&rule.id, finding.who, finding.dataset, &span)?;
+            match &self.shadow {
+                Some(shadow) => shadow.load(&key, ongoing, span.start, stored),
+                None => ongoing.load(span.start, stored),
+            }
+        }
+        let (placer, begun) = (&self.placer, &mut self.begun);
+        ongoing.join(finding, access, (rule, *gap), || {
+            *begun = begun.saturating_add(1);
+            (situation(placer, finding, record, access), *begun)
+        });
+        Ok(())
+    }
+
+    /// Takes out what the batch has decided; the next batch begins empty.
+    pub fn seal(&mut self, of_sources: OfSources, now: WallTime) -> Result<Sealed, StoreError> {
+        self.shadow = Some(Shadow::of(&self.situations, self.store.last_alert()?));
+        self.begun = 0;
+        let book = std::mem::replace(&mut self.book, std::mem::take(&mut self.spare));
+        self.detector.next_batch();
+        Ok(Sealed {
+            of_sources,
+            book,
+            names: self.names.take_added(),
+            situations: std::mem::take(&mut self.situations),
+            rejects: std::mem::take(&mut self.rejects),
+            now,
+        })
+    }
+
+    /// The sealed batch is committed: its situations are alerts now, its memory is used again.
+    pub fn settle(&mut self, mut book: Book, situations: &[(u64, AlertId)]) {
+        let alerts: BTreeMap<u64, AlertId> = situations.iter().copied().collect();
+        self.situations.values_mut().for_each(|ongoing| ongoing.settle(&alerts));
+        self.shadow = None;
+        book.clear();
+        self.spare = book;
+    }
+
+    /// Situations the batch holds.
+    pub fn situations(&self) -> u64 {
+        self.begun
+    }
+
+    /// Forgets what no window can ask for any more. Only while no commit is on its way.
+    pub fn prune(&mut self) {
+        if let Some(newest) = self.newest {
+            self.detector.prune(newest);
+        }
+    }
+
+    pub fn rollback(&mut self) -> Result<(), PipelineError> {
+        self.names = self.store.names()?;
+        self.placer.reset();
+        self.detector.reset();
+        self.book.clear();
+        self.situations.clear();
+        self.begun = 0;
+        self.shadow = None;
+        self.rejects.clear();
+        self.findings.clear();
+        Ok(())
+    }
+}
+
+/// The situation a finding begins, with what people are told of the account.
+fn situation(placer: &Placer, finding: &Finding, record: &Record<'_>, access: &Access) -> Situation {
+    let mut situation = Situation::new(finding, access);
+    if finding.who == WhoId(0) {
+        return situation;
+    }
+    let text = |field: Option<&[u8]>| field.map(|f| inert(f, TEXT_CHARS_MAX)).unwrap_or_default();
+    situation.account = text(record.user.as_deref());
+    situation.address = text(record.source.as_deref());
+    let register = placer.register();
+    if let Some(account) = record.user.as_deref().and_then(|user| register.find(user)) {
+        let verdict = register.verdict(account, finding.at);
+        situation.section = verdict.section.to_owned();
+        situation.valid_from = verdict.valid_from.map(|d| d.0);
+        situation.valid_to = verdict.valid_to.map(|d| d.0);
+    }
+    situation
+}

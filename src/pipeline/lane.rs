@@ -1,0 +1,217 @@
+//! One source on its way into the batch: its files, its encoding, its format.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+
+use super::PipelineError;
+use super::batch::{OfSources, Work};
+use crate::access::{Damage, Line, SegmentId, SourceId};
+use crate::clock::WallTime;
+use crate::config::SourceConfig;
+use crate::parse::{Format, FormatState, Parsed, Why};
+use crate::source::{Decoder, Incarnation, SegmentState, SourceEvent, SourceSettings, Tailer};
+use crate::store::Tally;
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    settings: SourceSettings,
+    id: SourceId,
+    index: usize,
+    tailer: Tailer,
+    reader: Reader,
+    /// Position of each segment as committed.
+    committed: HashMap<SegmentId, u64>,
+    events: Vec<SourceEvent>,
+    more: bool,
+    /// Something may be there to read: a scan or a look at the files said so.
+    ready: bool,
+}
+
+/// What turns lines of this source into records.
+#[derive(Debug)]
+struct Reader {
+    format: Format,
+    decoder: Decoder,
+    /// The segment the last line stood in, with its state: most lines stand in the same one.
+    current: (SegmentId, FormatState),
+    states: HashMap<SegmentId, FormatState>,
+    tally: Tally,
+}
+
+/// What one turn read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Turn {
+    pub lines: u64,
+    pub more: bool,
+}
+
+impl Lane {
+    pub fn new(source: &SourceConfig, id: SourceId, index: usize, format: Format, known: Vec<SegmentState>) -> Lane {
+        let committed = known.iter().map(|s| (s.id, s.position)).collect();
+        Lane {
+            settings: source.read.clone(),
+            id,
+            index,
+            tailer: Tailer::open(source.read.clone(), id, known),
+            reader: Reader {
+                format,
+                decoder: Decoder::new(source.read.encoding),
+                current: (SegmentId(0), FormatState::default()),
+                states: HashMap::new(),
+                tally: Tally::default(),
+            },
+            committed,
+            events: Vec::new(),
+            more: false,
+            ready: true,
+        }
+    }
+
+    pub fn id(&self) -> SourceId {
+        self.id
+    }
+
+    pub fn scan(&mut self, now: WallTime, next: &mut SegmentId) {
+        self.tailer.scan(now, &mut || fresh(next));
+        self.ready = true;
+        self.events.extend(self.tailer.take_events());
+    }
+
+    pub fn poll(&mut self) -> bool {
+        let ready = self.tailer.poll();
+        self.ready |= ready;
+        ready
+    }
+
+    pub fn written(&mut self, files: &[Incarnation]) -> bool {
+        let ready = self.tailer.written(files);
+        self.ready |= ready;
+        ready
+    }
+
+    pub fn has_more(&mut self) -> bool {
+        self.more
+    }
+
+    /// Whether a commit would write anything of this source.
+    pub fn has_changes(&self) -> bool {
+        !self.events.is_empty() || self.tailer.has_changes()
+    }
+
+    pub fn idle(&self) -> bool {
+        !self.more && self.tailer.idle()
+    }
+
+    pub fn watch_dirs(&self) -> Vec<PathBuf> {
+        self.tailer.watch_dirs()
+    }
+
+    pub fn read(
+        &mut self,
+        now: WallTime,
+        budget: usize,
+        skew: Duration,
+        next: &mut SegmentId,
+        work: &mut Work,
+    ) -> Result<Turn, PipelineError> {
+        if !self.ready {
+            return Ok(Turn::default());
+        }
+        let Lane {
+            tailer,
+            reader,
+            id,
+            index,
+            ..
+        } = self;
+        work.begin_turn(now, skew, (*id, *index));
+        let mut failed = None;
+        let outcome = tailer.read(now, budget, &mut || fresh(next), &mut |line, format_state| {
+            if failed.is_none()
+                && let Err(e) = reader.line(line, format_state, work)
+            {
+                failed = Some(e);
+            }
+        });
+        if let Some(e) = failed {
+            return Err(e);
+        }
+        reader.tally.bytes = reader.tally.bytes.saturating_add(outcome.bytes);
+        reader.tally.newest = reader.tally.newest.max(work.turn_newest());
+        self.events.extend(self.tailer.take_events());
+        self.more = outcome.more;
+        self.ready = outcome.more;
+        Ok(Turn {
+            lines: outcome.lines,
+            more: outcome.more,
+        })
+    }
+
+    /// Hands over what the batch has to write of this source. From here on it counts as committed; if it turns out not
+    /// to be, everything is forgotten and begun again from the store (`reset`).
+    pub fn hand_over(&mut self, to: &mut OfSources) {
+        for state in self.tailer.changes() {
+            let before = self.committed.insert(state.id, state.position);
+            to.segments.push((state, before));
+        }
+        self.tailer.committed();
+        to.events.append(&mut self.events);
+        let tally = std::mem::take(&mut self.reader.tally);
+        if tally != Tally::default() {
+            to.tallies.push((self.id, tally));
+        }
+    }
+
+    pub fn reset(&mut self, known: Vec<SegmentState>) {
+        self.committed = known.iter().map(|s| (s.id, s.position)).collect();
+        self.tailer = Tailer::open(self.settings.clone(), self.id, known);
+        self.reader.states.clear();
+        self.reader.current = (SegmentId(0), FormatState::default());
+        self.reader.tally = Tally::default();
+        self.events.clear();
+        self.more = false;
+        self.ready = true;
+    }
+}
+
+fn fresh(next: &mut SegmentId) -> SegmentId {
+    let id = *next;
+    next.0 = next.0.saturating_add(1);
+    id
+}
+
+impl Reader {
+    fn line(&mut self, line: Line<'_>, stored: &mut Vec<u8>, work: &mut Work) -> Result<(), PipelineError> {
+        self.tally.lines += 1;
+        let decoded = self.decoder.decode(line.bytes);
+        if decoded.damaged {
+            self.tally.damaged += 1;
+        }
+        if line.damage == Some(Damage::Oversize) {
+            self.tally.rejects += 1;
+            work.reject(Why::Oversize, line.at);
+            return Ok(());
+        }
+        let state = self
+            .states
+            .entry(line.at.segment)
+            .or_insert_with(|| FormatState::from_bytes(stored));
+        let version = state.version();
+        let parsed = self.format.parse(decoded.text, state);
+        if state.version() != version {
+            *stored = state.to_bytes();
+        }
+        match parsed {
+            Parsed::Nothing => self.tally.nothing += 1,
+            Parsed::Record(record) => work.record(&record, line.at, &mut self.tally)?,
+            Parsed::Reject(why) => {
+                self.tally.rejects += 1;
+                let nul = line.damage == Some(Damage::Nul);
+                work.reject(if nul { Why::Nul } else { why }, line.at);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,423 @@
+//! One batch from source to store: `step()` is the only place that carries a line all the way.
+//!
+//! read -> decode -> parse -> place -> count -> judge -> decide -> commit, by plain calls on one thread. What a
+//! batch means is in memory only until the commit; if that fails, all of it is forgotten and the lines are
+//! read again from the committed positions. Memory is a cache of committed rows.
+//!
+//! Not here: waiting and waking (`service`), sending (`mail`).
+
+mod batch;
+mod lane;
+mod ongoing;
+mod tell;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::{DatasetId, SegmentId, SourceId};
+use crate::alert::AlertId;
+use crate::clock::{EventTime, WallTime};
+use crate::config::Config;
+use crate::detect::Detector;
+use crate::detect::book::Book;
+use crate::parse::place::{Placer, SubjectKey};
+use crate::parse::{Format, FormatError};
+use crate::register::{Datasets, Register};
+use crate::source::{Incarnation, SourceEvent};
+use crate::store::{Committed, Store, StoreError};
+
+use batch::{OfSources, Work};
+use lane::Lane;
+pub use tell::Teller;
+use writer::Writer;
+
+/// Lines a batch may hold while behind; the transaction and its fsync are shared by all of them.
+const BATCH_LINES_MAX: u64 = 300_000;
+/// Situations a batch may hold: a flood of alerts is committed in parts, so that none waits long.
+const SITUATIONS_MAX: u64 = 1_000;
+/// Bytes read from one source before the next one has its turn.
+const TURN_BYTES: usize = 1 << 20;
+/// Longest time a counted line waits for its commit while no finding hurries it.
+const COMMIT_AFTER: Duration = Duration::from_millis(200);
+/// The same in a batch of more than [`QUIET_LINES_MAX`]: a stream of lines is committed twice a second, not five times.
+const COMMIT_STREAM_AFTER: Duration = Duration::from_millis(500);
+/// Most lines of a batch that is not yet taken for part of a stream.
+const QUIET_LINES_MAX: u64 = 20;
+/// How often folders are listed even if nothing woke us.
+const SCAN_EVERY: Duration = Duration::from_secs(10);
+/// How often windows nobody can ask for any more are dropped, in batches.
+const PRUNE_EVERY: u32 = 16;
+
+/// A batch could not be made durable, or the pipeline not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A format string.
+    #[error("source {name}: {error}")]
+    Format {
+        /// The source.
+        name: String,
+        /// What is wrong.
+        error: FormatError,
+    },
+    /// The past could not be read while a line was judged.
+    #[error(transparent)]
+    History(#[from] crate::detect::book::HistoryError),
+}
+
+impl PipelineError {
+    /// Whether waiting may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            PipelineError::Store(e) => e.is_transient(),
+            PipelineError::History(e) => e.transient,
+            PipelineError::Format { .. } => false,
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// Lines read.
+    pub lines: u64,
+    /// Whether more can be read at once.
+    pub more: bool,
+    /// Whether something was committed.
+    pub committed: bool,
+    /// Alerts begun or grown.
+    pub alerts: Vec<AlertId>,
+    /// Mails queued.
+    pub mails: usize,
+    /// What happened to the bytes of sources, with the name of each, once it is committed.
+    pub events: Vec<(String, SourceEvent)>,
+    /// Whether folders were listed.
+    pub scanned: bool,
+    /// When the next commit or listing is due, at the latest.
+    pub due: Option<WallTime>,
+}
+
+/// Everything between the files and the store.
+#[derive(Debug)]
+pub struct Pipeline {
+    work: Work,
+    lanes: Vec<Lane>,
+    teller: Arc<Teller>,
+    writer: Writer,
+    /// What commits did since it was last told.
+    done: Step,
+    /// Events of the batch whose commit is on its way.
+    on_the_way: Vec<(String, SourceEvent)>,
+    batch_lines_max: u64,
+    turn_bytes: usize,
+    future_skew: Duration,
+    scanned_at: Option<WallTime>,
+    uncommitted_since: Option<WallTime>,
+    batch_lines: u64,
+    batches: u32,
+    next_segment: SegmentId,
+}
+
+impl Pipeline {
+    /// Builds the pipeline on an open store.
+    ///
+    /// # Errors
+    /// A format that cannot be compiled, or the store.
+    pub fn new(
+        config: &Config,
+        mut store: Store,
+        register: Register,
+        key: SubjectKey,
+        host: &str,
+    ) -> Result<Pipeline, PipelineError> {
+        let names: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
+        let source_ids = store.source_ids(&names)?;
+        let dataset_names: Vec<&str> = config.datasets.iter().map(|d| d.id.as_str()).collect();
+        let dataset_ids = store.dataset_ids(&dataset_names)?;
+        let numbered: Vec<_> = dataset_ids.iter().copied().zip(&config.datasets).collect();
+        let teller = Arc::new(Teller::new(
+            config,
+            &numbered,
+            &source_ids,
+            &store_id(&mut store)?,
+            host,
+        ));
+        let detector = Detector::new(&config.rules, &numbered);
+        let placer = Placer::new(register, Datasets::new(&numbered, &names), key);
+        let mut lanes = Vec::new();
+        for ((index, source), id) in config.sources.iter().enumerate().zip(source_ids) {
+            let format = Format::compile(&source.format).map_err(|error| PipelineError::Format {
+                name: source.read.name.clone(),
+                error,
+            })?;
+            lanes.push(Lane::new(source, id, index, format, store.segments(id)?));
+        }
+        let next_segment = store.next_segment()?;
+        let reader = Store::open_read(store.path())?;
+        let work = Work::new(reader, detector, placer, config.rules.clone())?;
+        Ok(Pipeline {
+            work,
+            lanes,
+            teller,
+            writer: Writer::new(store),
+            done: Step::default(),
+            on_the_way: Vec::new(),
+            batch_lines_max: BATCH_LINES_MAX,
+            turn_bytes: TURN_BYTES,
+            future_skew: config.future_skew,
+            scanned_at: None,
+            uncommitted_since: None,
+            batch_lines: 0,
+            batches: 0,
+            next_segment,
+        })
+    }
+
+    /// Reads what is there, judges it, and commits when it is time: at once when something was found and the
+    /// sources are read to their end, else when a batch is full or its first line has waited long enough.
+    ///
+    /// # Errors
+    /// The store. The batch is then forgotten; call [`Pipeline::rollback`] before the next step.
+    pub fn step(&mut self, now: WallTime, rescan: bool) -> Result<Step, PipelineError> {
+        let scanned = self.scan_if_due(now, rescan);
+        if self.batches == 0 && self.has_changes() {
+            // Before the first line is read: a file that is rotated away while the first batch is still being read
+            // must be known at the next start, whatever becomes of this one.
+            self.commit(now, false)?;
+        }
+        let lines = self.read(now)?;
+        let more = self.is_full() && self.lanes.iter_mut().any(Lane::has_more);
+        if (0 < lines || self.has_changes()) && self.uncommitted_since.is_none() {
+            self.uncommitted_since = Some(now);
+        }
+        let stream = QUIET_LINES_MAX < self.batch_lines;
+        let commit_after = if stream { COMMIT_STREAM_AFTER } else { COMMIT_AFTER };
+        let since = self.uncommitted_since;
+        let waited = since.is_some_and(|since| commit_after <= now.since(since));
+        if self.work.found() || waited || self.is_full() {
+            self.commit(now, more)?;
+        } else if !more {
+            self.settle()?;
+        }
+        let due = match (self.uncommitted_since, self.scanned_at) {
+            (Some(since), _) => Some(since.plus(commit_after)),
+            (None, scanned) => scanned.map(|at| at.plus(SCAN_EVERY)),
+        };
+        Ok(self.report(lines, more, scanned, due))
+    }
+
+    fn scan_if_due(&mut self, now: WallTime, rescan: bool) -> bool {
+        let clock_went_back = self.scanned_at.is_some_and(|at| now < at);
+        let due = self.scanned_at.is_none_or(|at| SCAN_EVERY <= now.since(at));
+        let scan = rescan || due || clock_went_back;
+        if scan {
+            for lane in &mut self.lanes {
+                lane.scan(now, &mut self.next_segment);
+            }
+            self.scanned_at = Some(now);
+        }
+        scan
+    }
+
+    fn read(&mut self, now: WallTime) -> Result<u64, PipelineError> {
+        let before = self.batch_lines;
+        let mut more = true;
+        while more && !self.is_full() {
+            more = false;
+            for lane in &mut self.lanes {
+                let turn = lane.read(
+                    now,
+                    self.turn_bytes,
+                    self.future_skew,
+                    &mut self.next_segment,
+                    &mut self.work,
+                )?;
+                self.batch_lines = self.batch_lines.saturating_add(turn.lines);
+                more |= turn.more;
+            }
+        }
+        Ok(self.batch_lines.saturating_sub(before))
+    }
+
+    fn has_changes(&self) -> bool {
+        self.lanes.iter().any(Lane::has_changes)
+    }
+
+    /// Commits what is in memory, whether it is due or not.
+    ///
+    /// # Errors
+    /// The store; see [`Pipeline::step`].
+    pub fn flush(&mut self, now: WallTime) -> Result<Step, PipelineError> {
+        if self.uncommitted_since.is_some() || self.has_changes() {
+            self.commit(now, false)?;
+        }
+        self.settle()?;
+        Ok(self.report(0, false, false, None))
+    }
+
+    /// Commits the batch. While behind, that is done on a thread of its own and the next batch is read meanwhile:
+    /// one writer, one transaction a batch, in order, on two cores.
+    fn commit(&mut self, now: WallTime, behind: bool) -> Result<(), PipelineError> {
+        self.settle()?;
+        if self.batches.is_multiple_of(PRUNE_EVERY) || behind {
+            // Nothing is on its way: what windows forget now can be read back from the store.
+            self.work.prune();
+        }
+        let mut of_sources = OfSources::default();
+        self.lanes.iter_mut().for_each(|lane| lane.hand_over(&mut of_sources));
+        self.on_the_way = self.teller.named(&of_sources.events).collect();
+        let sealed = self.work.seal(of_sources, now)?;
+        self.uncommitted_since = None;
+        self.batch_lines = 0;
+        self.batches = self.batches.wrapping_add(1);
+        if behind {
+            return Ok(self.writer.begin(sealed, &self.teller)?);
+        }
+        let (book, committed) = self.writer.commit(sealed, &self.teller)?;
+        self.take_in(book, committed);
+        Ok(())
+    }
+
+    /// Waits for a commit that is on its way and takes in what it did.
+    fn settle(&mut self) -> Result<(), PipelineError> {
+        if let Some((book, committed)) = self.writer.finish()? {
+            self.take_in(book, committed);
+        }
+        Ok(())
+    }
+
+    fn take_in(&mut self, book: Book, committed: Committed) {
+        self.work.settle(book, &committed.situations);
+        self.done.committed = true;
+        self.done.alerts.extend(committed.alerts);
+        self.done.mails += committed.mails;
+        self.done.events.append(&mut self.on_the_way);
+    }
+
+    /// Hands out what was done since the last time, together with what this step read.
+    fn report(&mut self, lines: u64, more: bool, scanned: bool, due: Option<WallTime>) -> Step {
+        Step {
+            lines,
+            more,
+            scanned,
+            due,
+            ..std::mem::take(&mut self.done)
+        }
+    }
+
+    /// Whether the batch holds as much as one commit should.
+    fn is_full(&self) -> bool {
+        self.batch_lines_max <= self.batch_lines || SITUATIONS_MAX <= self.work.situations()
+    }
+
+    /// Forgets everything that was not committed and goes back to what the store holds.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn rollback(&mut self) -> Result<(), PipelineError> {
+        self.writer.forget();
+        self.work.rollback()?;
+        for lane in &mut self.lanes {
+            lane.reset(self.work.store.segments(lane.id())?);
+        }
+        self.next_segment = self.work.store.next_segment()?;
+        self.uncommitted_since = None;
+        self.batch_lines = 0;
+        self.scanned_at = None;
+        Ok(())
+    }
+
+    /// Whether everything that could be read has been read and committed.
+    pub fn idle(&self) -> bool {
+        self.uncommitted_since.is_none() && !self.writer.is_busy() && self.lanes.iter().all(Lane::idle)
+    }
+
+    /// Looks whether any open file has grown.
+    pub fn poll(&mut self) -> bool {
+        let mut grown = false;
+        for lane in &mut self.lanes {
+            grown |= lane.poll();
+        }
+        grown
+    }
+
+    /// Takes note that `files` were written to, so that the next step reads them: is any of them a source's?
+    pub fn written(&mut self, files: &[Incarnation]) -> bool {
+        let mut ours = false;
+        for lane in &mut self.lanes {
+            ours |= lane.written(files);
+        }
+        ours
+    }
+
+    /// Folders in which something may happen to the sources.
+    pub fn watch_dirs(&self) -> Vec<std::path::PathBuf> {
+        let mut dirs: Vec<_> = self.lanes.iter().flat_map(Lane::watch_dirs).collect();
+        dirs.sort();
+        dirs.dedup();
+        dirs
+    }
+
+    /// The store, to look into.
+    pub fn store(&self) -> &Store {
+        &self.work.store
+    }
+
+    /// The store, to write to between batches.
+    #[doc(hidden)]
+    pub fn writing_store(&mut self) -> Result<&mut Store, PipelineError> {
+        Ok(self.writer.store()?)
+    }
+
+    /// Limits batches to so many lines and turns to so many bytes: many small ones behind one another, in tests.
+    #[doc(hidden)]
+    pub fn set_batch_max(&mut self, lines: u64, turn_bytes: usize) {
+        self.batch_lines_max = lines;
+        self.turn_bytes = turn_bytes;
+    }
+
+    /// Newest record time seen in this run.
+    pub fn newest(&self) -> Option<EventTime> {
+        self.work.newest()
+    }
+
+    /// Queues a mail about the watch itself; the same one once a day.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn notify(&mut self, notice: &crate::alert::notice::Notice, now: WallTime) -> Result<(), PipelineError> {
+        use sha2::{Digest, Sha256};
+        let hash = Sha256::digest(format!("{notice:?}"));
+        let head: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
+        let day = crate::calendar::day_of(EventTime::from_micros(now.micros())).0;
+        let mail = self.teller.notice(notice, &format!("N-{head}-{day}"), now);
+        self.settle()?;
+        self.writer.store()?.queue(&mail)?;
+        Ok(())
+    }
+
+    /// What people are told, and how.
+    pub fn teller(&self) -> &Teller {
+        &self.teller
+    }
+}
+
+/// A name for this store, so that mails of two stores never share a Message-ID.
+fn store_id(store: &mut Store) -> Result<String, StoreError> {
+    if let Some(id) = store.meta("store_id")? {
+        return Ok(id);
+    }
+    let mut bytes = [0u8; 6];
+    getrandom::fill(&mut bytes).map_err(|e| StoreError::Refused(format!("the system gives no random bytes: {e}")))?;
+    let id: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    store.set_meta("store_id", &id)?;
+    Ok(id)
+}
+
+/// A numbered dataset: its row id and what is configured.
+type Numbered<'a> = [(DatasetId, &'a crate::register::DatasetSettings)];
+/// Row ids of the sources in order of configuration.
+type SourceIds = [SourceId];

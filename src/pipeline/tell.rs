@@ -1,0 +1,389 @@
+//! Situations -> alerts and mails, inside the batch's transaction.
+//!
+//! Acts on what `alert::decide` decides: looks up the alert a situation continues, or begins one; composes the
+//! mail and gives it its Message-ID, made of the alert's number, the count of its mails and the store's name,
+//! so that the same telling never gets a second one.
+
+use std::collections::BTreeMap;
+
+use super::batch::Key;
+use super::ongoing::Ongoing;
+use super::{Numbered, SourceIds};
+use crate::access::{DatasetId, SourceId, WhoId};
+use crate::alert::decide::{self, Decision, EVIDENCE_MAX, Situation};
+use crate::alert::notice::{self, Notice};
+use crate::alert::outbox::Message;
+use crate::alert::text::{MailContext, NotifyReason, compose, one_line};
+use crate::alert::{Alert, AlertFacts, AlertId, AlertSettings, AlertState};
+use crate::calendar::day_of;
+use crate::clock::{EventTime, WallTime};
+use crate::config::Config;
+use crate::detect::{RuleKind, RuleSettings, Severity};
+use crate::register::DatasetSettings;
+use crate::source::SourceEvent;
+use crate::store::{AlertDesk, NewMail, RejectCount, Store, StoreError, StoredAlert};
+use crate::text::Lang;
+
+/// Line references an alert keeps at most.
+const EVIDENCE_PER_ALERT_MAX: usize = 10 * EVIDENCE_MAX;
+
+/// Alerts of one rule told lately, and those that are told together.
+#[derive(Debug, Default)]
+struct Crowd {
+    told: BTreeMap<String, u64>,
+    held: BTreeMap<String, Vec<String>>,
+}
+
+impl Crowd {
+    /// Whether one more alert of `rule` gets a mail of its own.
+    fn has_room(&mut self, desk: &AlertDesk<'_, '_>, rule: &str, now: WallTime) -> Result<bool, StoreError> {
+        let told = match self.told.get_mut(rule) {
+            Some(told) => told,
+            None => {
+                let since = now.minus(notice::MANY_WITHIN);
+                let told = desk.told_since(rule, since)?;
+                self.told.entry(rule.to_owned()).or_insert(told)
+            }
+        };
+        *told = told.saturating_add(1);
+        Ok(*told <= notice::MANY)
+    }
+}
+
+/// Who is told of what, in which words.
+#[derive(Debug)]
+pub struct Teller {
+    settings: AlertSettings,
+    rules: Vec<RuleSettings>,
+    datasets: BTreeMap<DatasetId, DatasetSettings>,
+    sources: BTreeMap<SourceId, String>,
+    from: String,
+    store_id: String,
+    config: String,
+    agency: String,
+    lang: Lang,
+    contact: Option<String>,
+    host: String,
+}
+
+impl Teller {
+    pub(super) fn new(
+        config: &Config,
+        datasets: &Numbered<'_>,
+        sources: &SourceIds,
+        store_id: &str,
+        host: &str,
+    ) -> Teller {
+        let names = config.sources.iter().map(|s| s.read.name.clone());
+        Teller {
+            settings: config.alerts.clone(),
+            rules: config.rules.clone(),
+            datasets: datasets.iter().map(|(id, d)| (*id, (*d).clone())).collect(),
+            sources: sources.iter().copied().zip(names).collect(),
+            from: config.mail.from.clone(),
+            store_id: store_id.to_owned(),
+            config: config.hash.clone(),
+            agency: config.agency.clone(),
+            lang: config.lang,
+            contact: config.contact.clone(),
+            host: host.to_owned(),
+        }
+    }
+
+    /// A teller for commands that only look: knows the datasets and sources the store has ids for.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn for_console(config: &Config, store: &Store) -> Result<Teller, StoreError> {
+        let datasets = store.known_datasets()?;
+        let find = |name: &String| config.datasets.iter().find(|d| d.id == *name);
+        let numbered: Vec<_> = datasets
+            .iter()
+            .filter_map(|(id, name)| find(name).map(|d| (*id, d)))
+            .collect();
+        let mut teller = Teller::new(config, &numbered, &[], "", "");
+        teller.sources = store.sources()?.into_iter().map(|s| (s.id, s.name)).collect();
+        Ok(teller)
+    }
+
+    /// Writes the batch's situations into their alerts, in the order in which they began.
+    pub(super) fn tell(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        situations: &BTreeMap<Key, Ongoing>,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let mut ordered = Vec::new();
+        for (key, ongoing) in situations {
+            ordered.extend(ongoing.added().map(|(going, s)| (going.nth, key.0, going.alert, s)));
+        }
+        ordered.sort_unstable_by_key(|(nth, ..)| *nth);
+        let mut crowd = Crowd::default();
+        for (nth, rule, alert, situation) in ordered {
+            if let Some(rule) = self.rules.get(usize::from(rule.0)) {
+                let id = self.one(desk, situation, alert, rule, &mut crowd, now)?;
+                desk.begun(nth, id);
+            }
+        }
+        for (rule, alerts) in crowd.held {
+            let notice = Notice::Many {
+                rule: rule.clone(),
+                alerts,
+            };
+            desk.mail(&self.notice(&notice, &format!("M-{rule}-{}", now.micros()), now))?;
+        }
+        Ok(())
+    }
+
+    fn one(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        s: &Situation,
+        alert: Option<AlertId>,
+        rule: &RuleSettings,
+        crowd: &mut Crowd,
+        now: WallTime,
+    ) -> Result<AlertId, StoreError> {
+        let mut stored = match alert {
+            Some(id) => {
+                let mut stored = desk.alert(id)?;
+                decide::grow(&mut stored.alert, s, rule);
+                stored
+            }
+            None => self.begin(desk, s, rule, now)?,
+        };
+        let reason = match decide::decide(&stored.alert, rule, &self.settings, now) {
+            Decision::Notify(reason) => Some(reason),
+            Decision::Hold(_) => None,
+        };
+        let was_closed = stored.alert.state == AlertState::Closed;
+        if reason.is_some() {
+            decide::notified(&mut stored.alert, rule, now);
+            stored.closed_as = String::new();
+        }
+        stored.config.clone_from(&self.config);
+        let id = stored.alert.id;
+        let alone = match reason {
+            Some(_) => stored.alert.severity == Severity::Critical || crowd.has_room(desk, &rule.id, now)?,
+            None => true,
+        };
+        desk.put(&stored)?;
+        desk.evidence(id, &s.evidence, EVIDENCE_PER_ALERT_MAX)?;
+        if stored.alert.hits == s.hits && stored.alert.notified.is_none_or(|n| n.mails <= 1) {
+            desk.step(id, now, "detected", "")?;
+        }
+        if was_closed && reason.is_some() {
+            desk.step(id, now, "reopened", "it goes on and has grown")?;
+        }
+        match reason {
+            Some(reason) if alone => self.mail(desk, &stored, reason, now)?,
+            Some(_) => {
+                let facts = self.facts(&stored, desk.who(stored.alert.who)?, Vec::new());
+                crowd
+                    .held
+                    .entry(rule.id.clone())
+                    .or_default()
+                    .push(one_line(&facts, self.lang));
+                desk.step(id, now, "mailed", "together with others")?;
+            }
+            None => {}
+        }
+        Ok(id)
+    }
+
+    fn begin(
+        &self,
+        desk: &AlertDesk<'_, '_>,
+        s: &Situation,
+        rule: &RuleSettings,
+        now: WallTime,
+    ) -> Result<StoredAlert, StoreError> {
+        let year = day_of(EventTime::from_micros(now.micros())).date().year;
+        let (id, number) = desk.next(year)?;
+        Ok(StoredAlert {
+            alert: decide::begin(id, number, rule, s, now),
+            account: s.account.clone(),
+            address: s.address.clone(),
+            section: s.section.clone(),
+            valid_from: s.valid_from,
+            valid_to: s.valid_to,
+            config: self.config.clone(),
+            closed_as: String::new(),
+        })
+    }
+
+    fn mail(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        stored: &StoredAlert,
+        reason: NotifyReason,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let alert = &stored.alert;
+        let evidence = desk.evidence_of(alert.id)?;
+        let facts = self.facts(stored, desk.who(alert.who)?, evidence);
+        let text = compose(&facts, reason, &self.context(now));
+        let nth = alert.notified.map_or(1, |n| n.mails);
+        let message = Message {
+            message_id: self.message_id(alert, nth),
+            in_reply_to: (1 < nth).then(|| self.message_id(alert, 1)),
+            from: self.from.clone(),
+            to: self.recipients(&facts.owner),
+            subject: text.subject,
+            body: text.body,
+            date: now,
+            urgent: alert.severity == Severity::Critical,
+        };
+        let told = message.to.join(", ");
+        desk.mail(&NewMail {
+            alert: Some(alert.id),
+            message,
+        })?;
+        desk.step(alert.id, now, "mailed", &format!("{}: {told}", reason.as_str()))
+    }
+
+    fn message_id(&self, alert: &Alert, nth: u32) -> String {
+        self.id(&format!("{}.{nth}", alert.number))
+    }
+
+    fn id(&self, local: &str) -> String {
+        let host = self
+            .from
+            .rsplit_once('@')
+            .map_or("localhost", |(_, host)| host.trim_end_matches('>'));
+        format!("{local}.{}@{host}", self.store_id)
+    }
+
+    fn context(&self, now: WallTime) -> MailContext {
+        MailContext {
+            agency: self.agency.clone(),
+            lang: self.lang,
+            contact: self.contact.clone(),
+            host: self.host.clone(),
+            now,
+        }
+    }
+
+    /// Events, each with the name of its source.
+    pub(super) fn named(&self, events: &[SourceEvent]) -> impl Iterator<Item = (String, SourceEvent)> {
+        let name = |e: &SourceEvent| self.sources.get(&e.source).cloned().unwrap_or_default();
+        events.iter().map(move |e| (name(e), e.clone()))
+    }
+
+    /// Tells of what happened to the bytes of sources in this batch, in one mail.
+    pub(super) fn tell_events(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        events: &[SourceEvent],
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let news: Vec<_> = self.named(events).filter(|(_, e)| notice::is_news(e.kind)).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let local = format!("N-{}", now.micros());
+        desk.mail(&self.notice(&Notice::Sources(news), &local, now))
+    }
+
+    /// Tells of lines that could not be read, at ten, a hundred, a thousand ... a day.
+    pub(super) fn tell_rejects(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        rejects: &[RejectCount],
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let mut added: BTreeMap<SourceId, u64> = BTreeMap::new();
+        for r in rejects {
+            *added.entry(r.source).or_insert(0) += r.lines;
+        }
+        let day = day_of(EventTime::from_micros(now.micros())).0;
+        for (source, added) in added {
+            let (lines, why) = desk.rejects_of(source, day)?;
+            let after = why.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
+            if let Some(step) = notice::reject_step(after.saturating_sub(added), after, lines) {
+                let name = self.sources.get(&source).cloned().unwrap_or_default();
+                let notice = Notice::Rejects {
+                    source: name,
+                    why,
+                    lines,
+                };
+                desk.mail(&self.notice(&notice, &format!("R-{}-{day}-{step}", source.0), now))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A mail about the watch itself, to everybody who gets every alert. `local` makes its Message-ID: the same one
+    /// is queued once only.
+    pub fn notice(&self, notice: &Notice, local: &str, now: WallTime) -> NewMail {
+        let text = notice::compose(notice, &self.context(now));
+        let message = Message {
+            message_id: self.id(local),
+            in_reply_to: None,
+            from: self.from.clone(),
+            to: self.settings.to.clone(),
+            subject: text.subject,
+            body: text.body,
+            date: now,
+            urgent: true,
+        };
+        NewMail { alert: None, message }
+    }
+
+    fn recipients(&self, owner: &str) -> Vec<String> {
+        let owners = self
+            .settings
+            .owners
+            .iter()
+            .filter(|(section, _)| section == owner)
+            .flat_map(|o| &o.1);
+        let mut out: Vec<String> = Vec::new();
+        for address in self.settings.to.iter().chain(owners) {
+            if !out.contains(address) {
+                out.push(address.clone());
+            }
+        }
+        out
+    }
+
+    /// The facts of an alert as text. `who` is kind and name of its key, as the store knows it.
+    pub fn facts(
+        &self,
+        stored: &StoredAlert,
+        who: Option<(String, String)>,
+        evidence: Vec<crate::access::LineRef>,
+    ) -> AlertFacts {
+        let alert = &stored.alert;
+        let rule = self.rules.iter().find(|r| r.id == alert.rule);
+        let dataset = self.datasets.get(&alert.dataset);
+        let person = who
+            .filter(|(kind, _)| kind == "person" && alert.who != WhoId(0))
+            .map(|(_, name)| name);
+        let volume = rule.and_then(|r| match &r.kind {
+            RuleKind::Volume(v) => Some(v),
+            RuleKind::Account(_) => None,
+        });
+        AlertFacts {
+            alert: alert.clone(),
+            rule_title: rule.map_or_else(String::new, |r| r.title.clone()),
+            basis: rule.map_or_else(Vec::new, |r| r.basis.clone()),
+            count: volume.map(|v| v.count),
+            within: volume.map(|v| v.within),
+            section: person
+                .as_ref()
+                .map(|_| stored.section.clone())
+                .filter(|s| !s.is_empty()),
+            person,
+            account: stored.account.clone(),
+            valid_to: stored.valid_to,
+            valid_from: stored.valid_from,
+            dataset: dataset.map_or_else(String::new, |d| d.id.clone()),
+            dataset_title: dataset.map_or_else(String::new, |d| d.title.clone()),
+            tier: dataset.map_or_else(String::new, |d| d.tier.as_str().to_owned()),
+            owner: dataset.map_or_else(String::new, |d| d.owner.clone()),
+            source: self.sources.get(&alert.source).cloned().unwrap_or_default(),
+            address: stored.address.clone(),
+            evidence,
+        }
+    }
+}
