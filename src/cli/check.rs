@@ -1,0 +1,112 @@
+//! `sekimori check`: everything that can be known to be wrong before the daemon starts.
+
+use clap::{ArgMatches, Command};
+
+use super::out::Out;
+use super::{Failure, config_arg, load};
+use crate::alert::notice;
+use crate::config::Config;
+use crate::detect::run_samples;
+use crate::mail::mailer_for;
+use crate::parse::time;
+use crate::service::setup;
+use crate::source::SourceEventKind;
+use crate::store::Store;
+use crate::text::{Lang, number};
+
+pub(super) fn command(lang: Lang) -> Command {
+    Command::new("check")
+        .about(lang.pick(
+            "設定・台帳・規則の例を点検します（監視は始めません）",
+            "checks configuration, register and the samples of the rules without starting",
+        ))
+        .arg(config_arg(lang))
+}
+
+pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    let (config, warnings) = load(args, out)?;
+    for warning in &warnings.list {
+        let word = out.pick("注意", "warning");
+        out.error(&format!("{word}: {}", warning.render(out.lang())));
+    }
+    let mut wrong = Vec::new();
+    samples(&config, &mut wrong);
+    if let Err(e) = mailer_for(&config.mail) {
+        wrong.push(e.to_string());
+    }
+    let accounts = match setup::read_register(&config) {
+        Ok((register, _)) => register.accounts(),
+        Err(why) => {
+            wrong.push(format!("{}: {why}", config.accounts.path.display()));
+            0
+        }
+    };
+    if config.store.exists()
+        && let Err(e) = Store::open_read(&config.store)
+    {
+        wrong.push(e.to_string());
+    }
+    sources(&config, out);
+    if !wrong.is_empty() {
+        return Err(Failure::Config(wrong.join("\n")));
+    }
+    let n = |n: usize| number(u64::try_from(n).unwrap_or(0));
+    let tested = config.rules.iter().map(|r| r.samples.len()).sum::<usize>();
+    let (sources, datasets, rules) = (n(config.sources.len()), n(config.datasets.len()), n(config.rules.len()));
+    let (tested, accounts) = (n(tested), n(accounts));
+    out.line(&match out.lang() {
+        Lang::Ja => format!(
+            "設定に誤りはありません。ログ源 {sources}、情報資産 {datasets}、規則 {rules}（例 {tested} 件すべて期待どおり）、アカウント {accounts}　版 {}",
+            config.hash.get(..8).unwrap_or_default()
+        ),
+        Lang::En => format!(
+            "the configuration is sound: {sources} sources, {datasets} datasets, {rules} rules ({tested} samples as expected), {accounts} accounts; version {}",
+            config.hash.get(..8).unwrap_or_default()
+        ),
+    })?;
+    Ok(())
+}
+
+fn samples(config: &Config, wrong: &mut Vec<String>) {
+    let read = |text: &str| time::any(text.as_bytes(), 9 * 3_600);
+    for error in run_samples(&config.rules, &config.datasets, &read) {
+        wrong.push(error.to_string());
+    }
+}
+
+/// Logs that cannot be read now are no mistake of the configuration, but somebody should know.
+fn sources(config: &Config, out: &mut Out) {
+    for source in &config.sources {
+        let found: Vec<_> = source
+            .read
+            .paths
+            .iter()
+            .filter_map(|p| glob::glob(p).ok())
+            .flatten()
+            .filter_map(Result::ok)
+            .collect();
+        let name = &source.read.name;
+        if found.is_empty() {
+            let why = out.pick("該当するファイルがまだありません", "no file is there yet");
+            out.error(&format!("{name}: {why}: {}", source.read.paths.join(", ")));
+        }
+        for path in found {
+            let Ok(what) = std::fs::metadata(&path) else {
+                let why = out.pick("指す先がないリンクです", "a link to nothing");
+                out.error(&format!("{name}: {}: {why}", path.display()));
+                continue;
+            };
+            // Opening a FIFO would wait for its writer.
+            if !what.is_file() {
+                let why = notice::remedy(SourceEventKind::NotAFile, out.lang());
+                let kind = out.pick("ファイルではありません", "not a regular file");
+                out.error(&format!("{name}: {}: {kind}; {why}", path.display()));
+                continue;
+            }
+            if let Err(e) = std::fs::File::open(&path) {
+                let hint = notice::remedy(SourceEventKind::Unreadable, out.lang());
+                out.error(&format!("{name}: {}: {e}; {hint}", path.display()));
+            }
+        }
+    }
+}

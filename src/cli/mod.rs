@@ -1,0 +1,213 @@
+//! The command line: one file a subcommand.
+//!
+//! Human output by default, `--json` for machines with stable documented keys (docs/manual.md). Exit codes: 0 done,
+//! 1 failed, 2 wrong usage, 75 the store is in use, 78 configuration.
+
+mod alert;
+mod check;
+mod count;
+mod json;
+mod out;
+mod parse;
+mod replay;
+mod run;
+mod status;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::{Config, Problems};
+use crate::register::Register;
+use crate::service::RunError;
+use crate::service::setup::{self, SetupError};
+use crate::store::StoreError;
+use crate::text::Lang;
+use out::Out;
+
+/// Where the configuration stands unless `--config` says otherwise.
+const CONFIG: &str = "/etc/sekimori/sekimori.toml";
+
+/// Why a command failed, as its exit code.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The configuration: 78.
+    #[error("{0}")]
+    Config(String),
+    /// The store is in use: 75.
+    #[error("{0}")]
+    Busy(String),
+    /// Anything else: 1.
+    #[error("{0}")]
+    Failed(String),
+    /// Whoever read the output went away: 0.
+    #[error("output closed")]
+    Closed,
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Failure::Config(_) => 78,
+            Failure::Busy(_) => 75,
+            Failure::Failed(_) => 1,
+            Failure::Closed => 0,
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(e: std::io::Error) -> Self {
+        match e.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure::Closed,
+            _ => Failure::Failed(e.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(e: StoreError) -> Self {
+        match e {
+            StoreError::Locked(_) | StoreError::Busy => Failure::Busy(e.to_string()),
+            _ => Failure::Failed(e.to_string()),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(e: RunError) -> Self {
+        match e {
+            RunError::Config(problems) => Failure::Config(problems.to_string()),
+            RunError::Store(e) | RunError::Setup(SetupError::Store(e)) => e.into(),
+            RunError::Setup(e) => Failure::Config(e.to_string()),
+            e => Failure::Failed(chain(&e)),
+        }
+    }
+}
+
+/// An error with its causes.
+fn chain(e: &dyn std::error::Error) -> String {
+    let mut text = e.to_string();
+    let mut cause = e.source();
+    while let Some(e) = cause {
+        let why = e.to_string();
+        if !text.contains(&why) {
+            text = format!("{text}: {why}");
+        }
+        cause = e.source();
+    }
+    text
+}
+
+/// Runs the command line `args` (the program's name first).
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let lang = std::env::var("SEKIMORI_LANG")
+        .ok()
+        .and_then(|word| Lang::from_word(&word))
+        .unwrap_or_default();
+    let matches = match command(lang).try_get_matches_from(args) {
+        Ok(matches) => matches,
+        Err(e) => {
+            let code = u8::try_from(e.exit_code()).unwrap_or(2);
+            // Nothing can be done about a closed terminal.
+            drop(e.print());
+            return ExitCode::from(code);
+        }
+    };
+    let mut out = Out::new(lang);
+    let done = dispatch(&matches, &mut out).and_then(|()| Ok(out.flush()?));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !matches!(failure, Failure::Closed) {
+                out.error(&failure.to_string());
+            }
+            drop(out.flush());
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    match matches.subcommand() {
+        Some(("run", args)) => run::run(args, out),
+        Some(("check", args)) => check::run(args, out),
+        Some(("replay", args)) => replay::run(args, out),
+        Some(("parse", args)) => parse::run(args, out),
+        Some(("count", args)) => count::run(args, out),
+        Some(("status", args)) => status::run(args, out),
+        Some(("alert", args)) => alert::run(args, out),
+        _ => Err(Failure::Failed("no command".into())),
+    }
+}
+
+fn command(lang: Lang) -> Command {
+    let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
+    Command::new("sekimori")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(t(
+            "関守：個人情報を扱うシステムのアクセス記録を監視し、集計し、警告します",
+            "sekimori: watches, counts and alerts on access logs of systems that hold personal data",
+        ))
+        .after_help(t(
+            "終了コード: 0 正常　1 失敗　2 使い方の誤り　75 使用中　78 設定の誤り\nEnglish: SEKIMORI_LANG=en sekimori --help",
+            "Exit codes: 0 done, 1 failed, 2 usage, 75 store in use, 78 configuration\n日本語: SEKIMORI_LANG=ja",
+        ))
+        .disable_help_subcommand(true)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(run::command(lang))
+        .subcommand(check::command(lang))
+        .subcommand(replay::command(lang))
+        .subcommand(parse::command(lang))
+        .subcommand(count::command(lang))
+        .subcommand(status::command(lang))
+        .subcommand(alert::command(lang))
+}
+
+fn config_arg(lang: Lang) -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .default_value(CONFIG)
+        .global(true)
+        .help(lang.pick("設定ファイル", "configuration file"))
+}
+
+fn json_arg(lang: Lang) -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help(lang.pick("1行1件のJSONで出力します", "print one JSON object a line"))
+}
+
+fn config_path(args: &ArgMatches) -> PathBuf {
+    args.get_one::<PathBuf>("config")
+        .cloned()
+        .unwrap_or_else(|| CONFIG.into())
+}
+
+/// Loads the configuration; from here on the console speaks its language.
+fn load(args: &ArgMatches, out: &mut Out) -> Result<(Config, Problems), Failure> {
+    let path = config_path(args);
+    match crate::config::load(&path) {
+        Ok(loaded) => {
+            out.speak(loaded.config.lang);
+            Ok((loaded.config, loaded.warnings))
+        }
+        Err(problems) => Err(Failure::Config(rendered(&problems, out))),
+    }
+}
+
+/// The register as the file holds it now.
+fn register(config: &Config) -> Result<Register, Failure> {
+    let named = |why| Failure::Config(format!("{}: {why}", config.accounts.path.display()));
+    setup::read_register(config).map(|read| read.0).map_err(named)
+}
+
+fn rendered(problems: &Problems, out: &Out) -> String {
+    problems.render(out.lang()).trim_end().to_owned()
+}

@@ -1,0 +1,182 @@
+//! `sekimori replay`: past logs through the very same pipeline into a scratch store; nothing is mailed.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command};
+
+use super::out::Out;
+use super::{Failure, config_arg, json, json_arg, load, run};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, source_for_file};
+use crate::pipeline::Pipeline;
+use crate::service::setup;
+use crate::source::Start;
+use crate::store::{AlertFilter, Store};
+use crate::text::Lang;
+
+pub(super) fn command(lang: Lang) -> Command {
+    Command::new("replay")
+        .about(lang.pick(
+            "過去の記録を同じ処理に通し、出るはずの警告を表示します（送信しません）",
+            "runs past logs through the same pipeline and prints the alerts; sends nothing",
+        ))
+        .arg(config_arg(lang))
+        .arg(json_arg(lang))
+        .arg(
+            Arg::new("source")
+                .long("source")
+                .value_name("NAME")
+                .help(lang.pick("FILESをこのログ源として読みます", "read FILES as this source")),
+        )
+        .arg(
+            Arg::new("store")
+                .long("store")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help(lang.pick(
+                    "結果を残す新しいファイル（省略時は終了時に消去）",
+                    "new file to keep the result in (default: gone at the end)",
+                )),
+        )
+        .arg(
+            Arg::new("files")
+                .value_name("FILES")
+                .num_args(0..)
+                .value_parser(clap::value_parser!(PathBuf))
+                .help(lang.pick(
+                    "読む記録（省略時は設定のログ源）",
+                    "logs to read (default: the configured sources)",
+                )),
+        )
+}
+
+/// A folder that is removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Scratch, Failure> {
+        use std::os::unix::fs::DirBuilderExt;
+        let mut bytes = [0u8; 8];
+        getrandom::fill(&mut bytes).map_err(|e| Failure::Failed(e.to_string()))?;
+        let name = format!("sekimori-replay-{:016x}", u64::from_ne_bytes(bytes));
+        let folder = std::env::temp_dir().join(name);
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Scratch(folder))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is left of a scratch store harms nobody.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    let (mut config, _) = load(args, out)?;
+    let files: Vec<PathBuf> = args
+        .get_many::<PathBuf>("files")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    choose_files(
+        &mut config,
+        &files,
+        args.get_one::<String>("source").map(String::as_str),
+    )?;
+    let scratch = Scratch::new()?;
+    let kept = args.get_one::<PathBuf>("store");
+    if let Some(path) = kept
+        && path.exists()
+    {
+        return Err(Failure::Failed(format!("{} exists; name a new file", path.display())));
+    }
+    config.store = kept.cloned().unwrap_or_else(|| scratch.0.join("replay.db"));
+    let mut store = Store::open(&config.store)?;
+    store.scratch()?;
+    store.set_cache(16 * 1024)?;
+    let now = SystemClock.now();
+    let register = super::register(&config)?;
+    let key = if config.subject_key.exists() {
+        setup::subject_key(&config.subject_key, &mut store)
+    } else {
+        setup::subject_key(&scratch.0.join("subject.key"), &mut store)
+    };
+    let key = key.map_err(|e| Failure::Failed(e.to_string()))?;
+    let host = setup::host_name();
+    let mut pipeline =
+        Pipeline::new(&config, store, register, key, &host).map_err(|e| Failure::Config(e.to_string()))?;
+    let mut rescan = true;
+    loop {
+        let step = pipeline
+            .step(SystemClock.now(), rescan)
+            .map_err(|e| Failure::Failed(e.to_string()))?;
+        rescan = false;
+        if step.lines == 0 && !step.more && !pipeline.poll() {
+            break;
+        }
+    }
+    pipeline.flush(now).map_err(|e| Failure::Failed(e.to_string()))?;
+    print(&pipeline, args.get_flag("json"), out)
+}
+
+fn print(pipeline: &Pipeline, as_json: bool, out: &mut Out) -> Result<(), Failure> {
+    let mut alerts = pipeline.store().alerts(AlertFilter::default())?;
+    alerts.sort_by_key(|s| (s.alert.first_seen, s.alert.id));
+    if !as_json {
+        return run::print_alerts(pipeline, &alerts, out);
+    }
+    for stored in &alerts {
+        let store = pipeline.store();
+        let facts = pipeline
+            .teller()
+            .facts(stored, store.who(stored.alert.who)?, Vec::new());
+        out.line(&json::alert(stored, &facts).to_string())?;
+    }
+    Ok(())
+}
+
+/// Puts the files in place of the paths of the sources they belong to; other sources read nothing.
+fn choose_files(config: &mut Config, files: &[PathBuf], named: Option<&str>) -> Result<(), Failure> {
+    for source in &mut config.sources {
+        source.read.start = Start::Beginning;
+        source.read.rotate_wait = Duration::ZERO;
+    }
+    if files.is_empty() {
+        return Ok(());
+    }
+    let mut chosen: Vec<Vec<String>> = vec![Vec::new(); config.sources.len()];
+    for file in files {
+        let index = source_of(config, file, named)?;
+        let path = std::fs::canonicalize(file).map_err(|e| Failure::Failed(format!("{}: {e}", file.display())))?;
+        let path = path.to_str().map(glob::Pattern::escape);
+        let path = path.ok_or_else(|| Failure::Failed(format!("{}: the name is not UTF-8", file.display())))?;
+        if let Some(paths) = chosen.get_mut(index) {
+            paths.push(path);
+        }
+    }
+    for (source, paths) in config.sources.iter_mut().zip(chosen) {
+        source.read.paths = paths;
+    }
+    Ok(())
+}
+
+fn source_of(config: &Config, file: &Path, named: Option<&str>) -> Result<usize, Failure> {
+    let names: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
+    if let Some(name) = named {
+        let hint = || Failure::Failed(format!("there is no source {name}; there are: {}", names.join(", ")));
+        return names.iter().position(|n| *n == name).ok_or_else(hint);
+    }
+    if names.len() == 1 {
+        return Ok(0);
+    }
+    source_for_file(config, file).ok_or_else(|| {
+        Failure::Failed(format!(
+            "{} is no file of a configured source; add --source with one of: {}",
+            file.display(),
+            names.join(", ")
+        ))
+    })
+}

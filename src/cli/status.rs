@@ -1,0 +1,191 @@
+//! `sekimori status`: sources, store, outbox, last alert.
+
+use clap::{ArgMatches, Command};
+use serde_json::{Value, json};
+
+use super::out::Out;
+use super::{Failure, config_arg, json_arg, load};
+use crate::calendar::{Jst, rfc3339};
+use crate::clock::EventTime;
+use crate::config::Config;
+use crate::source::{Phase, SegmentState};
+use crate::store::{AlertFilter, Lock, SourceRow, Store};
+use crate::text::{Lang, inert, number};
+
+pub(super) fn command(lang: Lang) -> Command {
+    Command::new("status")
+        .about(lang.pick("動作状況を表示します", "shows how things stand"))
+        .arg(config_arg(lang))
+        .arg(json_arg(lang))
+}
+
+/// A file that is still followed.
+struct FileRow {
+    path: String,
+    position: u64,
+    size: Option<u64>,
+    lines: u64,
+}
+
+fn file(state: &SegmentState) -> FileRow {
+    // The size of another file under the same name would make a wrong lag: it is given only for a live one.
+    let size = std::fs::metadata(&state.path)
+        .ok()
+        .map(|m| m.len())
+        .filter(|size| state.position <= *size);
+    FileRow {
+        path: inert(state.path.to_string_lossy().as_ref(), 300),
+        position: state.position,
+        size,
+        lines: state.lines,
+    }
+}
+
+pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    let (config, _) = load(args, out)?;
+    let store = Store::open_read(&config.store)?;
+    let running = Lock::is_held(&config.store);
+    let mut sources = Vec::new();
+    for row in store.sources()? {
+        let live = |s: &SegmentState| matches!(s.phase, Phase::Live | Phase::Rotated);
+        let files: Vec<FileRow> = store.segments(row.id)?.iter().filter(|s| live(s)).map(file).collect();
+        sources.push((row, files));
+    }
+    if args.get_flag("json") {
+        let value = as_json(&config, &store, running, &sources)?;
+        return Ok(out.line(&value.to_string())?);
+    }
+    human(&config, &store, running, &sources, out)
+}
+
+fn as_json(
+    config: &Config,
+    store: &Store,
+    running: bool,
+    sources: &[(SourceRow, Vec<FileRow>)],
+) -> Result<Value, Failure> {
+    let mails = store.mail_counts()?;
+    let last = store.alerts(AlertFilter {
+        open_only: false,
+        max: Some(1),
+    })?;
+    let open = store.alerts(AlertFilter {
+        open_only: true,
+        max: None,
+    })?;
+    let time = |micros: i64| {
+        if micros == 0 {
+            Value::Null
+        } else {
+            Value::from(rfc3339(micros))
+        }
+    };
+    let sources: Vec<Value> = sources
+        .iter()
+        .map(|(row, files)| {
+            let [lines, bytes, accesses, no_dataset, rejects, damaged] = row.amounts;
+            let why: serde_json::Map<String, Value> = row
+                .rejects
+                .iter()
+                .map(|(why, n)| (why.clone(), Value::from(*n)))
+                .collect();
+            let files: Vec<Value> = files
+                .iter()
+                .map(|f| {
+                    let lag = f.size.map(|size| size - f.position);
+                    json!({"path": f.path, "position": f.position, "size": f.size, "lag_bytes": lag, "lines": f.lines})
+                })
+                .collect();
+            json!({
+                "name": row.name, "configured": config.sources.iter().any(|s| s.read.name == row.name),
+                "lines": lines, "bytes": bytes, "accesses": accesses, "no_dataset": no_dataset,
+                "rejects": rejects, "rejects_by_reason": why, "damaged": damaged,
+                "newest": time(row.newest), "files": files,
+            })
+        })
+        .collect();
+    Ok(json!({
+        "running": running,
+        "store": config.store.display().to_string(),
+        "store_bytes": std::fs::metadata(&config.store).map(|m| m.len()).ok(),
+        "config": config.hash,
+        "sources": sources,
+        "outbox": {"waiting": mails.waiting, "sent": mails.sent, "dead": mails.dead,
+            "oldest_waiting": mails.oldest.map(|t| rfc3339(t.micros()))},
+        "alerts_open": open.len(),
+        "last_alert": last.first().map(|s| json!({"number": s.alert.number, "rule": s.alert.rule,
+            "severity": s.alert.severity.as_str(), "detected_at": rfc3339(s.alert.detected_at.micros())})),
+    }))
+}
+
+fn human(
+    config: &Config,
+    store: &Store,
+    running: bool,
+    sources: &[(SourceRow, Vec<FileRow>)],
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let ja = out.lang() == Lang::Ja;
+    let state = match (running, ja) {
+        (true, true) => "稼働中",
+        (true, false) => "running",
+        (false, true) => "停止中",
+        (false, false) => "not running",
+    };
+    out.line(&format!("sekimori: {state}  {}", config.store.display()))?;
+    for (row, files) in sources {
+        let [lines, _, accesses, _, rejects, _] = row.amounts;
+        let newest = if row.newest == 0 {
+            "-".to_owned()
+        } else {
+            Jst::from(EventTime::from_micros(row.newest)).iso()
+        };
+        let (lines, accesses, rejects) = (number(lines), number(accesses), number(rejects));
+        out.line(&if ja {
+            format!(
+                "{}  行 {lines}  アクセス {accesses}  解析不能 {rejects}  最新の記録 {newest}",
+                row.name
+            )
+        } else {
+            format!(
+                "{}  lines {lines}  accesses {accesses}  rejected {rejects}  newest record {newest}",
+                row.name
+            )
+        })?;
+        for (why, n) in &row.rejects {
+            out.line(&format!(
+                "    {} {why}: {}",
+                out.pick("解析不能", "rejected"),
+                number(*n)
+            ))?;
+        }
+        for f in files {
+            let lag = f.size.map_or_else(|| "?".to_owned(), |size| number(size - f.position));
+            let word = out.pick("未読バイト", "unread bytes");
+            out.line(&format!("    {}  {}  {word} {lag}", f.path, number(f.position)))?;
+        }
+    }
+    let mails = store.mail_counts()?;
+    let (waiting, sent, dead) = (number(mails.waiting), number(mails.sent), number(mails.dead));
+    out.line(&if ja {
+        format!("メール  送信待ち {waiting}  送信済み {sent}  送信不能 {dead}")
+    } else {
+        format!("mail  waiting {waiting}  sent {sent}  undeliverable {dead}")
+    })?;
+    let last = store.alerts(AlertFilter {
+        open_only: false,
+        max: Some(1),
+    })?;
+    if let Some(last) = last.first() {
+        let at = Jst::from(last.alert.detected_at).iso();
+        out.line(&format!(
+            "{}  {}  {at}",
+            out.pick("最後の警告", "last alert"),
+            last.alert.number
+        ))?;
+    }
+    for (at, what, detail) in store.journal(5)? {
+        out.line(&format!("{}  {what}  {}", Jst::from(at).iso(), inert(&detail, 200)))?;
+    }
+    Ok(())
+}
