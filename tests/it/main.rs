@@ -1,0 +1,28 @@
+//! The integration tests, as one binary: one link instead of ten.
+//!
+//! Each module is under `cfg(test)` although the whole binary is, because clippy knows test code by it.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    clippy::string_slice,
+    reason = "the numbers of tests are small and made up"
+)]
+
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod live_equals_replay;
+#[cfg(test)]
+mod quickstart;
+#[cfg(test)]
+mod scenarios;
+#[cfg(test)]
+mod simulation;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tidy;
