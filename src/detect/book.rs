@@ -1,6 +1,6 @@
 //! The book: counters for each person, dataset and operation class, by event time.
 //!
-//! A batch collects [`Entry`] values; [`Book::fold`] sorts them and gives the store one [`Page`] for each key
+//! A batch collects one entry an access; [`Book::fold`] sorts them and gives the store one [`Page`] for each key
 //! and day in key order, the net change of the book. Failed accesses count as `denied` and as nothing else.
 //!
 //! Beside each person's pages there is one page for each dataset and operation over all persons (who 0), so
