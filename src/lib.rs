@@ -12,7 +12,7 @@
 //! # Invariants
 //! * One transaction a batch: memory is a cache of committed rows, a crash is a rollback.
 //! * Time is an argument. Event time decides what is found, wall time when people are told.
-//! * The house, from the top: text, clock, calendar, access, register, source, parse, detect, alert, evidence, store,
+//! * The house, from the top: fault, text, clock, calendar, access, register, source, parse, detect, alert, evidence, store,
 //!   report, mail, config, pipeline, service, cli. A module uses only modules above it (a test reads the sources).
 //! * `calendar`, `text`, `access`, `register`, `parse`, `detect` and `alert` are pure: no files, threads,
 //!   SQLite, mail.
@@ -40,6 +40,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
+pub mod fault;
 pub mod mail;
 pub mod parse;
 pub mod pipeline;

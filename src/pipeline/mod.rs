@@ -189,6 +189,7 @@ impl Pipeline {
             self.commit(now, false)?;
         }
         let lines = self.read(now)?;
+        reach("step.read")?;
         let more = self.is_full() && self.lanes.iter_mut().any(Lane::has_more);
         if (0 < lines || self.has_changes()) && self.uncommitted_since.is_none() {
             self.uncommitted_since = Some(now);
@@ -262,6 +263,7 @@ impl Pipeline {
     /// one writer, one transaction a batch, in order, on two cores.
     fn commit(&mut self, now: WallTime, behind: bool) -> Result<(), PipelineError> {
         self.settle()?;
+        reach("step.commit")?;
         if self.batches.is_multiple_of(PRUNE_EVERY) || behind {
             // Nothing is on its way: what windows forget now can be read back from the store.
             self.work.prune();
@@ -421,3 +423,8 @@ fn store_id(store: &mut Store) -> Result<String, StoreError> {
 type Numbered<'a> = [(DatasetId, &'a crate::register::DatasetSettings)];
 /// Row ids of the sources in order of configuration.
 type SourceIds = [SourceId];
+
+/// Passes a named place between source and store (`fault`).
+fn reach(place: &'static str) -> Result<(), StoreError> {
+    crate::fault::pass(place).map_err(|e| StoreError::Refused(e.to_string()))
+}

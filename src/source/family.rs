@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use glob::Pattern;
 
 use super::identity::Stat;
+use crate::fault;
 
 /// Suffixes of compressed files.
 const COMPRESSED: [&str; 6] = [".gz", ".zst", ".xz", ".bz2", ".lz4", ".Z"];
@@ -238,7 +239,7 @@ fn watch(dir: &Path, out: &mut Listing) {
 
 fn list_dir(dir: &Path, wanted: &[&Wanted], out: &mut Listing) {
     watch(dir, out);
-    let entries = match std::fs::read_dir(dir) {
+    let entries = match fault::pass("source.list").and_then(|()| std::fs::read_dir(dir)) {
         Ok(entries) => entries,
         Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return,
         Err(e) => return out.blind.push((dir.to_owned(), e)),

@@ -17,6 +17,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxFlags, makedev, statx};
 use sha2::{Digest, Sha256};
 
 use super::{Incarnation, Proof, SegmentState};
+use crate::fault;
 
 /// Most bytes one proof covers.
 pub(super) const PROOF_MAX: usize = 4096;
@@ -39,11 +40,13 @@ pub(super) struct Stat {
 impl Stat {
     /// A look at an open file.
     pub fn of_file(file: &File) -> io::Result<Stat> {
+        fault::pass("source.stat")?;
         Ok(statx(file, "", AtFlags::EMPTY_PATH, wanted()).map(Stat::from)?)
     }
 
     /// A look at what stands under `path`: the target of a symbolic link if `follow`, else the link itself.
     pub fn of_path(path: &Path, follow: bool) -> io::Result<Stat> {
+        fault::pass("source.look")?;
         let flags = if follow {
             AtFlags::empty()
         } else {
@@ -126,6 +129,7 @@ pub(super) fn bytes_at(file: &File, at: u64, len: usize) -> io::Result<Vec<u8>> 
 
 /// Reads until `buf` is full or the file ends; gives the number of bytes read.
 pub(super) fn read_full(file: &File, buf: &mut [u8], at: u64) -> io::Result<usize> {
+    fault::pass("source.read")?;
     let mut done = 0usize;
     while let Some(rest) = buf.get_mut(done..).filter(|r| !r.is_empty()) {
         match file.read_at(rest, at.saturating_add(done as u64)) {

@@ -15,6 +15,7 @@ use super::framer::{Framer, Scan};
 use super::identity::{PROOF_MAX, Stat, bytes_at, proof_len, prove, read_full};
 use super::{Proof, SegmentState};
 use crate::access::{Line, LineRef};
+use crate::fault;
 
 /// Most bytes of a file read at once.
 const CHUNK_MAX: usize = 512 * 1024;
@@ -105,6 +106,7 @@ impl Turn {
 
 /// Opens `path` for reading: never blocks on a FIFO, never follows a link unless told.
 pub(super) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
+    fault::pass("source.open")?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let flags = if follow { flags } else { flags | OFlags::NOFOLLOW };
     Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))

@@ -2,7 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{NewNames, Store, StoreError, alerts, int, outbox, pages, segments};
+use super::{NewNames, Store, StoreError, alerts, int, outbox, pages, pass, segments};
 use crate::access::{LineRef, SourceId};
 use crate::alert::AlertId;
 use crate::alert::outbox::Message;
@@ -106,16 +106,21 @@ impl Store {
         batch: &Batch<'_>,
         decide: &mut dyn FnMut(&mut alerts::AlertDesk<'_, '_>) -> Result<(), StoreError>,
     ) -> Result<Committed, StoreError> {
+        pass("commit.before")?;
         let tx = self.begin()?;
         batch.names.write(&tx)?;
         segments::write(&tx, batch.segments)?;
+        pass("commit.positions")?;
         segments::write_events(&tx, batch.events)?;
         pages::write(&tx, batch.book)?;
+        pass("commit.book")?;
         write_tallies(&tx, batch)?;
         let mut desk = alerts::AlertDesk::new(&tx);
         decide(&mut desk)?;
         let committed = desk.done();
+        pass("commit.mails")?;
         tx.commit()?;
+        pass("commit.after")?;
         Ok(committed)
     }
 

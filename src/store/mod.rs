@@ -105,6 +105,15 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// Passes a named place of a transaction (`fault`).
+fn pass(place: &'static str) -> Result<(), StoreError> {
+    crate::fault::pass(place).map_err(|e| match e.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::Full,
+        std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+        _ => StoreError::Refused(e.to_string()),
+    })
+}
+
 impl StoreError {
     /// Whether waiting may help: the batch is read again later.
     pub fn is_transient(&self) -> bool {

@@ -96,7 +96,9 @@ impl<O: Outbox> Work<'_, O> {
         } = due;
         let (to, now) = (recipient.clone(), self.clock.now());
         call(self.outbox, move |outbox| outbox.begin_attempt(mail, &to, now)).await?;
+        reach("mail.before")?;
         let delivery = self.mailer.deliver(&message, &recipient).await;
+        reach("mail.after")?;
         let now = self.clock.now();
         let refused_for = refused_since.map_or(Duration::ZERO, |first| now.since(first));
         let settled = after(&delivery, attempts.saturating_add(1), refused_for, now);
@@ -146,4 +148,9 @@ fn by_recipient(mut due: Vec<Due>) -> VecDeque<Bag> {
         }
     }
     bags
+}
+
+/// Passes a named place around a try (`fault`).
+fn reach(place: &'static str) -> Result<(), OutboxError> {
+    crate::fault::pass(place).map_err(|e| OutboxError(Box::new(e)))
 }

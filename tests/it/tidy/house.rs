@@ -5,9 +5,9 @@ use regex::Regex;
 use super::source::SourceFile;
 
 /// The modules from the top of the house to its foot: a module may use only modules that stand before it.
-const ORDER: [&str; 18] = [
-    "text", "clock", "calendar", "access", "register", "source", "parse", "detect", "alert", "evidence", "store",
-    "report", "mail", "config", "pipeline", "service", "cli", "main",
+const ORDER: [&str; 19] = [
+    "fault", "text", "clock", "calendar", "access", "register", "source", "parse", "detect", "alert", "evidence",
+    "store", "report", "mail", "config", "pipeline", "service", "cli", "main",
 ];
 
 /// Modules that decide and never do.
