@@ -6,6 +6,10 @@
 //!
 //! Invariant: an `Access` holds no text of a citizen; the subject is a keyed hash from the first moment.
 
+mod marks;
+
+pub use marks::{Mark, Marks};
+
 use crate::clock::EventTime;
 
 /// Row id of a configured source in the store. Never reused.
@@ -217,6 +221,8 @@ pub struct Access {
     pub who: WhoId,
     /// What the register says of the account at `time`.
     pub standing: Standing,
+    /// What else of register and 台帳 speaks against it.
+    pub marks: Marks,
     /// The dataset that was touched.
     pub dataset: DatasetId,
     /// Class of the operation.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::text::NotifyReason;
 use super::{Alert, AlertId, AlertSettings, AlertState, Notified};
-use crate::access::{Access, Amount, DatasetId, LineRef, Operation, Outcome, SourceId, Standing, WhoId};
+use crate::access::{Access, Amount, DatasetId, LineRef, Marks, Operation, Outcome, SourceId, Standing, WhoId};
 use crate::clock::{EventTime, WallTime};
 use crate::detect::{Finding, RuleKind, RuleSettings, Severity, Within};
 
@@ -50,6 +50,8 @@ pub struct Situation {
     pub operation: Operation,
     /// Standing of the account at the last.
     pub standing: Standing,
+    /// What else spoke against any of them.
+    pub marks: Marks,
     /// Account as in the log, of the first; inert. Empty where the rule adds up over persons.
     pub account: String,
     /// Address or terminal of the first; inert.
@@ -71,13 +73,13 @@ pub fn gap(rule: &RuleSettings) -> Duration {
             Within::Rolling(width) => width.max(SITUATION_GAP),
             Within::OneAccess | Within::Day => SITUATION_GAP,
         },
-        RuleKind::Account(_) => SITUATION_GAP,
+        RuleKind::Account(_) | RuleKind::Grant(_) | RuleKind::Dormant(_) => SITUATION_GAP,
     }
 }
 
-/// Whether hits are added up (`account`) or the fullest window counts (`volume`).
+/// Whether hits are added up (a single access is one too many) or the fullest window counts (`volume`).
 fn adds_up(rule: &RuleSettings) -> bool {
-    matches!(rule.kind, RuleKind::Account(_))
+    !matches!(rule.kind, RuleKind::Volume(_))
 }
 
 impl Situation {
@@ -100,6 +102,7 @@ impl Situation {
             source: access.source,
             operation: access.operation,
             standing: access.standing,
+            marks: access.marks,
             account: String::new(),
             address: String::new(),
             section: String::new(),
@@ -123,6 +126,7 @@ impl Situation {
             self.operation = access.operation;
             self.standing = access.standing;
         }
+        self.marks = self.marks.union(access.marks);
         self.observed = joined(rule, self.observed, finding.observed);
         self.hits = self.hits.saturating_add(1);
         self.records = self.records.saturating_add(records);
@@ -206,6 +210,7 @@ pub fn begin(id: AlertId, number: String, rule: &RuleSettings, s: &Situation, no
         source: s.source,
         operation: s.operation,
         standing: s.standing,
+        marks: s.marks,
         detected_at: now,
         notified: None,
     }
@@ -224,6 +229,7 @@ pub fn grow(alert: &mut Alert, s: &Situation, rule: &RuleSettings) {
         alert.operation = s.operation;
         alert.standing = s.standing;
     }
+    alert.marks = alert.marks.union(s.marks);
     alert.observed = joined(rule, alert.observed, s.observed);
     alert.limit = s.limit;
     alert.hits = alert.hits.saturating_add(s.hits);

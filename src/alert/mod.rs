@@ -10,9 +10,9 @@ pub mod text;
 
 use std::time::Duration;
 
-use crate::access::{DatasetId, LineRef, Operation, SourceId, Standing, WhoId};
+use crate::access::{DatasetId, LineRef, Marks, Operation, SourceId, Standing, WhoId};
 use crate::clock::{EventTime, WallTime};
-use crate::detect::{Count, Severity, Within};
+use crate::detect::{Count, Severity, Within, Words};
 
 /// Whom alerts go to and how often, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,8 @@ pub struct Alert {
     pub operation: Operation,
     /// Standing of the account at the last hit.
     pub standing: Standing,
+    /// What else of register and 台帳 spoke against any of the hits.
+    pub marks: Marks,
     /// When sekimori noticed (検知).
     pub detected_at: WallTime,
     /// When a mail was last composed, and at which level.
@@ -147,6 +149,8 @@ pub struct AlertFacts {
     pub alert: Alert,
     /// Title of the rule.
     pub rule_title: String,
+    /// What the rule says to people.
+    pub words: Words,
     /// Articles it rests on.
     pub basis: Vec<String>,
     /// What is counted, for volume rules.

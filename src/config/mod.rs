@@ -9,6 +9,7 @@
 //!
 //! Not here: reading the account register, compiling formats and patterns, running samples.
 
+mod account;
 mod datasets;
 mod doc;
 mod formats;

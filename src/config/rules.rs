@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::access::{Operation, Standing};
-use crate::detect::{AccountRule, RuleKind, RuleSettings, Sample, Severity, When};
+use crate::access::Operation;
+use crate::detect::{RuleKind, RuleSettings, Sample, Severity, When, Words};
 use crate::register::{DatasetSettings, Tier};
 
 use super::SourceConfig;
+use super::account;
 use super::nearest::advice;
 use super::problem::{Place, say, shown};
 use super::reach;
@@ -16,8 +17,33 @@ use super::section::{Found, Section};
 use super::volume;
 
 const ID_CHARS_MAX: usize = 32;
-const VOLUME_KEYS: [&str; 5] = ["count", "per", "within", "limit", "unknown"];
-const ACCOUNT_KEYS: [&str; 2] = ["standing", "failure"];
+
+/// A kind of rule: its word, the keys that belong to it, and how they are read.
+#[derive(Clone, Copy)]
+struct Kind {
+    word: &'static str,
+    keys: &'static [&'static str],
+    read: fn(&Section<'_>, &World<'_>) -> Option<RuleKind>,
+}
+
+/// Every kind. Kinds may share keys; a key that belongs to other kinds only is refused.
+const KINDS: [Kind; 3] = [
+    Kind {
+        word: "volume",
+        keys: &["count", "per", "within", "limit", "unknown"],
+        read: |section, world| volume::read(section, world).map(RuleKind::Volume),
+    },
+    Kind {
+        word: "account",
+        keys: &["standing", "after", "failure"],
+        read: |section, _| account::account(section),
+    },
+    Kind {
+        word: "grant",
+        keys: &["lacks", "failure"],
+        read: |section, _| account::grant(section),
+    },
+];
 
 /// What rules speak of.
 #[derive(Debug)]
@@ -47,12 +73,6 @@ pub(super) struct Rules {
     /// The ones that are right.
     pub settings: Vec<RuleSettings>,
     ids: BTreeMap<String, Place>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Volume,
-    Account,
 }
 
 /// Reads every `[[rule]]` of one file.
@@ -97,6 +117,7 @@ fn rule(section: &Section<'_>, world: &World<'_>, out: &mut Rules) -> Option<Rul
         None => Some(When::default()),
     };
     let kind = kind(section, world);
+    let words = words(section);
     let samples: Vec<Option<Sample>> = section
         .tables("sample")
         .iter()
@@ -109,41 +130,58 @@ fn rule(section: &Section<'_>, world: &World<'_>, out: &mut Rules) -> Option<Rul
         basis: basis?,
         kind: kind?,
         when: when?,
+        words: words?,
         samples: samples.into_iter().collect::<Option<Vec<Sample>>>()?,
     })
 }
 
-/// `kind` and the keys that belong to it; those of the other kind are refused.
+/// `kind` and the keys that belong to it; those of other kinds are refused.
 fn kind(section: &Section<'_>, world: &World<'_>) -> Option<RuleKind> {
-    let kind = section.required_choice("kind", &[("volume", Kind::Volume), ("account", Kind::Account)]);
-    let refuse = |keys: &[&str], kind: &str| {
-        for key in keys {
-            section.refuse(
-                key,
-                &say!(
-                    "kind = \"{kind}\" の規則だけの項目です。",
-                    "only for rules of kind = \"{kind}\""
-                ),
-            );
+    let Some(kind) = section.required_choice("kind", &KINDS.map(|kind| (kind.word, kind))) else {
+        // Valid keys all the same: without a kind nobody can say which are too many.
+        for key in KINDS.iter().flat_map(|kind| kind.keys) {
+            section.value(key);
         }
+        return None;
     };
-    match kind.map(|k| k.value) {
-        Some(Kind::Volume) => {
-            refuse(&ACCOUNT_KEYS, "account");
-            volume::read(section, world).map(RuleKind::Volume)
+    let kind = kind.value;
+    let mut refused: Vec<&str> = Vec::new();
+    for key in KINDS.iter().flat_map(|other| other.keys) {
+        if kind.keys.contains(key) || refused.contains(key) {
+            continue;
         }
-        Some(Kind::Account) => {
-            refuse(&VOLUME_KEYS, "volume");
-            account(section).map(RuleKind::Account)
-        }
-        None => {
-            // Valid keys all the same: without a kind nobody can say which are too many.
-            for key in VOLUME_KEYS.iter().chain(&ACCOUNT_KEYS) {
-                section.value(key);
-            }
-            None
-        }
+        refused.push(key);
+        let owners: Vec<String> = KINDS
+            .iter()
+            .filter(|other| other.keys.contains(key))
+            .map(|other| format!("\"{}\"", other.word))
+            .collect();
+        let (ja, en) = (owners.join("、"), owners.join(", "));
+        section.refuse(
+            key,
+            &say!("kind = {ja} の規則だけの項目です。", "only for rules of kind = {en}"),
+        );
     }
+    (kind.read)(section, world)
+}
+
+/// `explain` and `first`: what the rule says to people in a mail.
+fn words(section: &Section<'_>) -> Option<Words> {
+    let mut words = Words::default();
+    if section.value("explain").is_some() {
+        let table = section.table("explain")?;
+        words.explain = ["ja", "en"].map(|lang| table.string(lang).map(|f| f.value).unwrap_or_default());
+        table.finish();
+    }
+    if section.value("first").is_some() {
+        let table = section.table("first")?;
+        words.first = ["ja", "en"].map(|lang| {
+            let list = table.strings(lang).unwrap_or_default();
+            list.into_iter().map(|f| f.value).collect()
+        });
+        table.finish();
+    }
+    Some(words)
 }
 
 fn unique_id(section: &Section<'_>, id: Found<String>, ids: &mut BTreeMap<String, Place>) -> Option<String> {
@@ -195,23 +233,6 @@ fn unknown_dataset(section: &Section<'_>, id: &Found<String>, world: &World<'_>)
         "there is no dataset \"{word}\""
     );
     section.problem(&id.place, message, advice(&id.value, &world.ids));
-}
-
-fn account(section: &Section<'_>) -> Option<AccountRule> {
-    let words = Standing::SUSPICIOUS.map(|s| (s.as_str(), s));
-    let standings = match section.required_strings("standing") {
-        Some(_) => section.choices("standing", &words),
-        None => None,
-    };
-    let severities = Severity::ALL.map(|s| (s.as_str(), s));
-    let failure = match section.value("failure") {
-        Some(_) => section.choice("failure", &severities).map(|f| Some(f.value)),
-        None => Some(None),
-    };
-    Some(AccountRule {
-        standings: standings?,
-        failure: failure?,
-    })
 }
 
 /// A sample; whether it comes out as it says is for `check` to find out.

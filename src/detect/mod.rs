@@ -5,189 +5,30 @@
 //!
 //! Not here: whether anybody is told (`alert`), storage (`store`).
 
+mod account;
 pub mod book;
+mod dormant;
+mod judge;
 pub mod page;
+mod rule;
 mod sample;
 pub mod sketch;
 mod volume;
 pub mod window;
 
-use std::time::Duration;
-
-use crate::access::{Access, DatasetId, Operation, Outcome, Standing, WhoId};
+use crate::access::{Access, DatasetId, Operation, WhoId};
 use crate::clock::EventTime;
-use crate::register::{DatasetSettings, Tier};
+use crate::register::DatasetSettings;
+use account::Marked;
 use book::{History, HistoryError};
+use dormant::Dormant;
 use volume::VolumeRule;
 
+pub use account::{AccountRule, GrantRule};
+pub use dormant::DormantRule;
+pub use judge::{Held, Judge};
+pub use rule::{Count, Limits, Per, RuleKind, RuleSettings, Sample, Severity, Volume, When, Within, Words};
 pub use sample::{SampleError, run_samples};
-
-/// How bad it is when a rule holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// 注意: for the daily digest.
-    Notice,
-    /// 警告: a mail at once.
-    Warning,
-    /// 重大: a mail at once, never held.
-    Critical,
-}
-
-impl Severity {
-    /// Every severity, mildest first.
-    pub const ALL: [Severity; 3] = [Severity::Notice, Severity::Warning, Severity::Critical];
-
-    /// The word used in configuration and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Severity::Notice => "notice",
-            Severity::Warning => "warning",
-            Severity::Critical => "critical",
-        }
-    }
-
-    /// The word used in Japanese mails.
-    pub fn ja(self) -> &'static str {
-        match self {
-            Severity::Notice => "注意",
-            Severity::Warning => "警告",
-            Severity::Critical => "重大",
-        }
-    }
-}
-
-/// One rule, as checked from configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleSettings {
-    /// Short name (`V3`); part of the alert's key.
-    pub id: String,
-    /// One line for people.
-    pub title: String,
-    /// How bad.
-    pub severity: Severity,
-    /// Articles of the 訓令 it rests on.
-    pub basis: Vec<String>,
-    /// What it asks.
-    pub kind: RuleKind,
-    /// Which accesses it looks at.
-    pub when: When,
-    /// Samples that `check` runs.
-    pub samples: Vec<Sample>,
-}
-
-/// Which accesses a rule looks at; an empty list is no condition.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct When {
-    /// Classes of operation.
-    pub operations: Vec<Operation>,
-    /// Datasets by id.
-    pub datasets: Vec<String>,
-    /// Tiers.
-    pub tiers: Vec<Tier>,
-}
-
-/// What a rule asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RuleKind {
-    /// More than so much within so long.
-    Volume(Volume),
-    /// Use by an account that has no right in force.
-    Account(AccountRule),
-}
-
-/// A limit on an amount in a window. The rule holds when `observed > limit`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Volume {
-    /// What is counted.
-    pub count: Count,
-    /// Whose amounts are added up.
-    pub per: Per,
-    /// Over what span.
-    pub within: Within,
-    /// The limits.
-    pub limit: Limits,
-    /// What an access counts for where the log states no number (`records`, `bytes`).
-    pub unknown: u64,
-}
-
-/// What a volume rule counts. Successful accesses only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Count {
-    /// Accesses.
-    Accesses,
-    /// Records given out.
-    Records,
-    /// Bytes given out.
-    Bytes,
-    /// Distinct citizens.
-    Subjects,
-}
-
-impl Count {
-    /// The word used in configuration and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Count::Accesses => "accesses",
-            Count::Records => "records",
-            Count::Bytes => "bytes",
-            Count::Subjects => "subjects",
-        }
-    }
-}
-
-/// Whose amounts a volume rule adds up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Per {
-    /// Each person over all datasets the rule looks at.
-    Person,
-    /// Each dataset over all persons.
-    Dataset,
-    /// Each person and dataset.
-    PersonDataset,
-}
-
-/// The span of a volume rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Within {
-    /// A single access.
-    OneAccess,
-    /// A rolling window of 10 minutes to 400 days.
-    Rolling(Duration),
-    /// The calendar day, JST.
-    Day,
-}
-
-/// Limits of a volume rule: the dataset's own where one is set, else its tier's, else the common one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Limits {
-    /// One number for all.
-    pub all: Option<u64>,
-    /// By tier; only where `per` names the dataset.
-    pub tiers: Vec<(Tier, u64)>,
-    /// By dataset id; only where `per` names the dataset.
-    pub datasets: Vec<(String, u64)>,
-}
-
-/// Use by an account without a right in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountRule {
-    /// The standings that are not allowed.
-    pub standings: Vec<Standing>,
-    /// Severity of attempts that failed; `None`: failures are not looked at.
-    pub failure: Option<Severity>,
-}
-
-/// A sample that stands inside a rule and must come out as it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sample {
-    /// Whether the rule must fire.
-    pub fires: bool,
-    /// Accesses, one a string: `TIME WHO DATASET OPERATION [failure] [records=N] [bytes=N] [subject=TEXT]
-    /// [standing=WORD]`.
-    pub accesses: Vec<String>,
-    /// Line of the sample in the rules file, for messages.
-    pub line: usize,
-}
 
 /// Number of a rule in the order of configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -242,9 +83,9 @@ pub struct Finding {
     pub at: EventTime,
     /// Start of the window, or the access's own time.
     pub from: EventTime,
-    /// Amount in the window (`volume`), 1 (`account`).
+    /// Amount in the window (`volume`), 1 where a single access is one too many.
     pub observed: u64,
-    /// The limit; 0 for `account`.
+    /// The limit; 0 where a single access is one too many.
     pub limit: u64,
     /// How bad.
     pub severity: Severity,
@@ -253,7 +94,8 @@ pub struct Finding {
 #[derive(Debug)]
 enum Compiled {
     Volume(Box<VolumeRule>),
-    Account { standings: u8, failure: Option<Severity> },
+    Marked(Marked),
+    Judged(Box<dyn Judge>),
 }
 
 #[derive(Debug)]
@@ -285,10 +127,9 @@ impl Detector {
                     RuleKind::Volume(v) => {
                         Compiled::Volume(Box::new(VolumeRule::new(v.clone(), limits(&v.limit, datasets))))
                     }
-                    RuleKind::Account(a) => Compiled::Account {
-                        standings: a.standings.iter().fold(0, |mask, s| mask | 1 << (*s as u8)),
-                        failure: a.failure,
-                    },
+                    RuleKind::Account(rule) => Compiled::Marked(Marked::of_account(rule)),
+                    RuleKind::Grant(rule) => Compiled::Marked(Marked::of_grant(rule)),
+                    RuleKind::Dormant(rule) => Compiled::Judged(Box::new(Dormant::new(*rule))),
                 },
             })
             .collect();
@@ -344,15 +185,15 @@ impl Detector {
                         out.push(finding(who, dataset, p.from, p.observed, p.limit, rule.severity));
                     }
                 }
-                Compiled::Account { standings, failure } => {
-                    let severity = match access.outcome {
-                        Outcome::Success => Some(rule.severity),
-                        Outcome::Failure => *failure,
-                    };
-                    if let Some(severity) = severity
-                        && *standings & 1 << (access.standing as u8) != 0
-                    {
+                Compiled::Marked(marked) => {
+                    if let Some(severity) = marked.holds(access, rule.severity) {
                         out.push(finding(access.who, access.dataset, access.time, 1, 0, severity));
+                    }
+                }
+                Compiled::Judged(judge) => {
+                    if let Some(h) = judge.observe(access, &rule.scope, history)? {
+                        let severity = h.severity.unwrap_or(rule.severity);
+                        out.push(finding(h.who, h.dataset, h.from, h.observed, h.limit, severity));
                     }
                 }
             }
@@ -363,8 +204,10 @@ impl Detector {
     /// The batch in hand is sealed; what comes now belongs to the next one.
     pub fn next_batch(&mut self) {
         for rule in &mut self.rules {
-            if let Compiled::Volume(volume) = &mut rule.kind {
-                volume.next_batch();
+            match &mut rule.kind {
+                Compiled::Volume(volume) => volume.next_batch(),
+                Compiled::Judged(judge) => judge.next_batch(),
+                Compiled::Marked(_) => {}
             }
         }
     }
@@ -372,8 +215,10 @@ impl Detector {
     /// Forgets what no window can ask for any more, given the newest record time seen.
     pub fn prune(&mut self, newest: EventTime) {
         for rule in &mut self.rules {
-            if let Compiled::Volume(volume) = &mut rule.kind {
-                volume.prune(newest);
+            match &mut rule.kind {
+                Compiled::Volume(volume) => volume.prune(newest),
+                Compiled::Judged(judge) => judge.prune(newest),
+                Compiled::Marked(_) => {}
             }
         }
     }
@@ -381,17 +226,20 @@ impl Detector {
     /// Forgets everything in memory: the batch failed and is read again.
     pub fn reset(&mut self) {
         for rule in &mut self.rules {
-            if let Compiled::Volume(volume) = &mut rule.kind {
-                volume.reset();
+            match &mut rule.kind {
+                Compiled::Volume(volume) => volume.reset(),
+                Compiled::Judged(judge) => judge.reset(),
+                Compiled::Marked(_) => {}
             }
         }
     }
 
-    /// Windows in memory.
+    /// Keys in memory.
     pub fn keys(&self) -> usize {
         let of = |r: &Rule| match &r.kind {
             Compiled::Volume(volume) => volume.keys(),
-            Compiled::Account { .. } => 0,
+            Compiled::Judged(judge) => judge.keys(),
+            Compiled::Marked(_) => 0,
         };
         self.rules.iter().map(of).sum()
     }

@@ -5,7 +5,9 @@ use hashbrown::HashMap;
 
 use super::book::NoHistory;
 use super::{Detector, RuleSettings};
-use crate::access::{Access, Amount, DatasetId, LineRef, Operation, Outcome, SourceId, Standing, Subject, WhoId};
+use crate::access::{
+    Access, Amount, DatasetId, LineRef, Mark, Marks, Operation, Outcome, SourceId, Standing, Subject, WhoId,
+};
 use crate::clock::EventTime;
 use crate::register::DatasetSettings;
 
@@ -107,6 +109,7 @@ impl Reader<'_> {
             time,
             who: *self.people.entry(who).or_insert(WhoId(count)),
             standing: Standing::Valid,
+            marks: Marks::NONE,
             dataset: id.ok_or_else(|| format!("there is no dataset {dataset:?}"))?,
             operation: Operation::from_word(operation).ok_or_else(|| format!("there is no operation {operation:?}"))?,
             outcome: Outcome::Success,
@@ -135,9 +138,17 @@ fn apply(access: &mut Access, word: &str) -> Result<(), String> {
                 .find(|s| s.as_str() == v)
                 .ok_or_else(|| format!("there is no standing {v:?}"))?;
         }
+        Some(("marks", v)) => {
+            for word in v.split(',') {
+                let mark = Mark::ALL.into_iter().find(|m| m.as_str() == word);
+                access.marks = access
+                    .marks
+                    .with(mark.ok_or_else(|| format!("there is no mark {word:?}"))?);
+            }
+        }
         _ => {
             return Err(format!(
-                "{word:?} is unknown; write failure, records=, bytes=, subject= or standing="
+                "{word:?} is unknown; write failure, records=, bytes=, subject=, standing= or marks="
             ));
         }
     }

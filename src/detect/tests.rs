@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use super::book::{Book, NoHistory, PageKey, place};
 use super::*;
-use crate::access::{Amount, LineRef, SourceId, Subject};
+use crate::access::{Amount, LineRef, Mark, Marks, Outcome, SourceId, Standing, Subject};
+use crate::register::Tier;
 
 fn dataset(id: &str, tier: Tier) -> DatasetSettings {
     DatasetSettings {
@@ -22,6 +23,7 @@ fn access(dataset: u16, operation: Operation) -> Access {
         time: EventTime::from_secs(1_795_186_800),
         who: WhoId(7),
         standing: Standing::Valid,
+        marks: Marks::NONE,
         dataset: DatasetId(dataset),
         operation,
         outcome: Outcome::Success,
@@ -39,6 +41,7 @@ fn rule(kind: RuleKind, when: When) -> RuleSettings {
         basis: Vec::new(),
         kind,
         when,
+        words: Words::default(),
         samples: Vec::new(),
     }
 }
@@ -150,6 +153,7 @@ fn an_account_rule_is_as_severe_as_the_outcome() {
     let account = |failure| {
         rule(
             RuleKind::Account(AccountRule {
+                marks: Vec::new(),
                 standings: vec![Standing::Revoked, Standing::Unknown],
                 failure,
             }),
@@ -185,6 +189,44 @@ fn an_account_rule_is_as_severe_as_the_outcome() {
     assert_eq!(
         (one[0].who, one[0].dataset, one[0].observed, one[0].limit),
         (WhoId(7), DatasetId(2), 1, 0)
+    );
+}
+
+#[test]
+fn a_grant_rule_asks_for_what_is_lacking_and_an_account_rule_for_marks_beside_standings() {
+    let grant = RuleKind::Grant(GrantRule {
+        lacks: vec![Mark::Operation, Mark::Terminal],
+        failure: Some(Severity::Notice),
+    });
+    let account = RuleKind::Account(AccountRule {
+        standings: vec![Standing::Revoked],
+        marks: vec![Mark::Privileged],
+        failure: None,
+    });
+    let rules = [rule(grant, When::default()), rule(account, When::default())];
+    let held = |marks: &[Mark], outcome| {
+        let access = Access {
+            marks: Marks::of(marks),
+            outcome,
+            ..access(2, Operation::Export)
+        };
+        let found = found(&rules, &access);
+        found.iter().map(|f| (f.rule.0, f.severity)).collect::<Vec<_>>()
+    };
+    let (warning, notice) = (Severity::Warning, Severity::Notice);
+    assert_eq!(held(&[], Outcome::Success), []);
+    assert_eq!(held(&[Mark::Dataset, Mark::Leaving], Outcome::Success), []);
+    assert_eq!(
+        held(&[Mark::Operation, Mark::Terminal], Outcome::Success),
+        [(0, warning)]
+    );
+    assert_eq!(
+        held(&[Mark::Operation, Mark::Privileged], Outcome::Success),
+        [(0, warning), (1, warning)]
+    );
+    assert_eq!(
+        held(&[Mark::Terminal, Mark::Privileged], Outcome::Failure),
+        [(0, notice)]
     );
 }
 
@@ -367,6 +409,7 @@ mod samples {
             [""; 0]
         );
         let unknown = RuleKind::Account(AccountRule {
+            marks: Vec::new(),
             standings: vec![Standing::Unknown],
             failure: None,
         });

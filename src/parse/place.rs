@@ -11,7 +11,7 @@ use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
 
 use super::Record;
-use crate::access::{Access, Amount, LineRef, Outcome, SourceId, Standing, Subject, WhoId};
+use crate::access::{Access, Amount, LineRef, Marks, Outcome, SourceId, Standing, Subject, WhoId};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
 use crate::register::{AccountIx, Datasets, Register};
@@ -192,6 +192,7 @@ impl Placer {
             time,
             who,
             standing,
+            marks: Marks::NONE,
             dataset: hit.dataset,
             operation: hit.operation,
             outcome,

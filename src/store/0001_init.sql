@@ -135,7 +135,8 @@ CREATE TABLE alert (
     notified_level INTEGER,
     notified_severity INTEGER,
     notified_hits INTEGER,
-    closed_as TEXT NOT NULL DEFAULT ''
+    closed_as TEXT NOT NULL DEFAULT '',
+    marks INTEGER NOT NULL DEFAULT 0     -- bits of access::Mark: what else spoke against the accesses
 ) STRICT;
 CREATE INDEX alert_key ON alert (rule, who, dataset, last_seen);
 CREATE INDEX alert_told ON alert (rule, notified_at);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::{Committed, NewMail, Store, StoreError, count, int, outbox, steps};
-use crate::access::{DatasetId, LineRef, Operation, SegmentId, SourceId, Standing, WhoId};
+use crate::access::{DatasetId, LineRef, Marks, Operation, SegmentId, SourceId, Standing, WhoId};
 use crate::alert::{Alert, AlertId, AlertState, Notified};
 use crate::clock::{EventTime, WallTime};
 use crate::detect::Severity;
@@ -44,7 +44,7 @@ pub(super) const COLUMNS: &str =
     "a.id, a.number, a.rule, a.who, a.dataset, a.severity, a.state, a.first_seen, a.last_seen,
     a.window_from, a.observed, a.\"limit\", a.hits, a.records, a.records_unknown, a.successes, a.source, a.operation,
     a.standing, a.detected_at, a.mails, a.notified_at, a.notified_level, a.notified_severity, a.notified_hits,
-    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as";
+    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks";
 
 fn severity_of(n: u8) -> Severity {
     match n {
@@ -103,6 +103,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredAlert, rusqlite::Error> {
             source: SourceId(row.get(16)?),
             operation: Operation::from_number(row.get(17)?).unwrap_or(Operation::Other),
             standing: standing_of(&row.get::<_, String>(18)?),
+            marks: Marks::from_bits(row.get(32)?),
             detected_at: WallTime::from_micros(row.get(19)?),
             notified,
         },
@@ -174,9 +175,9 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 "INSERT INTO alert (id, number, rule, who, dataset, severity, state, first_seen, last_seen, window_from,
                     observed, \"limit\", hits, records, records_unknown, successes, source, operation, standing,
                     account, address, section, valid_from, valid_to, config, detected_at, mails, notified_at,
-                    notified_level, notified_severity, notified_hits, closed_as)
+                    notified_level, notified_severity, notified_hits, closed_as, marks)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)
+                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)
                  ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, state = excluded.state,
                     first_seen = excluded.first_seen, last_seen = excluded.last_seen,
                     window_from = excluded.window_from, observed = excluded.observed, \"limit\" = excluded.\"limit\",
@@ -186,7 +187,7 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                     section = excluded.section, valid_from = excluded.valid_from, valid_to = excluded.valid_to,
                     config = excluded.config, mails = excluded.mails, notified_at = excluded.notified_at,
                     notified_level = excluded.notified_level, notified_severity = excluded.notified_severity,
-                    notified_hits = excluded.notified_hits, closed_as = excluded.closed_as",
+                    notified_hits = excluded.notified_hits, closed_as = excluded.closed_as, marks = excluded.marks",
             )?
             .execute(params![
                 a.id.0,
@@ -220,7 +221,8 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 notified.map(|n| n.level),
                 notified.map(|n| n.severity as u8),
                 notified.map(|n| int(n.hits)),
-                s.closed_as
+                s.closed_as,
+                a.marks.bits()
             ])?;
         if self.seen.insert(a.id) {
             self.done.alerts.push(a.id);

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::access::{Access, Amount, LineRef, Operation, Outcome, SegmentId, SourceId, Standing, Subject, WhoId};
+use crate::access::{
+    Access, Amount, LineRef, Marks, Operation, Outcome, SegmentId, SourceId, Standing, Subject, WhoId,
+};
 use crate::clock::{EventTime, WallTime};
 use crate::detect::book::{Book, DayNumber, History, Select, place};
 use crate::detect::page::Page;
@@ -99,6 +101,7 @@ fn access(who: u32, secs: i64, records: u64, subject: u64) -> Access {
         time: EventTime::from_secs(MIDNIGHT + secs),
         who: WhoId(who),
         standing: Standing::Valid,
+        marks: Marks::NONE,
         dataset: crate::access::DatasetId(1),
         operation: Operation::Export,
         outcome: Outcome::Success,

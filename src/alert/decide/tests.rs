@@ -2,8 +2,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::access::SegmentId;
-use crate::detect::{AccountRule, Count, Limits, Per, RuleIx, Volume, When};
+use crate::access::{Marks, SegmentId};
+use crate::detect::{AccountRule, Count, Limits, Per, RuleIx, Volume, When, Words};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -16,6 +16,7 @@ fn rule(kind: RuleKind) -> RuleSettings {
         basis: Vec::new(),
         kind,
         when: When::default(),
+        words: Words::default(),
         samples: Vec::new(),
     }
 }
@@ -32,6 +33,7 @@ fn volume(within: Within) -> RuleSettings {
 
 fn account() -> RuleSettings {
     rule(RuleKind::Account(AccountRule {
+        marks: Vec::new(),
         standings: vec![Standing::Revoked],
         failure: None,
     }))
@@ -61,6 +63,7 @@ fn access(at: i64, records: Amount, outcome: Outcome) -> Access {
         time: EventTime::from_secs(at),
         who: WhoId(7),
         standing: Standing::Revoked,
+        marks: Marks::NONE,
         dataset: DatasetId(2),
         operation: Operation::Export,
         outcome,

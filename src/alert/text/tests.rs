@@ -3,7 +3,7 @@ mod samples;
 use proptest::prelude::*;
 
 use super::*;
-use crate::access::{DatasetId, Standing, WhoId};
+use crate::access::{DatasetId, Mark, Marks, Standing, WhoId};
 use crate::alert::{AlertState, Notified};
 use crate::clock::EventTime;
 use samples::*;
@@ -271,5 +271,33 @@ proptest! {
                 prop_assert!(text.lines().all(|line| columns(line) <= LINE_COLUMNS), "{text}");
             }
         }
+    }
+}
+
+#[test]
+fn a_rule_says_in_its_own_words_why_and_what_to_check_first() {
+    let mut facts = account(Standing::Valid);
+    facts.alert.rule = "P3".into();
+    facts.rule_title = "付与されていない操作".into();
+    facts.alert.marks = Marks::of(&[Mark::Operation, Mark::Leaving]);
+    facts.words.explain = ["照会だけを認められた方が出力しています。".into(), String::new()];
+    facts.words.first = [vec!["出力の\n必要を確認してください。".into()], vec!["See why.".into()]];
+    let mail = compose(&facts, NotifyReason::First, &context(Lang::Ja, "2026-11-20 14:03:13")).body;
+    for said in [
+        "規則「付与されていない操作」に当たります。",
+        "照会だけを認められた方が出力しています。",
+        "出力の",
+        "該当事項：退職・異動予定、付与されていない操作",
+    ] {
+        assert!(mail.contains(said), "`{said}` is not in\n{mail}");
+    }
+    assert!(!mail.contains("利用者の所属長に確認"), "{mail}");
+    let mail = compose(&facts, NotifyReason::First, &context(Lang::En, "2026-11-20 14:03:13")).body;
+    for said in [
+        "照会だけを",
+        "3. See why.",
+        "about to leave or move, an operation that is not granted",
+    ] {
+        assert!(mail.contains(said), "`{said}` is not in\n{mail}");
     }
 }

@@ -10,6 +10,8 @@ use crate::text::inert;
 const NAME_CHARS_MAX: usize = 48;
 /// Longest title shown of a dataset, a section or a rule.
 const TITLE_CHARS_MAX: usize = 40;
+/// Longest sentence of a rule shown.
+const SENTENCE_CHARS_MAX: usize = 400;
 /// References of evidence lines a text lists: the first ones and the last ones.
 const EVIDENCE_MAX: usize = 8;
 
@@ -25,6 +27,8 @@ pub(super) enum Concern {
     Total,
     /// An account without a right in force.
     Account(Standing),
+    /// An account with a right in force, used as it may not be: what the rule says of it.
+    Rule,
 }
 
 /// Why a moment is outside office hours.
@@ -92,7 +96,8 @@ impl<'a> View<'a> {
     pub fn concern(&self) -> Concern {
         match self.alert.standing {
             _ if self.over_persons() => Concern::Total,
-            Standing::Valid => Concern::Volume,
+            Standing::Valid if self.facts.count.is_some() => Concern::Volume,
+            Standing::Valid => Concern::Rule,
             standing => Concern::Account(standing),
         }
     }
@@ -161,6 +166,11 @@ pub(super) fn name(text: &str) -> String {
 /// Text of configuration and registers: shorter, and as harmless.
 pub(super) fn title(text: &str) -> String {
     inert(unlinked(text.trim()), TITLE_CHARS_MAX)
+}
+
+/// Sentences of a rule: long, and as harmless.
+pub(super) fn said(text: &str) -> String {
+    inert(unlinked(text.trim()), SENTENCE_CHARS_MAX)
 }
 
 fn unlinked(text: &str) -> String {

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::access::{LineRef, Operation, SourceId, Standing, Subject};
+use crate::access::{LineRef, Marks, Operation, SourceId, Standing, Subject};
 use crate::detect::book::{Book, NoHistory, PageKey};
 use crate::detect::{Detector, Finding, Limits, RuleKind, RuleSettings, Severity, When, Within};
 use crate::register::{DatasetSettings, Tier};
@@ -107,6 +107,7 @@ fn rule(count: Count, per: Per, within: Within) -> RuleSettings {
             operations: vec![Operation::Export, Operation::View],
             ..When::default()
         },
+        words: super::super::Words::default(),
         samples: Vec::new(),
     }
 }
@@ -154,6 +155,7 @@ fn access(secs: i64, who: u32, dataset: u16, kind: u8, records: u64, subject: u6
         time: EventTime::from_secs(MIDNIGHT + secs),
         who: WhoId(who),
         standing: Standing::Valid,
+        marks: Marks::NONE,
         dataset: DatasetId(dataset),
         operation: [Operation::Export, Operation::View, Operation::Search][usize::from(kind % 3)],
         outcome: if kind == 3 { Outcome::Failure } else { Outcome::Success },

@@ -1,7 +1,7 @@
 //! Alerts in the store: as they were put, moved along by named people, never by the one they are about.
 
 use super::*;
-use crate::access::DatasetId;
+use crate::access::{DatasetId, Mark, Marks};
 use crate::alert::{Alert, AlertId, AlertState, ClosedAs, Notified};
 use crate::detect::Severity;
 
@@ -28,6 +28,7 @@ pub(super) fn stored(id: i64, number: &str) -> StoredAlert {
             source: SourceId(1),
             operation: Operation::Export,
             standing: Standing::Revoked,
+            marks: Marks::of(&[Mark::Terminal]),
             detected_at: at(61),
             notified: Some(Notified {
                 at: at(61),

@@ -4,12 +4,12 @@ mod rows;
 mod steps;
 mod summary;
 
-use super::view::{Off, View, off, title};
+use super::view::{Off, View, off, said, title};
 use super::{MailContext, NotifyReason, Parts, Piece, Row, Style};
 use crate::alert::AlertState;
 use crate::calendar::Jst;
 use crate::detect::{Count, Severity};
-use crate::text::number;
+use crate::text::{Lang, number};
 
 pub(super) use rows::{proof, rows};
 use steps::steps;
@@ -61,6 +61,7 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
         ],
     };
     let mut summary = vec![summary(view)];
+    summary.extend(Some(said(view.facts.words.explain(Lang::En))).filter(|text| !text.is_empty()));
     summary.extend(news(view, why));
     summary.extend(hour_of_the_reader(ctx));
     let mut closing = vec!["This mail holds no personal data of citizens.".to_string()];

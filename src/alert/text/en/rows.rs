@@ -1,7 +1,7 @@
 //! The facts and what they rest on, a label and a value each (English).
 
 use super::{amount, dataset, severity, who};
-use crate::access::Standing;
+use crate::access::{Mark, Standing};
 use crate::alert::text::Row;
 use crate::alert::text::view::{self, Off, View};
 use crate::calendar::{Day, Jst};
@@ -98,6 +98,10 @@ fn people(view: &View) -> Vec<Row> {
         rows.push(Row::new("Account", format!("\"{}\"", view.account)));
     }
     rows.push(Row::new("Right", standing_text(view, view.alert.standing)));
+    if !view.alert.marks.is_empty() {
+        let marks: Vec<&str> = view.alert.marks.iter().map(Mark::en).collect();
+        rows.push(Row::new("Note", marks.join(", ")));
+    }
     if !view.address.is_empty() {
         rows.push(Row::new("From", view.address.as_str()));
     }

@@ -2,8 +2,15 @@
 
 use crate::access::Standing;
 use crate::alert::text::Piece;
-use crate::alert::text::view::{Concern, View};
+use crate::alert::text::view::{Concern, View, said};
 use crate::detect::Severity;
+use crate::text::Lang;
+
+/// Where a rule says nothing of its own.
+const RULE: &[&str] = &[
+    "Ask the head of the person's section whether this use was needed for the work.",
+    "If no official reason can be confirmed, contain it at once, for instance by stopping the account (Article 39(2)).",
+];
 
 /// What to do before anything else, by what the situation is.
 pub(super) fn steps(view: &View) -> Vec<Piece> {
@@ -36,8 +43,13 @@ pub(super) fn steps(view: &View) -> Vec<Piece> {
             "If no official reason can be confirmed, contain it at once, for instance by stopping the accounts concerned (Article 39(2)).",
         ],
         Concern::Account(standing) => account_steps(view, standing),
+        Concern::Rule => RULE,
     };
-    steps.extend(own.iter().copied().map(Piece::say));
+    let of_rule = view.facts.words.first(Lang::En);
+    match of_rule.is_empty() {
+        true => steps.extend(own.iter().copied().map(Piece::say)),
+        false => steps.extend(of_rule.iter().map(|step| Piece::say(said(step)))),
+    }
     steps.push(Piece::say(
         "To keep the records, do not delete files and do not restart the terminal or the servers.",
     ));

@@ -30,7 +30,7 @@ pub(super) fn summary(view: &View) -> String {
         Standing::OnLeave => format!("The account of {}, who is on leave or suspended,", who(view)),
         Standing::Unknown => "An account that is not in the account register".to_string(),
         Standing::Anonymous => "Someone the log does not name".to_string(),
-        Standing::Valid => format!("The account of {}, under rule {},", who(view), view.rule),
+        Standing::Valid => format!("The account of {}", who(view)),
     };
     let accesses = amount(view.alert.hits, None);
     let dataset = dataset(view);

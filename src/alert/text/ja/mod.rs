@@ -4,7 +4,7 @@ mod rows;
 mod steps;
 mod summary;
 
-use super::view::{Off, View, off, title};
+use super::view::{Off, View, off, said, title};
 use super::{MailContext, NotifyReason, Parts, Piece, Row, Style};
 use crate::access::Operation;
 use crate::alert::AlertState;
@@ -58,6 +58,7 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
         ],
     };
     let mut summary = vec![summary(view)];
+    summary.extend(Some(said(view.facts.words.explain(Lang::Ja))).filter(|text| !text.is_empty()));
     summary.extend(news(view, why));
     summary.extend(hour_of_the_reader(ctx));
     let mut closing = vec!["このメールに、住民等の個人情報は含まれていません。".to_string()];

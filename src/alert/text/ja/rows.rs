@@ -1,7 +1,7 @@
 //! The facts and what they rest on, a label and a value each (Japanese).
 
 use super::{amount, dataset, span_text, who};
-use crate::access::Standing;
+use crate::access::{Mark, Standing};
 use crate::alert::text::Row;
 use crate::alert::text::view::{self, Off, View};
 use crate::calendar::{Day, Jst};
@@ -107,6 +107,10 @@ fn people(view: &View) -> Vec<Row> {
         rows.push(Row::new("利用者名", format!("「{}」", view.account)));
     }
     rows.push(Row::new("権限状態", standing_text(view, view.alert.standing)));
+    if !view.alert.marks.is_empty() {
+        let marks: Vec<&str> = view.alert.marks.iter().map(Mark::ja).collect();
+        rows.push(Row::new("該当事項", marks.join("、")));
+    }
     if !view.address.is_empty() {
         rows.push(Row::new("接続元", view.address.as_str()));
     }

@@ -2,8 +2,15 @@
 
 use crate::access::Standing;
 use crate::alert::text::Piece;
-use crate::alert::text::view::{Concern, View};
+use crate::alert::text::view::{Concern, View, said};
 use crate::detect::Severity;
+use crate::text::Lang;
+
+/// Where a rule says nothing of its own.
+const RULE: &[&str] = &[
+    "業務上の必要による利用かどうかを、利用者の所属長に確認してください。",
+    "業務上の理由を確認できないときは、アカウントの停止など、被害の拡大を防ぐ措置を直ちにとってください（訓令第39条第2項）。",
+];
 
 /// What to do before anything else, by what the situation is.
 pub(super) fn steps(view: &View) -> Vec<Piece> {
@@ -36,8 +43,13 @@ pub(super) fn steps(view: &View) -> Vec<Piece> {
             "業務上の理由を確認できないときは、該当アカウントの停止など、被害の拡大を防ぐ措置を直ちにとってください（訓令第39条第2項）。",
         ],
         Concern::Account(standing) => account_steps(view, standing),
+        Concern::Rule => RULE,
     };
-    steps.extend(own.iter().copied().map(Piece::say));
+    let of_rule = view.facts.words.first(Lang::Ja);
+    match of_rule.is_empty() {
+        true => steps.extend(own.iter().copied().map(Piece::say)),
+        false => steps.extend(of_rule.iter().map(|step| Piece::say(said(step)))),
+    }
     steps.push(Piece::say(
         "記録を残すため、ファイルの削除や、端末・サーバの再起動をしないでください。",
     ));

@@ -36,9 +36,9 @@ pub(super) fn summary(view: &View) -> String {
         Standing::Unknown => format!("権限台帳に登録のない利用者名で、{dataset}{done}"),
         Standing::Anonymous => format!("利用者名が記録されないまま、{dataset}{done}"),
         Standing::Valid => format!(
-            "{}のアカウントで、規則 {} に当たる{dataset}の利用がありました。",
+            "{}のアカウントで、{dataset}{done}規則「{}」に当たります。",
             who(view),
-            view.rule
+            view.rule_title
         ),
     }
 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::access::{DatasetId, LineRef, Operation, SegmentId, SourceId, Standing, WhoId};
+use crate::access::{DatasetId, LineRef, Marks, Operation, SegmentId, SourceId, Standing, WhoId};
 use crate::alert::{Alert, AlertFacts, AlertId, AlertState};
 use crate::calendar::{day_start, parse_date};
 use crate::clock::{EventTime, WallTime};
-use crate::detect::{Count, Severity, Within};
+use crate::detect::{Count, Severity, Within, Words};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -54,10 +54,12 @@ pub fn volume() -> AlertFacts {
             source: SourceId(1),
             operation: Operation::Export,
             standing: Standing::Valid,
+            marks: Marks::NONE,
             detected_at: wall("2026-11-20 14:03:12"),
             notified: None,
         },
         rule_title: "24時間の大量出力".into(),
+        words: Words::default(),
         basis: vec!["22".into()],
         count: Some(Count::Records),
         within: Some(Within::Rolling(DAY)),

@@ -1,0 +1,64 @@
+//! The kinds `account` and `grant`: use by an account that may not, and use that is not granted.
+//!
+//! Both ask what placing found out (standing and marks of the access) and nothing else: one look at two bit sets an
+//! access. Failures and successes are told apart, with a severity each.
+
+use super::Severity;
+use crate::access::{Access, Mark, Marks, Outcome, Standing};
+
+/// Use by an account without a right in force, or used as it may not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountRule {
+    /// The standings that are not allowed.
+    pub standings: Vec<Standing>,
+    /// The marks that are not allowed, of [`Mark::OF_ACCOUNT`].
+    pub marks: Vec<Mark>,
+    /// Severity of attempts that failed; `None`: failures are not looked at.
+    pub failure: Option<Severity>,
+}
+
+/// Use of what is not granted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantRule {
+    /// What is lacking, of [`Mark::OF_GRANT`].
+    pub lacks: Vec<Mark>,
+    /// Severity of attempts that failed; `None`: failures are not looked at.
+    pub failure: Option<Severity>,
+}
+
+/// A compiled rule of either kind.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marked {
+    standings: u8,
+    marks: Marks,
+    failure: Option<Severity>,
+}
+
+impl Marked {
+    pub(super) fn of_account(rule: &AccountRule) -> Marked {
+        Marked {
+            standings: rule.standings.iter().fold(0, |mask, s| mask | 1 << (*s as u8)),
+            marks: Marks::of(&rule.marks),
+            failure: rule.failure,
+        }
+    }
+
+    pub(super) fn of_grant(rule: &GrantRule) -> Marked {
+        Marked {
+            standings: 0,
+            marks: Marks::of(&rule.lacks),
+            failure: rule.failure,
+        }
+    }
+
+    /// How bad the access is under this rule; `None`: not at all.
+    pub(super) fn holds(&self, access: &Access, severity: Severity) -> Option<Severity> {
+        if self.standings & 1 << (access.standing as u8) == 0 && !self.marks.meets(access.marks) {
+            return None;
+        }
+        match access.outcome {
+            Outcome::Success => Some(severity),
+            Outcome::Failure => self.failure,
+        }
+    }
+}
