@@ -8,6 +8,7 @@
 //!
 //! Not here: power loss and SIGKILL of the real process, bytes that are gone (`source`).
 
+mod files;
 mod oracle;
 mod properties;
 mod script;
