@@ -169,7 +169,7 @@ pub enum Amount {
 pub struct Subject(pub u64);
 
 /// What the register says of an account at the moment of the access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Standing {
     /// A right in force.
     Valid,
@@ -180,6 +180,7 @@ pub enum Standing {
     /// On leave, suspended, or lent out (休職・育休・停職・派遣中).
     OnLeave,
     /// No such account in the register.
+    #[default]
     Unknown,
     /// The log names nobody.
     Anonymous,

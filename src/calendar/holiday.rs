@@ -19,6 +19,8 @@ pub enum Closed {
     Saturday,
     /// Sunday.
     Sunday,
+    /// Closed by the agency's own rules.
+    Local,
 }
 
 impl Closed {
@@ -29,6 +31,7 @@ impl Closed {
             Closed::YearEnd => "年末年始",
             Closed::Saturday => "土曜日",
             Closed::Sunday => "日曜日",
+            Closed::Local => "庁の休日",
         }
     }
 
@@ -39,6 +42,7 @@ impl Closed {
             Closed::YearEnd => "New Year closing",
             Closed::Saturday => "Saturday",
             Closed::Sunday => "Sunday",
+            Closed::Local => "closed by the agency",
         }
     }
 }
@@ -51,10 +55,12 @@ pub fn is_closed(day: Day) -> bool {
 
 /// Why agencies are closed on `day`, if they are.
 pub fn closed(day: Day) -> Option<Closed> {
+    holiday(day).map(Closed::Holiday).or_else(|| closed_otherwise(day))
+}
+
+/// Why agencies are closed on a day that is no 祝日, if they are.
+pub(super) fn closed_otherwise(day: Day) -> Option<Closed> {
     let date = day.date();
-    if let Some(name) = holiday(day) {
-        return Some(Closed::Holiday(name));
-    }
     match (date.month, date.day, day.weekday()) {
         (12, 29.., _) | (1, ..=3, _) => Some(Closed::YearEnd),
         (_, _, Weekday::Saturday) => Some(Closed::Saturday),

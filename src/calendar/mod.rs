@@ -7,9 +7,13 @@
 
 mod era;
 mod holiday;
+mod hours;
+mod office;
 
 pub use era::{DateRead, parse_date, read_date};
 pub use holiday::{Closed, closed, holiday, is_closed};
+pub use hours::Schedule;
+pub use office::{Calendar, CalendarError};
 
 use crate::clock::{EventTime, MICROS, WallTime};
 

@@ -283,3 +283,77 @@ proptest! {
         parse_date(&text);
     }
 }
+
+#[test]
+fn the_official_list_decides_for_the_years_it_covers() {
+    let mut calendar = Calendar::default();
+    assert_eq!(calendar.closed(day("2026-07-20")), Some(Closed::Holiday("海の日")));
+    // As for the Olympic Games: the third Monday of July is a working day, and a Thursday stands in for it.
+    let list = "国民の祝日・休日月日,国民の祝日・休日名称\r\n2026/1/1,元日\r\n2026/7/23,海の日\r\n";
+    calendar.set_official(list).unwrap();
+    assert_eq!(calendar.closed(day("2026-07-20")), None);
+    assert_eq!(calendar.holiday(day("2026-07-23")), Some("海の日"));
+    assert!(calendar.is_closed(day("2026-07-23")) && calendar.is_closed(day("2026-12-29")));
+    assert_eq!(
+        calendar.holiday(day("2027-01-01")),
+        Some("元日"),
+        "not covered: computed"
+    );
+    for (text, line) in [
+        ("", 1),
+        ("head,x\n", 1),
+        ("head,x\n2026/1/1\n", 2),
+        ("2026/1/1,元日\n2026/13/1,x\n", 2),
+        ("2026/1/1,元日\n2026/1/1,元日\n", 2),
+        ("2026/1/1,\n", 1),
+    ] {
+        let before = calendar.clone();
+        assert_eq!(calendar.set_official(text).unwrap_err().line, line, "{text:?}");
+        assert_eq!(calendar, before, "a refused list changes nothing");
+    }
+}
+
+#[test]
+fn an_agency_closes_and_opens_by_its_own_rules() {
+    let mut calendar = Calendar::default();
+    calendar.close(day("2026-11-13"));
+    calendar.open(day("2027-03-28"));
+    assert_eq!(calendar.closed(day("2026-11-13")), Some(Closed::Local));
+    assert_eq!(calendar.closed(day("2027-03-28")), None, "日曜開庁");
+    assert_eq!(calendar.next_open(day("2026-12-30")), day("2027-01-04"));
+    assert_eq!(calendar.next_open(day("2027-03-27")), day("2027-03-28"));
+}
+
+#[test]
+fn a_schedule_says_when_an_account_is_used() {
+    let calendar = Calendar::default();
+    let holds = |schedule: &str, date: &str, hour: i64, minute: i64| {
+        let at = EventTime::from_secs(day_start(day(date)).secs() + hour * 3_600 + minute * 60);
+        Schedule::parse(schedule).unwrap().holds(at, &calendar)
+    };
+    let office = "平日 8:30-17:15";
+    assert!(holds(office, "2026-11-20", 8, 30) && holds(office, "2026-11-20", 17, 14));
+    assert!(!holds(office, "2026-11-20", 17, 15) && !holds(office, "2026-11-20", 8, 29));
+    assert!(!holds(office, "2026-11-21", 12, 0), "a Saturday");
+    assert!(!holds(office, "2026-11-23", 12, 0), "a 祝日");
+    let night = "月火水木金 22:00-5:00";
+    assert!(holds(night, "2026-11-20", 23, 0), "Friday night");
+    assert!(holds(night, "2026-11-21", 4, 59), "begun on Friday");
+    assert!(!holds(night, "2026-11-22", 4, 0), "Saturday night");
+    assert!(holds("毎日 ０１：００－０５：００；閉庁日", "2026-11-21", 13, 0));
+    assert!(holds("土日 9:00-24:00", "2026-11-22", 23, 59));
+    assert!(holds("mon,fri 9:00-12:00; closed", "2026-11-20", 9, 0));
+    for wrong in [
+        "",
+        ";",
+        "平日 8:30",
+        "平日 8:30-25:00",
+        "謎 8:30-9:00",
+        "8:30-8:30",
+        "平日 24:00-1:00",
+        "8:60-9:00",
+    ] {
+        assert_eq!(Schedule::parse(wrong), None, "{wrong:?}");
+    }
+    assert_eq!(Schedule::parse("平日 8:30-17:15"), Some(Schedule::office()));
+}

@@ -5,16 +5,19 @@
 //!
 //! Not here: row ids (given by [`WhoIds`]), counters and rules (`detect`).
 
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
 
 use super::Record;
-use crate::access::{Access, Amount, LineRef, Marks, Outcome, SourceId, Standing, Subject, WhoId};
+use crate::access::{Access, Amount, LineRef, Mark, Marks, Outcome, SourceId, Standing, Subject, WhoId};
+use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
-use crate::register::{AccountIx, Datasets, Register};
+use crate::register::{AccountIx, Datasets, Granted, Hit, Register, SpanIx};
 use crate::text::inert;
 
 /// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
@@ -24,6 +27,9 @@ const SPELLINGS_MAX: usize = 1 << 17;
 const SPELLING_BYTES_MAX: usize = 128;
 /// Longest name kept of an account nobody registered, in characters.
 const NAME_CHARS_MAX: usize = 128;
+
+/// Days before the last one of office or contract from which a person is about to leave.
+const LEAVING_DAYS: i32 = 30;
 
 /// Where row ids of persons and unregistered accounts come from.
 pub trait WhoIds {
@@ -120,12 +126,16 @@ struct Spelling {
     account: Option<AccountIx>,
     day: i32,
     standing: Standing,
+    marks: Marks,
+    span: Option<SpanIx>,
+    declared: bool,
 }
 
 /// Joins records with the register and the 台帳.
 #[derive(Debug)]
 pub struct Placer {
-    register: Register,
+    register: Arc<Register>,
+    calendar: Arc<Calendar>,
     datasets: Datasets,
     key: SubjectKey,
     spellings: Spellings,
@@ -145,9 +155,10 @@ pub enum Placed {
 
 impl Placer {
     /// A placer for one version of the register and the 台帳.
-    pub fn new(register: Register, datasets: Datasets, key: SubjectKey) -> Self {
+    pub fn new(register: Arc<Register>, calendar: Arc<Calendar>, datasets: Datasets, key: SubjectKey) -> Self {
         Placer {
             register,
+            calendar,
             datasets,
             key,
             spellings: Spellings::default(),
@@ -158,6 +169,12 @@ impl Placer {
     /// The register in force.
     pub fn register(&self) -> &Register {
         &self.register
+    }
+
+    /// Takes another version of the register into force.
+    pub fn set_register(&mut self, register: Arc<Register>) {
+        self.register = register;
+        self.spellings.clear();
     }
 
     /// Forgets ids that were given out but not committed.
@@ -183,7 +200,7 @@ impl Placer {
         let stated = record.subject.as_deref().filter(|number| !is_blank(number));
         let number = stated.or(hit.subject.as_deref().filter(|number| !is_blank(number)));
         let subject = number.map(|number| self.key.hash(number));
-        let (who, standing) = self.who(record.user.as_deref(), time, ids);
+        let (who, standing, marks) = self.who(record, time, &hit, ids);
         let outcome = outcome(record);
         let amount = |stated: Option<u64>| stated.map_or(Amount::Unknown, Amount::Known);
         Placed::Access(Access {
@@ -192,7 +209,7 @@ impl Placer {
             time,
             who,
             standing,
-            marks: Marks::NONE,
+            marks,
             dataset: hit.dataset,
             operation: hit.operation,
             outcome,
@@ -206,42 +223,102 @@ impl Placer {
         })
     }
 
-    fn who(&mut self, user: Option<&[u8]>, time: EventTime, ids: &mut dyn WhoIds) -> (WhoId, Standing) {
-        let Some(user) = user.filter(|user| !is_blank(user)) else {
-            return (
-                *self.anonymous.get_or_insert_with(|| ids.account("-")),
-                Standing::Anonymous,
-            );
+    fn who(
+        &mut self,
+        record: &Record<'_>,
+        time: EventTime,
+        hit: &Hit<'_>,
+        ids: &mut dyn WhoIds,
+    ) -> (WhoId, Standing, Marks) {
+        let Some(user) = record.user.as_deref().filter(|user| !is_blank(user)) else {
+            let anonymous = *self.anonymous.get_or_insert_with(|| ids.account("-"));
+            return (anonymous, Standing::Anonymous, Marks::NONE);
         };
-        let day = crate::calendar::day_of(time).0;
-        if let Some(known) = self.spellings.get_mut(user) {
-            if known.day != day
-                && let Some(ix) = known.account
-            {
-                known.standing = self.register.verdict(ix, time).standing;
-                known.day = day;
+        let day = day_of(time);
+        let known = match self.spellings.get_mut(user) {
+            Some(known) => {
+                if known.day != day.0
+                    && let Some(ix) = known.account
+                {
+                    *known = registered(&self.register, ix, day, ids);
+                }
+                *known
             }
-            return (known.who, known.standing);
-        }
-        let spelling = match self.register.find(user) {
-            Some(ix) => Spelling {
-                who: ids.person(self.register.person(ix)),
-                account: Some(ix),
-                day,
-                standing: self.register.verdict(ix, time).standing,
-            },
-            // Somebody may type a citizen's number, or escapes for a terminal, where the account belongs.
-            None => Spelling {
-                who: ids.account(&inert(normal(user).as_bytes(), NAME_CHARS_MAX)),
-                account: None,
-                day,
-                standing: Standing::Unknown,
-            },
+            None => {
+                let fresh = match self.register.find(user) {
+                    Some(ix) => registered(&self.register, ix, day, ids),
+                    // Somebody may type a citizen's number, or escapes for a terminal, where the account belongs.
+                    None => Spelling::unknown(ids.account(&inert(normal(user).as_bytes(), NAME_CHARS_MAX))),
+                };
+                if user.len() <= SPELLING_BYTES_MAX {
+                    self.spellings.insert(user, fresh);
+                }
+                fresh
+            }
         };
-        if user.len() <= SPELLING_BYTES_MAX {
-            self.spellings.insert(user, spelling);
+        let mut marks = known.marks;
+        if let Some(span) = known.span {
+            let granted = self.register.granted(span, day, hit.dataset, hit.operation);
+            if let Some(mark) = lacking(granted, 0) {
+                marks = marks.with(mark);
+            }
+            if known.declared
+                && let Some(declared) = self.register.verdict_of(span).declared
+            {
+                if !declared.permits_host(record.source.as_deref()) {
+                    marks = marks.with(Mark::Elsewhere);
+                }
+                if !declared.permits_time(time, &self.calendar) {
+                    marks = marks.with(Mark::OffSchedule);
+                }
+            }
         }
-        (spelling.who, spelling.standing)
+        (known.who, known.standing, marks)
+    }
+}
+
+/// What is lacking, where a former post's datasets may be used for `handover_days` more.
+fn lacking(granted: Granted, handover_days: u16) -> Option<Mark> {
+    match granted {
+        Granted::NotStated | Granted::Yes => None,
+        Granted::NoDataset => Some(Mark::Dataset),
+        Granted::NoOperation => Some(Mark::Operation),
+        Granted::Ended { days } if days <= handover_days => Some(Mark::Handover),
+        Granted::Ended { .. } => Some(Mark::Transferred),
+    }
+}
+
+impl Spelling {
+    fn unknown(who: WhoId) -> Spelling {
+        Spelling {
+            who,
+            account: None,
+            day: 0,
+            standing: Standing::Unknown,
+            marks: Marks::NONE,
+            span: None,
+            declared: false,
+        }
+    }
+}
+
+/// What the register says of an account on a day.
+fn registered(register: &Register, ix: AccountIx, day: Day, ids: &mut dyn WhoIds) -> Spelling {
+    let verdict = register.verdict_on(ix, day);
+    let near = |last: Day| last.0.saturating_sub(day.0) <= LEAVING_DAYS;
+    let leaving = verdict.leaving.is_some_and(near);
+    Spelling {
+        who: ids.person(verdict.person),
+        account: Some(ix),
+        day: day.0,
+        standing: verdict.standing,
+        marks: if leaving {
+            verdict.marks.with(Mark::Leaving)
+        } else {
+            verdict.marks
+        },
+        span: Some(verdict.span()),
+        declared: verdict.declared.is_some(),
     }
 }
 

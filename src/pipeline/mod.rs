@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use crate::access::{DatasetId, SegmentId, SourceId};
 use crate::alert::AlertId;
+use crate::calendar::Calendar;
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::detect::book::Book;
 use crate::parse::place::{Placer, SubjectKey};
 use crate::parse::{Format, FormatError};
-use crate::register::{Datasets, Register};
+use crate::register::{Datasets, Naming, Register};
 use crate::source::{Incarnation, SourceEvent};
 use crate::store::{Committed, Store, StoreError};
 
@@ -129,7 +130,7 @@ impl Pipeline {
     pub fn new(
         config: &Config,
         mut store: Store,
-        register: Register,
+        mut register: Register,
         key: SubjectKey,
         host: &str,
     ) -> Result<Pipeline, PipelineError> {
@@ -146,7 +147,9 @@ impl Pipeline {
             host,
         ));
         let detector = Detector::new(&config.rules, &numbered);
-        let placer = Placer::new(register, Datasets::new(&numbered, &names), key);
+        register.bind(&Naming::new(&numbered));
+        let (register, calendar) = (Arc::new(register), Arc::new(Calendar::default()));
+        let placer = Placer::new(register, calendar, Datasets::new(&numbered, &names), key);
         let mut lanes = Vec::new();
         for ((index, source), id) in config.sources.iter().enumerate().zip(source_ids) {
             let format = Format::compile(&source.format).map_err(|error| PipelineError::Format {

@@ -1,22 +1,44 @@
-//! The account register: whose account it is, and whether its right is in force at a moment.
+//! The account register: whose account it is on a day, whether its right is in force, and what it may be used for.
 //!
-//! One CSV row is one right of one account for one period. `権限終了日` is inclusive: the right holds until
-//! 24:00 JST of that day. An account is valid when any of its rows is. The register is a value: an import makes a
-//! new one and the old one stays in force until the new one is whole and sound.
+//! One CSV row is one right of one account in one post for one period (see `sheet` for the columns). A right holds
+//! until 24:00 JST of its last day. What the rows of an account say together is compiled once into spans of days, so
+//! that an access is placed by one search (`span` says how rows add up). The register is a value: an import makes a
+//! new one, and the old one stays in force until the new one is whole and sound.
 //!
-//! Names of people are not kept; the key of a person is the 職員番号.
+//! Names of people are not kept; the key of a person is the 職員番号. One account may be several persons', one after
+//! the other: what the earlier one did stays his.
+//!
+//! Not here: which files are read and when (`service`), versions (`store`), whether an import is taken
+//! (`register::import`).
 
+mod cell;
+mod change;
+mod charge;
+mod columns;
+mod declared;
+mod kind;
+mod row;
 mod sheet;
+mod span;
 
 use std::borrow::Cow;
 
 use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
-use crate::access::Standing;
+use crate::access::{DatasetId, Mark, Marks, Operation, Standing};
 use crate::calendar::{Day, day_of};
 use crate::clock::EventTime;
-use sheet::{Row, Sheet, shorten};
+
+pub use change::{Change, changes};
+pub use charge::Naming;
+pub use declared::Declared;
+pub use kind::{AccountKind, Granted};
+pub use row::{Row, State};
+pub use sheet::{Reading, Sheet, Warning};
+
+use charge::Charges;
+use span::{NO_DAY, Span};
 
 /// A register that cannot be used; the last good one stays in force.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,38 +75,37 @@ pub enum RegisterError {
 }
 
 /// Index of an account in its register.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountIx(u32);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Right {
-    section: String,
-    from: Option<Day>,
-    to: Option<Day>,
-    absence: Option<Absence>,
-}
-
-/// A period in which the person does not work, though the right runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Absence {
-    left: bool,
-    from: Option<Day>,
-    to: Option<Day>,
-}
+/// Index of a span of days in its register: what holds for an account on those days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SpanIx(u32);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Account {
-    person: String,
-    /// Line it first stood in.
-    line: u64,
-    rights: Vec<Right>,
+    name: Box<str>,
+    /// Its spans stand in a row: the first one's index, and how many.
+    spans: (u32, u32),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Person {
+    number: Box<str>,
+    accounts: Vec<AccountIx>,
 }
 
 /// One version of the register.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Register {
     accounts: Vec<Account>,
-    by_name: HashMap<String, AccountIx>,
+    by_name: HashMap<Box<str>, AccountIx>,
+    people: Vec<Person>,
+    by_number: HashMap<Box<str>, u32>,
+    sections: Vec<Box<str>>,
+    spans: Vec<Span>,
+    charges: Charges,
+    declared: Vec<Declared>,
     rows: usize,
     domains: Vec<String>,
 }
@@ -92,14 +113,34 @@ pub struct Register {
 /// What the register says of an account on a day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Verdict<'a> {
+    /// 職員番号 of whoever holds the account that day (or held it last, or will first); the account's own name where
+    /// it is nobody's (システム, 共用).
+    pub person: &'a str,
     /// Whether the right is in force.
     pub standing: Standing,
-    /// 所属 on that day, or the last one before.
+    /// What speaks against a right in force, whatever it is used for: a contract that has ended, an ID of an old
+    /// generation, a privileged account.
+    pub marks: Marks,
+    /// 区分.
+    pub kind: AccountKind,
+    /// 所属 on that day (本務 first), or the last one before.
     pub section: &'a str,
     /// First day of the next right, where none has begun.
     pub valid_from: Option<Day>,
-    /// Last day of the last right, where all have ended.
+    /// Last day of the right in force; of the last right, where all have ended.
     pub valid_to: Option<Day>,
+    /// Last day of office or contract known in advance: 退職予定日, 契約終了日.
+    pub leaving: Option<Day>,
+    /// What was declared of a システム, 共用 or 特権 account.
+    pub declared: Option<&'a Declared>,
+    span: SpanIx,
+}
+
+impl Verdict<'_> {
+    /// The span of days it holds for.
+    pub fn span(&self) -> SpanIx {
+        self.span
+    }
 }
 
 /// The account name as it is compared: NFKC, without blanks around, lower case.
@@ -123,54 +164,28 @@ fn split_domain(account: &str) -> Option<(&str, &str)> {
     }
 }
 
+fn at<T>(list: &[T], index: u32) -> Option<&T> {
+    usize::try_from(index).ok().and_then(|i| list.get(i))
+}
+
 impl Register {
     /// Reads the register from `bytes` of CSV text in UTF-8.
     ///
     /// # Errors
     /// The first thing that is wrong, with its line and column; nothing of the file is used then.
     pub fn read(bytes: &[u8]) -> Result<Register, RegisterError> {
-        let mut sheet = Sheet::open(bytes)?;
-        let mut register = Register::default();
-        while let Some((line, row)) = sheet.next_row()? {
-            register.add(row, &sheet, line)?;
-        }
-        if register.rows == 0 {
-            Err(RegisterError::Empty)
-        } else {
-            Ok(register)
-        }
+        Ok(Sheet::read(bytes, true)?.register)
     }
 
-    fn add(&mut self, row: Row, sheet: &Sheet<'_>, line: u64) -> Result<(), RegisterError> {
-        let next = AccountIx(u32::try_from(self.accounts.len()).unwrap_or(u32::MAX));
-        let ix = *self.by_name.entry(row.account.clone()).or_insert(next);
-        if ix == next {
-            self.accounts.push(Account {
-                person: row.person.clone(),
-                line,
-                rights: Vec::new(),
-            });
+    /// What `rows` say together.
+    ///
+    /// # Errors
+    /// An account that two persons hold on the same day.
+    pub fn of(rows: &[Row]) -> Result<Register, RegisterError> {
+        if rows.is_empty() {
+            return Err(RegisterError::Empty);
         }
-        let Some(account) = usize::try_from(ix.0).ok().and_then(|i| self.accounts.get_mut(i)) else {
-            return Ok(());
-        };
-        if account.person != row.person {
-            let why = format!(
-                "account {} belongs to {} here and to {} in line {}; one account belongs to one person: correct the \
-                 number, or give the person who came later an account of another name",
-                shorten(&row.account),
-                shorten(&row.person),
-                shorten(&account.person),
-                account.line
-            );
-            return Err(sheet.person_error(line, why));
-        }
-        // Rows that differ in what we do not read (業務区分, 権限) say the same right again.
-        if !account.rights.contains(&row.right) {
-            account.rights.push(row.right);
-        }
-        self.rows += 1;
-        Ok(())
+        span::compile(rows)
     }
 
     /// Rows read.
@@ -181,6 +196,21 @@ impl Register {
     /// Accounts known.
     pub fn accounts(&self) -> usize {
         self.accounts.len()
+    }
+
+    /// Persons known, and accounts that are nobody's.
+    pub fn people(&self) -> usize {
+        self.people.len()
+    }
+
+    /// Every account, in the order of the file.
+    pub fn all(&self) -> impl Iterator<Item = AccountIx> {
+        (0..u32::try_from(self.accounts.len()).unwrap_or(u32::MAX)).map(AccountIx)
+    }
+
+    /// The account's name as it is compared.
+    pub fn name(&self, ix: AccountIx) -> &str {
+        at(&self.accounts, ix.0).map_or("", |a| &a.name)
     }
 
     /// Domains that are this agency's own.
@@ -203,20 +233,19 @@ impl Register {
             .copied()
     }
 
+    /// Every account the person with this 職員番号 ever had.
+    pub fn accounts_of(&self, number: &str) -> &[AccountIx] {
+        let person = self.by_number.get(number).and_then(|ix| at(&self.people, *ix));
+        person.map_or(&[], |p| &p.accounts)
+    }
+
     /// Whether the person with this 職員番号 has any right in force on `day`.
     pub fn is_in_force(&self, number: &str, day: Day) -> bool {
-        let of_person = |(i, a): (usize, &Account)| (a.person == number).then(|| u32::try_from(i).ok()).flatten();
-        let mut accounts = self.accounts.iter().enumerate().filter_map(of_person);
-        accounts.any(|i| self.verdict_on(AccountIx(i), day).standing == Standing::Valid)
-    }
-
-    /// 職員番号 of the person an account belongs to.
-    pub fn person(&self, ix: AccountIx) -> &str {
-        self.get(ix).map_or("", |a| &a.person)
-    }
-
-    fn get(&self, ix: AccountIx) -> Option<&Account> {
-        usize::try_from(ix.0).ok().and_then(|i| self.accounts.get(i))
+        self.accounts_of(number).iter().any(|ix| {
+            let verdict = self.verdict_on(*ix, day);
+            let over = Marks::of(&[Mark::ContractEnded, Mark::OldGeneration]);
+            verdict.standing == Standing::Valid && !verdict.marks.meets(over) && verdict.person == number
+        })
     }
 
     /// What holds for the account on the day (JST) of `at`.
@@ -226,82 +255,105 @@ impl Register {
 
     /// What holds for the account on `day`.
     pub fn verdict_on(&self, ix: AccountIx, day: Day) -> Verdict<'_> {
-        let rights = self.get(ix).map_or(&[][..], |a| &a.rights);
-        let mut absent: Option<&Right> = None;
-        for right in rights.iter().filter(|r| r.runs(day)) {
-            match right.absence.filter(|a| a.covers(day)) {
-                None => {
-                    let section = right.section.as_str();
-                    return Verdict {
-                        standing: Standing::Valid,
-                        section,
-                        valid_from: None,
-                        valid_to: None,
-                    };
-                }
-                Some(a) if !a.left => absent = Some(right),
-                Some(_) => {}
-            }
+        self.verdict_of(self.span_on(ix, day))
+    }
+
+    /// The span of days that `day` lies in.
+    pub fn span_on(&self, ix: AccountIx, day: Day) -> SpanIx {
+        let (first, count) = at(&self.accounts, ix.0).map_or((0, 1), |a| a.spans);
+        // Spans begin in order, the first one with the beginning of time; most accounts have two or three.
+        let later = (1..count).take_while(|n| at(&self.spans, first + n).is_some_and(|s| s.from <= day.0));
+        SpanIx(first + u32::try_from(later.count()).unwrap_or(0))
+    }
+
+    /// What holds in a span.
+    pub fn verdict_of(&self, ix: SpanIx) -> Verdict<'_> {
+        let span = at(&self.spans, ix.0).copied().unwrap_or_default();
+        let day = |n: i32| (n != NO_DAY).then_some(Day(n));
+        Verdict {
+            person: at(&self.people, span.person).map_or("", |p| &p.number),
+            standing: span.standing,
+            marks: span.marks,
+            kind: span.kind,
+            section: at(&self.sections, span.section).map_or("", |s| s),
+            valid_from: day(span.valid_from),
+            valid_to: day(span.valid_to),
+            leaving: day(span.leaving),
+            declared: span.declared.checked_sub(1).and_then(|ix| at(&self.declared, ix)),
+            span: ix,
         }
-        if let Some(right) = absent {
-            return Verdict {
-                standing: Standing::OnLeave,
-                section: &right.section,
-                valid_from: None,
-                valid_to: None,
-            };
-        }
-        without_right(rights, day)
-    }
-}
-
-fn without_right(rights: &[Right], day: Day) -> Verdict<'_> {
-    let ended = rights.iter().filter(|r| r.has_ended(day)).max_by_key(|r| r.last_day());
-    let next = rights
-        .iter()
-        .filter(|r| r.from.is_some_and(|f| day < f))
-        .min_by_key(|r| r.from);
-    match (ended, next) {
-        (None, Some(next)) => Verdict {
-            standing: Standing::NotYetValid,
-            section: &next.section,
-            valid_from: next.from,
-            valid_to: None,
-        },
-        (ended, _) => Verdict {
-            standing: Standing::Revoked,
-            section: ended.map_or("", |r| &r.section),
-            valid_from: None,
-            valid_to: ended.and_then(Right::last_day),
-        },
-    }
-}
-
-impl Right {
-    fn runs(&self, day: Day) -> bool {
-        self.from.is_none_or(|f| f <= day) && self.to.is_none_or(|t| day <= t)
     }
 
-    fn last_day(&self) -> Option<Day> {
-        let left = match self.absence.filter(|a| a.left) {
-            // Left, and nobody knows when: the end of the right would say too much.
-            Some(Absence { from: None, .. }) => return None,
-            left => left.and_then(|a| a.from).map(|d| Day(d.0.saturating_sub(1))),
+    /// The spans of an account with the first day of each, from the beginning of time (`Day(i32::MIN)`).
+    pub fn spans(&self, ix: AccountIx) -> impl Iterator<Item = (Day, SpanIx)> {
+        let (first, count) = at(&self.accounts, ix.0).map_or((0, 0), |a| a.spans);
+        (first..first.saturating_add(count)).filter_map(|n| Some((Day(at(&self.spans, n)?.from), SpanIx(n))))
+    }
+
+    /// All 所属 of a span, 本務 first.
+    pub fn sections_of(&self, ix: SpanIx) -> impl Iterator<Item = &str> {
+        let charge = at(&self.spans, ix.0).map_or(0, |s| s.charge);
+        let sections = self.charges.sections(charge).iter();
+        sections.filter_map(|s| at(&self.sections, *s).map(|s| &**s))
+    }
+
+    /// What a span grants, as the register words it: 業務 and 情報資産, and the operations (empty: all). Empty: the
+    /// register does not say.
+    pub fn charge_of(&self, ix: SpanIx) -> Vec<(String, Vec<Operation>)> {
+        let charge = at(&self.spans, ix.0).map_or(0, |s| s.charge);
+        self.charges.words(charge)
+    }
+
+    /// Resolves the words of the register (業務, 情報資産) to datasets, once, before anything is asked of it.
+    pub fn bind(&mut self, naming: &Naming) {
+        self.charges.bind(naming, &self.sections);
+    }
+
+    /// Words of the register that name no dataset, each with the line it first stands in.
+    pub fn unknown_words(&self) -> &[(u64, String)] {
+        self.charges.unknown()
+    }
+
+    /// Whether `dataset` and `operation` are granted in the span, as seen from `day` in it. An account without a right
+    /// in force is granted nothing that could be said here: [`Granted::NotStated`].
+    pub fn granted(&self, ix: SpanIx, day: Day, dataset: DatasetId, operation: Operation) -> Granted {
+        let Some(span) = at(&self.spans, ix.0) else {
+            return Granted::NotStated;
         };
-        match (self.to, left) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
+        if span.standing != Standing::Valid {
+            return Granted::NotStated;
+        }
+        match self.charges.says(span.charge, dataset, operation) {
+            Granted::NotStated if !span.moved || self.charges.is_owners(span.charge, dataset) => Granted::NotStated,
+            // A right that the register does not limit ends with the section that owns the dataset.
+            Granted::NotStated => self
+                .ended(ix, day, |charge| self.charges.is_owners(charge, dataset))
+                .unwrap_or_default(),
+            Granted::NoDataset => {
+                let before = |charge| !matches!(self.charges.says(charge, dataset, operation), Granted::NoDataset);
+                self.ended(ix, day, before).unwrap_or(Granted::NoDataset)
+            }
+            said => said,
         }
     }
 
-    fn has_ended(&self, day: Day) -> bool {
-        self.to.is_some_and(|t| t < day) || self.absence.is_some_and(|a| a.left && a.covers(day))
-    }
-}
-
-impl Absence {
-    fn covers(&self, day: Day) -> bool {
-        self.from.is_none_or(|f| f <= day) && self.to.is_none_or(|t| day <= t)
+    /// Since when what held in an earlier span of the same person's account holds no longer.
+    fn ended(&self, ix: SpanIx, day: Day, held: impl Fn(u32) -> bool) -> Option<Granted> {
+        let now = at(&self.spans, ix.0)?;
+        let mut next = now;
+        let mut n = ix.0;
+        while next.from != i32::MIN {
+            n = n.checked_sub(1)?;
+            let span = at(&self.spans, n)?;
+            if span.person == now.person && span.standing == Standing::Valid && held(span.charge) {
+                let days = day.0.saturating_sub(next.from).saturating_add(1);
+                return Some(Granted::Ended {
+                    days: u16::try_from(days).unwrap_or(u16::MAX),
+                });
+            }
+            next = span;
+        }
+        None
     }
 }
 

@@ -323,7 +323,7 @@ fn consider<'t, 'a>(leaf: &'t Leaf, operation: &[u8], subject: Option<&'a [u8]>,
 }
 
 /// Whether `text` is what `glob` says, where `*` stands for any text. Never backtracks beyond the last `*`.
-fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
+pub(super) fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
     let (mut g, mut t) = (0usize, 0usize);
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {

@@ -12,7 +12,9 @@ mod path;
 
 use crate::access::Operation;
 
-pub use accounts::{AccountIx, Register, RegisterError, Verdict};
+pub use accounts::{
+    AccountIx, AccountKind, Change, Declared, Granted, Naming, Register, RegisterError, SpanIx, Verdict,
+};
 pub use datasets::{Datasets, Hit};
 
 /// 重要度 of a dataset. S: 特定個人情報, 要配慮, accounts; A: residents' register, tax; B: lists of names.

@@ -57,7 +57,8 @@ fn placer() -> Placer {
     };
     let datasets = Datasets::new(&[(DatasetId(4), &dataset)], &["web"]);
     Placer::new(
-        Register::read(register.as_bytes()).unwrap(),
+        Arc::new(Register::read(register.as_bytes()).unwrap()),
+        Arc::default(),
         datasets,
         SubjectKey::new(&[7; 32]),
     )

@@ -1,31 +1,86 @@
-//! The CSV of the account register: which column is which, one right a row, and what is wrong with a row.
+//! The CSV of the account register: one right a row, and what is wrong with a row.
 //!
-//! Not here: what the rows say together (`accounts`).
+//! A file is read whole or refused with the line and column of the first thing that is wrong: a row cut off, a quote
+//! that never ends, NULs, a formula, a date that is none, the same row twice. What is odd but can be meant is a
+//! [`Warning`].
+//!
+//! Not here: what the rows say together (`span`).
 
-use unicode_normalization::UnicodeNormalization;
+use hashbrown::HashMap;
+use memchr::{memchr, memchr_iter};
 
-use super::{Absence, RegisterError, Right, normal};
-use crate::calendar::{Day, parse_date};
+use super::cell::{Cell, is_formula, shorten};
+use super::columns::{Column, Columns};
+use super::{AccountKind, Register, RegisterError, Row, normal};
+use crate::calendar::{Day, read_date};
+
+/// Warnings kept of one file; more are counted.
+const WARNINGS_MAX: usize = 100;
+
+/// Something odd in a row that is taken all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// Line in the file, from 1.
+    pub line: u64,
+    /// Header of the column.
+    pub column: String,
+    /// What is odd, and what would do.
+    pub why: &'static str,
+}
+
+/// A register file that was read.
+#[derive(Debug)]
+pub struct Reading {
+    /// Its rows, in the order of the file.
+    pub rows: Vec<Row>,
+    /// What they say together.
+    pub register: Register,
+    /// What is odd, the first hundred.
+    pub warnings: Vec<Warning>,
+    /// How many things are odd.
+    pub odd: u64,
+}
 
 /// A register that is being read.
 #[derive(Debug)]
-pub(super) struct Sheet<'a> {
+pub struct Sheet<'a> {
     reader: csv::Reader<&'a [u8]>,
     lines: Lines<'a>,
     columns: Columns,
-}
-
-/// One right of one account.
-#[derive(Debug)]
-pub(super) struct Row {
-    pub(super) account: String,
-    pub(super) person: String,
-    pub(super) right: Right,
+    /// Line and whole text of each row, by hash: the same row twice is a file that was put together wrongly.
+    seen: HashMap<u64, u64>,
+    dates: HashMap<String, Option<Day>>,
+    warnings: Vec<Warning>,
+    odd: u64,
 }
 
 impl<'a> Sheet<'a> {
+    /// Reads a whole file of CSV text in UTF-8. `may_end_open`: whether the last line may lack its end mark; a file
+    /// that was cut off does.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn read(bytes: &'a [u8], may_end_open: bool) -> Result<Reading, RegisterError> {
+        let mut sheet = Sheet::open(bytes)?;
+        let mut rows = Vec::new();
+        while let Some(row) = sheet.next_row()? {
+            rows.push(row);
+        }
+        if rows.is_empty() {
+            return Err(RegisterError::Empty);
+        }
+        sheet.check_end(&rows, may_end_open)?;
+        let register = Register::of(&rows)?;
+        Ok(Reading {
+            rows,
+            register,
+            warnings: sheet.warnings,
+            odd: sheet.odd,
+        })
+    }
+
     /// Reads the header.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<Sheet<'a>, RegisterError> {
+    fn open(bytes: &'a [u8]) -> Result<Sheet<'a>, RegisterError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(true)
@@ -34,36 +89,256 @@ impl<'a> Sheet<'a> {
         let mut lines = Lines { bytes, at: 0, line: 1 };
         let headers = match reader.headers() {
             Ok(headers) => headers.clone(),
-            Err(e) => return Err(Columns::default().row_error(&e, &mut lines)),
+            Err(e) => return Err(row_error(&Columns::default(), &e, &mut lines)),
         };
         if headers.iter().all(|h| h.trim().is_empty()) {
             return Err(RegisterError::Empty);
         }
         let columns = Columns::find(&headers)?;
-        Ok(Sheet { reader, lines, columns })
+        Ok(Sheet {
+            reader,
+            lines,
+            columns,
+            seen: HashMap::new(),
+            dates: HashMap::new(),
+            warnings: Vec::new(),
+            odd: 0,
+        })
     }
 
-    /// The next row with the line it begins in (from 1). Rows of nothing but separators, as spreadsheets leave them
-    /// behind, are passed over.
-    pub(super) fn next_row(&mut self) -> Result<Option<(u64, Row)>, RegisterError> {
-        let mut row = csv::StringRecord::new();
+    /// The next row. Rows of nothing but separators, as spreadsheets leave them behind, are passed over.
+    fn next_row(&mut self) -> Result<Option<Row>, RegisterError> {
+        let mut record = csv::StringRecord::new();
         loop {
-            match self.reader.read_record(&mut row) {
+            match self.reader.read_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
-                Err(e) => return Err(self.columns.row_error(&e, &mut self.lines)),
+                Err(e) => return Err(row_error(&self.columns, &e, &mut self.lines)),
             }
-            if row.iter().any(|field| !field.trim().is_empty()) {
-                let line = self.lines.of(row.position());
-                return Ok(Some((line, self.columns.row(&row, line)?)));
+            if record.iter().any(|field| !field.trim().is_empty()) {
+                let line = self.lines.of(record.position());
+                let row = self.row(&record, line)?;
+                self.check_whole(&record, &row)?;
+                self.note_odd(&record, &row);
+                return Ok(Some(row));
             }
         }
     }
 
-    /// An error in the column of the staff number.
-    pub(super) fn person_error(&self, line: u64, why: String) -> RegisterError {
-        self.columns.error(self.columns.person, line, why)
+    /// What concerns the row as it stands in the file, whatever its columns mean.
+    fn check_whole(&mut self, record: &csv::StringRecord, row: &Row) -> Result<(), RegisterError> {
+        let bytes = record.as_slice();
+        let nul = memchr(0, bytes.as_bytes()).is_some();
+        let formula =
+            |field: &str| matches!(field.trim_start().chars().next(), Some('=' | '＝')) && is_formula(field.trim());
+        let unread = record
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| !self.columns.is_read(*place));
+        for (place, field) in unread {
+            let why = if nul && field.contains('\0') {
+                "this holds control characters"
+            } else if formula(field) {
+                "this is a formula of a spreadsheet; export the values, without = in front"
+            } else {
+                continue;
+            };
+            return Err(RegisterError::Row {
+                line: row.line,
+                column: self.columns.header(place),
+                why: why.into(),
+            });
+        }
+        let hash = {
+            use std::hash::{Hash, Hasher};
+            // A fixed key would let a hostile file make rows collide; this one is drawn at the start of the program.
+            let mut hasher = std::hash::BuildHasher::build_hasher(self.seen.hasher());
+            bytes.hash(&mut hasher);
+            record.iter().for_each(|field| field.len().hash(&mut hasher));
+            hasher.finish()
+        };
+        if let Some(first) = self.seen.insert(hash, row.line) {
+            let why = format!("this row stands in line {first} already; was the file put together from two exports?");
+            return Err(self.columns.error(Column::Person, row.line, why));
+        }
+        Ok(())
     }
+
+    fn note_odd(&mut self, record: &csv::StringRecord, row: &Row) {
+        let field = |column| {
+            self.columns
+                .place(column)
+                .and_then(|place| record.get(place))
+                .unwrap_or("")
+                .trim()
+        };
+        let outside = |column| read_date(field(column)).is_some_and(|read| read.outside_era);
+        let mut odd: Vec<(Column, &'static str)> = Vec::new();
+        if row.kind.ends() && row.to.is_none() && row.contract_end.is_none() {
+            odd.push((
+                Column::To,
+                "such an appointment ends, but no last day is written; write 権限終了日",
+            ));
+        }
+        if row.kind.is_custodied() && row.custodian.is_empty() {
+            odd.push((
+                Column::Custodian,
+                "nobody answers for this account; write the 職員番号 of its custodian",
+            ));
+        }
+        if row.kind == AccountKind::Unstated && !field(Column::Kind).is_empty() {
+            odd.push((
+                Column::Kind,
+                "this kind is unknown; write 正規, 再任用, 会計年度任用, 臨時, 派遣, 委託, システム, 共用 or 特権",
+            ));
+        }
+        if row.state.has_left() && row.state_from.is_none() {
+            odd.push((
+                Column::StateFrom,
+                "left, but nobody wrote when: taken as without a right all along",
+            ));
+        }
+        for column in [
+            Column::From,
+            Column::To,
+            Column::StateFrom,
+            Column::StateTo,
+            Column::Leaving,
+            Column::ContractEnd,
+        ] {
+            if field(column).starts_with(|c: char| !c.is_ascii_digit()) && outside(column) {
+                odd.push((
+                    column,
+                    "the era named did not hold on that day; the day is what counting on gives",
+                ));
+            }
+        }
+        for (column, why) in odd {
+            self.odd += 1;
+            if self.warnings.len() < WARNINGS_MAX {
+                let column = self
+                    .columns
+                    .place(column)
+                    .map_or_else(String::new, |place| self.columns.header(place));
+                self.warnings.push(Warning {
+                    line: row.line,
+                    column,
+                    why,
+                });
+            }
+        }
+    }
+
+    /// Refuses a file that ends within a row.
+    fn check_end(&mut self, rows: &[Row], may_end_open: bool) -> Result<(), RegisterError> {
+        let bytes = self.lines.bytes;
+        let last = rows.last().map_or(1, |row| row.line);
+        let place = self.columns.count().saturating_sub(1);
+        let error = |why: &str| RegisterError::Row {
+            line: last,
+            column: self.columns.header(place),
+            why: why.into(),
+        };
+        if !memchr_iter(b'"', bytes).count().is_multiple_of(2) {
+            return Err(error(
+                "a quotation mark is opened and never closed; was the file cut off?",
+            ));
+        }
+        if !may_end_open && !matches!(bytes.last(), Some(b'\n' | b'\r')) {
+            return Err(error(
+                "the last line has no end mark; was the file cut off? If the export always ends so, set \
+                 accounts.unended_last_line = \"accept\"",
+            ));
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, record: &csv::StringRecord, line: u64) -> Result<Row, RegisterError> {
+        let columns = &self.columns;
+        let cell = |column: Column| Cell {
+            columns,
+            text: columns
+                .place(column)
+                .and_then(|place| record.get(place))
+                .unwrap_or("")
+                .trim(),
+            column,
+            line,
+        };
+        let dates = &mut self.dates;
+        let mut date = |column: Column| -> Result<Option<Day>, RegisterError> {
+            let cell = cell(column);
+            if let Some(known) = dates.get(cell.text) {
+                return Ok(*known);
+            }
+            let read = cell.date()?;
+            dates.insert(cell.text.to_owned(), read);
+            Ok(read)
+        };
+        let account = normal(cell(Column::Account).name()?.as_bytes()).into_owned();
+        let kind = cell(Column::Kind).kind()?.unwrap_or_default();
+        let mut person = cell(Column::Person).number()?;
+        if person.is_empty() {
+            if !kind.is_custodied() {
+                cell(Column::Person).name()?;
+            }
+            // Counted under its own name: nobody's number stands for it.
+            person = account.as_str().into();
+        }
+        let (section_code, mut section) = (cell(Column::SectionCode).number()?, cell(Column::Section).inert()?);
+        if section.is_empty() {
+            section = &section_code;
+        }
+        let row = Row {
+            line,
+            person,
+            account: account.into(),
+            kind,
+            section: section.into(),
+            concurrent: cell(Column::Concurrent).concurrent()?,
+            tasks: cell(Column::Tasks).list()?,
+            datasets: cell(Column::Datasets).list()?,
+            operations: cell(Column::Operations).operations()?,
+            from: date(Column::From)?,
+            to: date(Column::To)?,
+            state: cell(Column::State).state()?,
+            state_from: date(Column::StateFrom)?,
+            state_to: date(Column::StateTo)?,
+            leaving: date(Column::Leaving)?,
+            contractor: cell(Column::Contractor).inert()?.into(),
+            contract_end: date(Column::ContractEnd)?,
+            generation: cell(Column::Generation).generation()?,
+            custodian: cell(Column::Custodian).number()?,
+            hosts: cell(Column::Hosts).hosts()?,
+            schedule: cell(Column::Schedule).schedule()?,
+            section_code,
+        };
+        let ends_first = |from: Option<Day>, to: Option<Day>| from.zip(to).is_some_and(|(from, to)| to < from);
+        if ends_first(row.from, row.to) {
+            return Err(columns.error(Column::To, line, "the right ends before it begins".into()));
+        }
+        if ends_first(row.state_from, row.state_to) {
+            return Err(columns.error(Column::StateTo, line, "the state ends before it begins".into()));
+        }
+        Ok(row)
+    }
+}
+
+fn row_error(columns: &Columns, e: &csv::Error, lines: &mut Lines<'_>) -> RegisterError {
+    let line = lines.of(e.position());
+    let (column, why) = match e.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            let behind = usize::try_from(*len.min(expected_len)).unwrap_or(usize::MAX);
+            let why = format!("this row has {len} fields, the header has {expected_len}");
+            (columns.header(behind), why)
+        }
+        csv::ErrorKind::Utf8 { err, .. } => {
+            let why = "this row is not valid UTF-8; set accounts.encoding to what it is";
+            (columns.header(err.field()), why.into())
+        }
+        other => (String::new(), shorten(&format!("{other:?}"))),
+    };
+    RegisterError::Row { line, column, why }
 }
 
 /// Line numbers as an editor shows them: empty lines and lines inside quotes count.
@@ -93,232 +368,4 @@ impl Lines<'_> {
         }
         self.line
     }
-}
-
-#[derive(Debug, Default)]
-struct Columns {
-    person: usize,
-    account: usize,
-    section: Option<usize>,
-    from: Option<usize>,
-    to: Option<usize>,
-    state: Option<usize>,
-    state_from: Option<usize>,
-    state_to: Option<usize>,
-    names: Vec<String>,
-}
-
-const PERSON: &[&str] = &[
-    "職員番号",
-    "職員コード",
-    "個人コード",
-    "staff_number",
-    "staff_no",
-    "person",
-];
-const ACCOUNT: &[&str] = &[
-    "利用者ID",
-    "ユーザーID",
-    "ユーザID",
-    "利用者コード",
-    "操作者ID",
-    "account",
-    "user_id",
-    "user",
-];
-const SECTION: &[&str] = &["所属名", "所属", "課名", "部課名", "部署名", "section"];
-const FROM: &[&str] = &["権限開始日", "開始日", "有効開始日", "valid_from", "from"];
-const TO: &[&str] = &["権限終了日", "終了日", "有効終了日", "有効期限", "valid_to", "to"];
-const STATE: &[&str] = &["状態", "在職区分", "state"];
-const STATE_FROM: &[&str] = &["状態開始日", "state_from"];
-const STATE_TO: &[&str] = &["状態終了日", "state_to"];
-
-impl Columns {
-    fn find(headers: &csv::StringRecord) -> Result<Columns, RegisterError> {
-        let names: Vec<String> = headers
-            .iter()
-            .map(|h| h.nfkc().collect::<String>().trim().to_owned())
-            .collect();
-        let all = |alias: &str| {
-            let named = names
-                .iter()
-                .enumerate()
-                .filter(|(_, name)| name.eq_ignore_ascii_case(alias));
-            named.map(|(i, _)| i).collect::<Vec<usize>>()
-        };
-        let of = |aliases: &[&str]| match aliases.iter().map(|a| all(a)).find(|found| !found.is_empty()) {
-            None => Ok(None),
-            Some(found) => match found.as_slice() {
-                [one] => Ok(Some(*one)),
-                [_, second, ..] => Err(RegisterError::Row {
-                    line: 1,
-                    column: names.get(*second).map_or("", String::as_str).to_owned(),
-                    why: "this column stands twice; take one of them out".into(),
-                }),
-                [] => Ok(None),
-            },
-        };
-        let missing = |what: &'static str, aliases: &[&str]| RegisterError::NoColumn {
-            what,
-            names: aliases.join(", "),
-        };
-        let (to, state) = (of(TO)?, of(STATE)?);
-        if to.is_none() && state.is_none() {
-            // Without either no right would ever end, and nobody would notice.
-            return Err(missing(
-                "the last day of the right (権限終了日) or the state (状態)",
-                &[TO, STATE].concat(),
-            ));
-        }
-        Ok(Columns {
-            person: of(PERSON)?.ok_or_else(|| missing("the staff number (職員番号)", PERSON))?,
-            account: of(ACCOUNT)?.ok_or_else(|| missing("the account (利用者ID)", ACCOUNT))?,
-            section: of(SECTION)?,
-            from: of(FROM)?,
-            to,
-            state,
-            state_from: of(STATE_FROM)?,
-            state_to: of(STATE_TO)?,
-            names,
-        })
-    }
-
-    fn error(&self, column: usize, line: u64, why: String) -> RegisterError {
-        let column = self.names.get(column).map_or("", String::as_str);
-        RegisterError::Row {
-            line,
-            column: shorten(column),
-            why,
-        }
-    }
-
-    fn row(&self, row: &csv::StringRecord, line: u64) -> Result<Row, RegisterError> {
-        let cell = |column: usize| Cell {
-            columns: self,
-            text: row.get(column).unwrap_or("").trim(),
-            column,
-            line,
-        };
-        let date = |column: Option<usize>| column.map_or(Ok(None), |c| cell(c).date());
-        let person: String = cell(self.person).name()?.nfkc().collect();
-        let right = Right {
-            section: self.section.map_or(Ok(""), |c| cell(c).inert())?.to_owned(),
-            from: date(self.from)?,
-            to: date(self.to)?,
-            absence: match self.state.map(|c| cell(c).state()).transpose()?.flatten() {
-                None => None,
-                Some(left) => Some(Absence {
-                    left,
-                    from: date(self.state_from)?,
-                    to: date(self.state_to)?,
-                }),
-            },
-        };
-        let ends_first = |from: Option<Day>, to: Option<Day>| from.zip(to).is_some_and(|(from, to)| to < from);
-        if ends_first(right.from, right.to) {
-            return Err(self.error(self.to.unwrap_or(0), line, "the right ends before it begins".into()));
-        }
-        if right.absence.is_some_and(|a| ends_first(a.from, a.to)) {
-            return Err(self.error(
-                self.state_to.unwrap_or(0),
-                line,
-                "the state ends before it begins".into(),
-            ));
-        }
-        Ok(Row {
-            account: normal(cell(self.account).name()?.as_bytes()).into_owned(),
-            person: person.trim().to_owned(),
-            right,
-        })
-    }
-
-    fn row_error(&self, e: &csv::Error, lines: &mut Lines<'_>) -> RegisterError {
-        let line = lines.of(e.position());
-        let (column, why) = match e.kind() {
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                let behind = usize::try_from(*len.min(expected_len)).unwrap_or(usize::MAX);
-                let column = self.names.get(behind).map(|name| shorten(name));
-                let why = format!("this row has {len} fields, the header has {expected_len}");
-                (column.unwrap_or_else(|| behind.saturating_add(1).to_string()), why)
-            }
-            csv::ErrorKind::Utf8 { err, .. } => {
-                let column = self.names.get(err.field()).map(|name| shorten(name));
-                let why = "this row is not valid UTF-8; set accounts.encoding to what it is";
-                (
-                    column.unwrap_or_else(|| err.field().saturating_add(1).to_string()),
-                    why.into(),
-                )
-            }
-            other => (String::new(), format!("{other:?}")),
-        };
-        RegisterError::Row { line, column, why }
-    }
-}
-
-/// One cell, and how it is read.
-#[derive(Debug, Clone, Copy)]
-struct Cell<'a> {
-    columns: &'a Columns,
-    text: &'a str,
-    column: usize,
-    line: u64,
-}
-
-impl<'a> Cell<'a> {
-    fn error(self, why: String) -> RegisterError {
-        self.columns.error(self.column, self.line, why)
-    }
-
-    /// Text that is shown to people and opened in spreadsheets later: nothing but text.
-    fn inert(self) -> Result<&'a str, RegisterError> {
-        if self.text.chars().any(char::is_control) {
-            return Err(self.error("this holds control characters".into()));
-        }
-        let mut chars = self.text.nfkc();
-        match (chars.next(), chars.next()) {
-            (Some('=' | '+' | '@'), _) | (Some('-'), Some(_)) => {
-                Err(self
-                    .error("this is a formula of a spreadsheet; export the values, without = + - @ in front".into()))
-            }
-            _ => Ok(self.text),
-        }
-    }
-
-    fn name(self) -> Result<&'a str, RegisterError> {
-        let name = self.inert()?;
-        if name.nfkc().all(char::is_whitespace) {
-            return Err(self.error("this must not be empty".into()));
-        }
-        Ok(name)
-    }
-
-    fn date(self) -> Result<Option<Day>, RegisterError> {
-        if self.text.is_empty() {
-            return Ok(None);
-        }
-        parse_date(self.text).map(Some).ok_or_else(|| {
-            let text = shorten(self.text);
-            self.error(format!("{text:?} is no date; write 2026-11-21, 2026/11/21 or R8.11.21"))
-        })
-    }
-
-    /// `None`: in office. Else whether the person has left for good.
-    fn state(self) -> Result<Option<bool>, RegisterError> {
-        let state = normal(self.text.as_bytes());
-        match state.as_ref() {
-            "" | "在職" | "active" => Ok(None),
-            "退職" | "失職" | "免職" | "死亡" | "retired" | "left" => Ok(Some(true)),
-            "休職" | "育休" | "育児休業" | "病休" | "停職" | "派遣中" | "休業" | "leave" | "suspended" => {
-                Ok(Some(false))
-            }
-            _ => Err(self.error(format!(
-                "the state {:?} is unknown; write 在職, 休職, 育休, 病休, 停職, 派遣中, 退職 or 失職",
-                shorten(&state)
-            ))),
-        }
-    }
-}
-
-pub(super) fn shorten(text: &str) -> String {
-    text.chars().take(40).collect()
 }
