@@ -20,7 +20,7 @@
 //!   hashes from `parse::place` on.
 //!
 //! # Not here yet
-//! The ledger and sealed segments (`evidence`), reports (`report`), formats of other systems as data.
+//! Reports (`report`), formats of other systems as data.
 
 #![cfg_attr(
     test,
@@ -40,6 +40,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod detect;
+pub mod evidence;
 pub mod fault;
 pub mod mail;
 pub mod parse;

@@ -19,6 +19,8 @@ pub enum Notice {
     RegisterRefused(String),
     /// A changed configuration was refused; the old one stays in force.
     ConfigurationRefused(String),
+    /// Nothing more is signed: the record as it stands does not continue what was signed before.
+    EvidenceStopped(String),
     /// Lines of a source that no record came from: they may hide accesses.
     Rejects {
         /// The source.
@@ -87,6 +89,14 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
             lang.pick(
                 "変更前の設定で監視を続けています。sekimori check で誤りを確かめ、直してから再読込してください。",
                 "The old configuration stays in force. See sekimori check, mend the mistakes and reload.",
+            ),
+        ),
+        Notice::EvidenceStopped(why) => (
+            lang.pick("記録の証明が止まっています", "the record is no longer being proved"),
+            vec![inert(why, DETAIL_CHARS_MAX)],
+            lang.pick(
+                "監視と警告は続いていますが、記録の照合点（署名）は作られていません。復元・巻き戻し・改ざんの有無を確かめてください。\n監査責任者の了承を得て sekimori recover を実行すると、理由を記録したうえで新しい記録簿が始まります。",
+                "Watching and alerting go on, but no checkpoint is signed. Find out whether something was restored, set back or altered.\nWith the consent of the audit officer, sekimori recover begins a new log and records why.",
             ),
         ),
         Notice::Rejects { source, why, lines } => rejects(source, why, *lines, lang),

@@ -12,6 +12,7 @@ mod parse;
 mod replay;
 mod run;
 mod status;
+mod verify;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -42,6 +43,9 @@ enum Failure {
     /// Anything else: 1.
     #[error("{0}")]
     Failed(String),
+    /// The answer itself is a code: verification.
+    #[error("")]
+    Verdict(u8),
     /// Whoever read the output went away: 0.
     #[error("output closed")]
     Closed,
@@ -53,6 +57,7 @@ impl Failure {
             Failure::Config(_) => 78,
             Failure::Busy(_) => 75,
             Failure::Failed(_) => 1,
+            Failure::Verdict(code) => *code,
             Failure::Closed => 0,
         }
     }
@@ -107,10 +112,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         .ok()
         .and_then(|word| Lang::from_word(&word))
         .unwrap_or_default();
+    let args: Vec<OsString> = args.into_iter().collect();
+    let verifies = args.get(1).is_some_and(|word| word == "verify");
     let matches = match command(lang).try_get_matches_from(args) {
         Ok(matches) => matches,
         Err(e) => {
-            let code = u8::try_from(e.exit_code()).unwrap_or(2);
+            // For `verify` 2 says that something could not be checked.
+            let usage = if verifies { 3 } else { 2 };
+            let code = if e.exit_code() == 0 { 0 } else { usage };
             // Nothing can be done about a closed terminal.
             drop(e.print());
             return ExitCode::from(code);
@@ -121,7 +130,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !matches!(failure, Failure::Closed) {
+            if !matches!(failure, Failure::Closed | Failure::Verdict(_)) {
                 out.error(&failure.to_string());
             }
             drop(out.flush());
@@ -139,6 +148,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("count", args)) => count::run(args, out),
         Some(("status", args)) => status::run(args, out),
         Some(("alert", args)) => alert::run(args, out),
+        Some(("verify", args)) => verify::run(args, out),
         _ => Err(Failure::Failed("no command".into())),
     }
 }
@@ -165,6 +175,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(count::command(lang))
         .subcommand(status::command(lang))
         .subcommand(alert::command(lang))
+        .subcommand(verify::command(lang))
 }
 
 fn config_arg(lang: Lang) -> Arg {

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::alert::AlertSettings;
+use crate::evidence::EvidenceSettings;
 use crate::mail::MailSettings;
 use crate::register::AccountsSettings;
 use crate::source::Encoding;
 use crate::text::Lang;
 
-use super::mail;
 use super::problem::{Problem, say, shown};
 use super::section::{Found, Section};
 use super::sources::{self, Sources};
 use super::units::{DAY, MINUTE};
 use super::values::Words;
+use super::{evidence, mail};
 
 /// Name of the key file beside the store.
 const SUBJECT_KEY: &str = "subject.key";
@@ -57,6 +58,7 @@ pub(super) struct General {
     pub future_skew: Option<Duration>,
     pub mail: Option<MailSettings>,
     pub alerts: Option<AlertSettings>,
+    pub evidence: Option<EvidenceSettings>,
     /// The owner sections that recipients are named for.
     pub owners: Vec<Found<String>>,
     pub sources: Sources,
@@ -80,6 +82,7 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
         None => Some(FUTURE_SKEW),
     };
     let beside_store = store.as_deref().and_then(|path| path.parent()).map(PathBuf::from);
+    let evidence = evidence::read(root, beside_store.as_deref());
     let mail = mail::read(&root.required_table("mail"), beside_store, warnings);
     let mut owners = Vec::new();
     let alerts = alerts(&root.required_table("alerts"), &mut owners);
@@ -97,6 +100,7 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
         future_skew,
         mail,
         alerts,
+        evidence,
         owners,
         sources,
     }

@@ -268,6 +268,7 @@ fn checked(path: &Path, general: General, datasets: Datasets, rules: Rules, hash
         rules: rules.settings,
         alerts: general.alerts?,
         mail: general.mail?,
+        evidence: general.evidence?,
         hash,
     })
 }

@@ -12,6 +12,7 @@
 mod account;
 mod datasets;
 mod doc;
+mod evidence;
 mod formats;
 mod general;
 mod load;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 use crate::alert::AlertSettings;
 use crate::detect::RuleSettings;
+use crate::evidence::EvidenceSettings;
 use crate::mail::MailSettings;
 use crate::parse::FormatSettings;
 use crate::register::{AccountsSettings, DatasetSettings};
@@ -70,6 +72,8 @@ pub struct Config {
     pub alerts: AlertSettings,
     /// How mails leave.
     pub mail: MailSettings,
+    /// Where the record that proves itself is kept.
+    pub evidence: EvidenceSettings,
     /// SHA-256 of all configuration files as read, hex: the version that stands in records.
     pub hash: String,
 }

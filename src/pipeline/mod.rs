@@ -9,6 +9,7 @@
 mod batch;
 mod lane;
 mod ongoing;
+mod proof;
 mod tell;
 mod writer;
 
@@ -30,6 +31,7 @@ use crate::store::{Committed, Store, StoreError};
 
 use batch::{OfSources, Work};
 use lane::Lane;
+pub use proof::{Begin, Proof};
 pub use tell::Teller;
 use writer::Writer;
 
@@ -64,6 +66,9 @@ pub enum PipelineError {
         /// What is wrong.
         error: FormatError,
     },
+    /// The log folder or a key of it.
+    #[error(transparent)]
+    Log(#[from] crate::evidence::LogError),
     /// The past could not be read while a line was judged.
     #[error(transparent)]
     History(#[from] crate::detect::book::HistoryError),
@@ -75,7 +80,7 @@ impl PipelineError {
         match self {
             PipelineError::Store(e) => e.is_transient(),
             PipelineError::History(e) => e.transient,
-            PipelineError::Format { .. } => false,
+            PipelineError::Format { .. } | PipelineError::Log(_) => false,
         }
     }
 }
@@ -108,6 +113,8 @@ pub struct Pipeline {
     lanes: Vec<Lane>,
     teller: Arc<Teller>,
     writer: Writer,
+    /// Carries the ledger out of the store; none where nothing is to be proved (replay).
+    proof: Option<Proof>,
     /// What commits did since it was last told.
     done: Step,
     /// Events of the batch whose commit is on its way.
@@ -166,6 +173,7 @@ impl Pipeline {
             lanes,
             teller,
             writer: Writer::new(store),
+            proof: None,
             done: Step::default(),
             on_the_way: Vec::new(),
             batch_lines_max: BATCH_LINES_MAX,
@@ -206,11 +214,49 @@ impl Pipeline {
         } else if !more {
             self.settle()?;
         }
+        self.prove(now)?;
         let due = match (self.uncommitted_since, self.scanned_at) {
             (Some(since), _) => Some(since.plus(commit_after)),
             (None, scanned) => scanned.map(|at| at.plus(SCAN_EVERY)),
         };
         Ok(self.report(lines, more, scanned, due))
+    }
+
+    /// From now on the ledger leaves the store by `proof`.
+    pub fn set_proof(&mut self, proof: Proof) {
+        self.proof = Some(proof);
+    }
+
+    /// Why nothing is signed, if that is so.
+    pub fn proof_stopped(&self) -> Option<&str> {
+        self.proof.as_ref().and_then(Proof::stopped)
+    }
+
+    /// Lets the ledger leave the store where that is due; never while a commit is on its way.
+    fn prove(&mut self, now: WallTime) -> Result<(), PipelineError> {
+        if self.writer.is_busy() {
+            return Ok(());
+        }
+        let Some(proof) = &mut self.proof else {
+            return Ok(());
+        };
+        if let Some(why) = proof.tend(self.writer.store()?, now)? {
+            self.notify(&crate::alert::notice::Notice::EvidenceStopped(why), now)?;
+            self.done.mails += 1;
+        }
+        Ok(())
+    }
+
+    /// The run ends: commits what is in memory and signs the ledger for the last time.
+    ///
+    /// # Errors
+    /// The store; see [`Pipeline::step`].
+    pub fn finish(&mut self, now: WallTime) -> Result<Step, PipelineError> {
+        let step = self.flush(now)?;
+        if let Some(proof) = &mut self.proof {
+            proof.finish(self.writer.store()?, now)?;
+        }
+        Ok(step)
     }
 
     fn scan_if_due(&mut self, now: WallTime, rescan: bool) -> bool {
@@ -266,6 +312,7 @@ impl Pipeline {
     /// one writer, one transaction a batch, in order, on two cores.
     fn commit(&mut self, now: WallTime, behind: bool) -> Result<(), PipelineError> {
         self.settle()?;
+        self.prove(now)?;
         reach("step.commit")?;
         if self.batches.is_multiple_of(PRUNE_EVERY) || behind {
             // Nothing is on its way: what windows forget now can be read back from the store.

@@ -213,7 +213,7 @@ impl Ingest {
         let waited_out = self.stopping;
         if self.stop_asked() {
             if !waited_out {
-                match self.pipeline.flush(now) {
+                match self.pipeline.finish(now) {
                     Ok(step) => self.seen(&step),
                     // What is not committed is read again at the next start.
                     Err(e) => warn!(error = %e, "last batch not committed; its lines are read again"),

@@ -19,7 +19,7 @@ use crate::alert::notice::Notice;
 use crate::clock::{Clock, WallTime};
 use crate::config::{self, Config, Problems};
 use crate::mail::{MailError, Mailer, mailer_for};
-use crate::pipeline::{Pipeline, PipelineError, Step};
+use crate::pipeline::{Begin, Pipeline, PipelineError, Proof, Step};
 use crate::source::{NotifyWake, SourceEvent};
 use crate::store::{Journal, Lock, Store, StoreError};
 
@@ -84,11 +84,23 @@ pub struct Ran {
 }
 
 /// Builds a pipeline on the store of `config`.
-fn build(config: &Config, now: WallTime) -> Result<(Pipeline, Option<String>), RunError> {
+fn build(config: &Config, now: WallTime, start: bool) -> Result<(Pipeline, Option<String>), RunError> {
     let mut store = Store::open(&config.store)?;
     let in_force = setup::register_in_force(config, &mut store, now)?;
     let key = setup::subject_key(&config.subject_key, &mut store)?;
-    let mut pipeline = Pipeline::new(config, store, in_force.register, key, &setup::host_name())?;
+    let host = setup::host_name();
+    let begin = Begin {
+        config,
+        host: &host,
+        start,
+    };
+    let proof = Proof::open(&mut store, &begin, now)?;
+    let mut pipeline = Pipeline::new(config, store, in_force.register, key, &host)?;
+    let stopped = proof.stopped().map(str::to_owned);
+    pipeline.set_proof(proof);
+    if let Some(why) = stopped {
+        pipeline.notify(&Notice::EvidenceStopped(why), now)?;
+    }
     if let Some(why) = &in_force.refused {
         error!(%why, "register refused; the last good one stays in force");
         pipeline.notify(&Notice::RegisterRefused(why.clone()), now)?;
@@ -103,7 +115,7 @@ fn build(config: &Config, now: WallTime) -> Result<(Pipeline, Option<String>), R
 pub fn run_until_idle(config: &Config, clock: &dyn Clock) -> Result<Ran, RunError> {
     let lock = Lock::take(&config.store)?;
     let mailer = mailer_for(&config.mail)?;
-    let (mut pipeline, register_refused) = build(config, clock.now())?;
+    let (mut pipeline, register_refused) = build(config, clock.now(), true)?;
     let mut ran_alerts: Vec<AlertId> = Vec::new();
     let mut events = Vec::new();
     let mut lines = 0;
@@ -121,10 +133,12 @@ pub fn run_until_idle(config: &Config, clock: &dyn Clock) -> Result<Ran, RunErro
             break;
         }
     }
-    checkpoint(pipeline.store());
     let outbox = Arc::new(StoreOutbox::open(&config.store)?);
     let drained = runtime()?.block_on(postman::drain(&outbox, mailer.as_ref(), clock.now()));
     let drained = drained.map_err(|e| RunError::Ended(e.to_string()))?;
+    // Last of all, so that what became of the mails is signed, too.
+    pipeline.finish(clock.now())?;
+    checkpoint(pipeline.store());
     let waiting = pipeline.store().mail_counts()?.waiting;
     drop(lock);
     Ok(Ran {
@@ -187,7 +201,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     let clock = Arc::clone(&options.clock);
     let lock = Lock::take(&config.store)?;
     let mailer = Arc::new(MailerInForce(RwLock::new(Arc::from(mailer_for(&config.mail)?))));
-    let (pipeline, _) = build(&config, clock.now())?;
+    let (pipeline, _) = build(&config, clock.now(), true)?;
     let outbox = Arc::new(StoreOutbox::open(&config.store)?.patient());
     let wake = NotifyWake::new();
     let poker = wake.poker();
@@ -254,7 +268,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
 fn rebuild(in_force: Arc<MailerInForce>) -> Build {
     Box::new(move |config, now| {
         let mailer = mailer_for(&config.mail).map_err(|e| e.to_string())?;
-        let (pipeline, _) = build(config, now).map_err(|e| e.to_string())?;
+        let (pipeline, _) = build(config, now, false).map_err(|e| e.to_string())?;
         in_force.set(Arc::from(mailer));
         Ok(pipeline)
     })

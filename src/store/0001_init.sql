@@ -206,6 +206,25 @@ CREATE TABLE journal (
     detail TEXT NOT NULL
 ) STRICT;
 
+-- The ledger (evidence/): one row an entry, canonical JSON, in the order in which transactions committed. Rows are never
+-- changed; what the program does not do by itself, nobody does by mistake.
+CREATE TABLE ledger (
+    ix INTEGER PRIMARY KEY,              -- from 0, without holes
+    kind TEXT NOT NULL,                  -- its "t"
+    entry TEXT NOT NULL
+) STRICT;
+CREATE INDEX ledger_kind ON ledger (kind, ix);
+CREATE TRIGGER ledger_unchanged BEFORE UPDATE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_whole BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
+
+CREATE TABLE ledger_state (
+    one INTEGER PRIMARY KEY CHECK (one = 0),
+    tree BLOB NOT NULL,                  -- RFC 6962 over all rows: size and roots of the complete subtrees
+    signed_size INTEGER NOT NULL,        -- the last checkpoint: never sign anything that does not continue it
+    signed_at INTEGER NOT NULL,
+    signed_note TEXT NOT NULL
+) STRICT;
+
 -- Read-only views for people who come with sqlite3.
 CREATE VIEW v_count AS
 SELECT date(p.day * 86400, 'unixepoch') AS day, w.kind AS who_kind, w.name AS who, d.name AS dataset,

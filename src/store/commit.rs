@@ -2,7 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{NewNames, Store, StoreError, alerts, int, outbox, pages, pass, segments};
+use super::{NewNames, Store, StoreError, alerts, int, ledger, outbox, pages, pass, segments};
 use crate::access::{LineRef, SourceId};
 use crate::alert::AlertId;
 use crate::alert::outbox::Message;
@@ -126,11 +126,9 @@ impl Store {
 
     /// Notes something the daemon did or could not do.
     pub fn note(&mut self, now: WallTime, entry: &Journal) -> Result<(), StoreError> {
-        self.conn.execute(
-            "INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)",
-            params![now.micros(), entry.what, entry.detail],
-        )?;
-        Ok(())
+        let tx = self.begin()?;
+        note(&tx, now, entry)?;
+        Ok(tx.commit()?)
     }
 
     /// Queues a mail that is about no alert.
@@ -140,6 +138,13 @@ impl Store {
         tx.commit()?;
         Ok(queued)
     }
+}
+
+/// Notes something inside a transaction.
+pub(super) fn note(tx: &Transaction<'_>, now: WallTime, entry: &Journal) -> Result<(), StoreError> {
+    tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
+        .execute(params![now.micros(), entry.what, entry.detail])?;
+    ledger::journal(tx, now, entry)
 }
 
 fn write_tallies(tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod commit;
+mod ledger;
 mod names;
 mod outbox;
 mod pages;
@@ -20,6 +21,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
+pub use ledger::Signed;
 pub use names::{Names, NewNames};
 pub use pages::PageHistory;
 pub use query::{CountBy, CountRow, MailCounts, SourceRow};

@@ -2,7 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{Journal, NewMail, Store, StoreError};
+use super::{Journal, NewMail, Store, StoreError, commit, ledger};
 use crate::alert::outbox::{Due, MailId, Message, Settled};
 use crate::clock::WallTime;
 
@@ -132,33 +132,31 @@ impl Store {
                 if *blocked { 0 } else { now.micros() },
             ),
         };
-        self.conn
-            .prepare_cached(
-                "UPDATE mail_recipient SET state = ?3, next_at = ?4, answer = ?5, settled_at = ?6, blocked = ?7,
+        let tx = self.begin()?;
+        tx.prepare_cached(
+            "UPDATE mail_recipient SET state = ?3, next_at = ?4, answer = ?5, settled_at = ?6, blocked = ?7,
                     refused_since = CASE WHEN refused_since = 0 THEN ?8 ELSE refused_since END
                  WHERE mail = ?1 AND address = ?2",
-            )?
-            .execute(params![
-                mail.0,
-                recipient,
-                state,
-                at.micros(),
-                answer,
-                settled,
-                blocked,
-                refused
-            ])?;
+        )?
+        .execute(params![
+            mail.0,
+            recipient,
+            state,
+            at.micros(),
+            answer,
+            settled,
+            blocked,
+            refused
+        ])?;
+        if settled != 0 {
+            ledger::mail(&tx, mail.0, recipient, state, answer, now)?;
+        }
         if let Settled::Dead { why } = outcome {
             let detail = format!("mail {} to {recipient}: {why}", mail.0);
-            self.note(
-                now,
-                &Journal {
-                    what: "mail-undeliverable",
-                    detail,
-                },
-            )?;
+            let what = "mail-undeliverable";
+            commit::note(&tx, now, &Journal { what, detail })?;
         }
-        Ok(())
+        Ok(tx.commit()?)
     }
 
     /// When the next waiting mail is due.

@@ -171,6 +171,8 @@ impl Store {
             params![now.micros(), sha256, super::int(rows), content],
         )?;
         let id = tx.last_insert_rowid();
+        let before = (last.0 != 0).then_some(last.0);
+        super::ledger::register(&tx, now, (before, id), sha256, rows)?;
         tx.commit()?;
         Ok(id)
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Row, Transaction, params};
 
-use super::{Store, StoreError, count, int};
+use super::{Store, StoreError, count, int, ledger};
 use crate::access::{SegmentId, SourceId};
 use crate::clock::WallTime;
 use crate::source::{Incarnation, Phase, Proof, SegmentState, SourceEvent};
@@ -91,6 +91,7 @@ pub(super) fn write_events(tx: &Transaction<'_>, events: &[SourceEvent]) -> Resu
             int(e.hi),
             e.detail
         ])?;
+        ledger::source_event(tx, e)?;
     }
     Ok(())
 }

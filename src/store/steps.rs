@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::alerts::{COLUMNS, stored, who_name};
-use super::{Store, StoreError};
+use super::{Store, StoreError, ledger};
 use crate::alert::{Alert, AlertId, AlertState, ClosedAs};
 use crate::clock::WallTime;
 use crate::register::accounts::normal;
@@ -32,7 +32,7 @@ pub(super) fn insert(
 ) -> Result<(), StoreError> {
     tx.prepare_cached("INSERT INTO alert_step (alert, at, step, by, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![alert.0, at.micros(), step, by, reason])?;
-    Ok(())
+    ledger::alert_step(tx, alert, at, (step, by, reason))
 }
 
 impl Store {

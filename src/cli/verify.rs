@@ -1,0 +1,255 @@
+//! `sekimori verify`: whether the record is what was recorded. Runs on the folder or on a copy, here or elsewhere.
+//!
+//! Exit codes: 0 nothing found, 1 evidence of tampering or loss, 2 something could not be checked, 3 wrong usage.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command};
+use serde_json::json;
+
+use super::out::Out;
+use super::{Failure, config_arg, json_arg, load};
+use crate::clock::{Clock, SystemClock, WallTime};
+use crate::evidence::verify::{self, Anchor, Input, Report, Weight, spoken_time};
+use crate::evidence::{VerifierKey, unbase64};
+use crate::parse::time;
+use crate::text::{Lang, duration_text, number};
+
+/// How old the newest entry may be, where nothing is said: a copy that is pulled daily.
+const STALE_HOURS: u64 = 26;
+
+pub(super) fn command(lang: Lang) -> Command {
+    let path = |name: &'static str, long: &'static str, value: &'static str, ja: &'static str, en: &'static str| {
+        Arg::new(name)
+            .long(long)
+            .value_name(value)
+            .value_parser(clap::value_parser!(PathBuf))
+            .help(lang.pick(ja, en))
+    };
+    Command::new("verify")
+        .about(lang.pick(
+            "記録が改ざん・欠落していないかを検証します",
+            "checks whether the record was altered or cut",
+        ))
+        .after_help(lang.pick(
+            "終了コード: 0 異常なし　1 改ざん・欠落の証拠あり　2 確かめられないものあり　3 使い方の誤り",
+            "Exit codes: 0 nothing found, 1 evidence of tampering or loss, 2 something could not be checked, 3 usage",
+        ))
+        .arg(config_arg(lang))
+        .arg(json_arg(lang))
+        .arg(
+            Arg::new("depth")
+                .value_name("DEPTH")
+                .value_parser(["quick"])
+                .default_value("quick")
+                .help(lang.pick("quick: 公開情報だけで検証", "quick: with public data only")),
+        )
+        .arg(path(
+            "archive",
+            "archive",
+            "DIR",
+            "保管庫またはその写し（省略時は設定の場所）",
+            "the archive or a copy of it (default: the configured one)",
+        ))
+        .arg(Arg::new("key").long("key").value_name("KEY").help(lang.pick(
+            "導入時に控えた公開鍵（文字列またはファイル）",
+            "the public key kept since installation (text or file)",
+        )))
+        .arg(path(
+            "anchors",
+            "anchors",
+            "DIR",
+            "外部に控えた照合点（.note、syslog、メール）のフォルダー",
+            "folder of checkpoints kept outside (.note files, syslog lines, mails)",
+        ))
+        .arg(Arg::new("now").long("now").value_name("TIME").help(lang.pick(
+            "写しを取った時刻（省略時は現在）",
+            "the time of the copy (default: now)",
+        )))
+        .arg(
+            Arg::new("stale-after")
+                .long("stale-after")
+                .value_name("HOURS")
+                .value_parser(clap::value_parser!(u64))
+                .help(lang.pick(
+                    "最新の項目が何時間古ければ異常とするか（既定 26）",
+                    "hours after which the newest entry is too old (default 26)",
+                )),
+        )
+}
+
+pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    let input = input(args, out)?;
+    let (report, _) = verify::quick(&input);
+    print(&report, args.get_flag("json"), out)?;
+    match report.exit_code() {
+        0 => Ok(()),
+        code => Err(Failure::Verdict(code)),
+    }
+}
+
+fn usage(why: String, out: &mut Out) -> Failure {
+    out.error(&why);
+    Failure::Verdict(3)
+}
+
+fn input(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> {
+    let archive = match args.get_one::<PathBuf>("archive") {
+        Some(folder) => folder.clone(),
+        None => load(args, out)?.0.evidence.folder,
+    };
+    if !archive.is_dir() {
+        return Err(usage(
+            format!(
+                "{}: {}",
+                archive.display(),
+                out.pick("フォルダーがありません", "no such folder")
+            ),
+            out,
+        ));
+    }
+    let key = match args.get_one::<String>("key") {
+        None => None,
+        Some(text) => {
+            let text = if Path::new(text).is_file() {
+                std::fs::read_to_string(text)?
+            } else {
+                text.clone()
+            };
+            let key = VerifierKey::read(text.trim());
+            Some(key.map_err(|why| usage(format!("--key: {why}"), out))?)
+        }
+    };
+    let now = match args.get_one::<String>("now") {
+        None => SystemClock.now(),
+        Some(text) => match time::any(text.as_bytes(), 9 * 3_600) {
+            Some(at) => WallTime::from_micros(at.micros()),
+            None => return Err(usage(format!("--now: {text}"), out)),
+        },
+    };
+    let hours = args.get_one::<u64>("stale-after").copied().unwrap_or(STALE_HOURS);
+    let anchors = match args.get_one::<PathBuf>("anchors") {
+        None => Vec::new(),
+        Some(folder) => anchors(folder)?,
+    };
+    Ok(Input {
+        archive,
+        key,
+        anchors,
+        now,
+        stale_after: Duration::from_secs(hours.saturating_mul(3_600)),
+    })
+}
+
+/// Checkpoints in whatever a folder holds: notes, lines of syslog, mails with the note attached.
+fn anchors(folder: &Path) -> Result<Vec<Anchor>, Failure> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map_err(|e| Failure::Failed(format!("{}: {e}", folder.display())))?
+        .filter_map(|file| Some(file.ok()?.path()))
+        .filter(|path| path.is_file())
+        .collect();
+    files.sort();
+    let mut anchors = Vec::new();
+    for path in files {
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let bytes = std::fs::read(&path)?;
+        if path.extension().is_some_and(|e| e == "note") {
+            anchors.push(Anchor { name, note: bytes });
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        for (nth, line) in text.lines().enumerate() {
+            let note = line
+                .split_once("checkpoint v1 note=")
+                .map(|(_, rest)| rest.split(' ').next().unwrap_or_default());
+            if let Some(note) = note.and_then(unbase64) {
+                let name = format!("{name}:{}", nth.saturating_add(1));
+                anchors.push(Anchor { name, note });
+            }
+        }
+        anchors.extend(attached(&text).map(|note| Anchor {
+            name: name.clone(),
+            note,
+        }));
+    }
+    Ok(anchors)
+}
+
+/// The notes attached to a mail: runs of base64 lines that decode to a checkpoint.
+fn attached(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    let runs = text.split("\n\n").chain(text.split("\r\n\r\n"));
+    runs.filter_map(|run| unbase64(&run.split_whitespace().collect::<String>()))
+        .filter(|note| note.windows(2).any(|w| w == b"\n\n") && note.windows(3).any(|w| w == "\u{2014}".as_bytes()))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+fn print(report: &Report, as_json: bool, out: &mut Out) -> Result<(), Failure> {
+    let lang = out.lang();
+    if as_json {
+        for finding in &report.findings {
+            out.line(&finding.json(lang).to_string())?;
+        }
+        let (anchored, at) = report.anchored.clone().unzip();
+        let whole = json!({
+            "result": report.exit_code(), "entries": report.entries, "segments": report.segments,
+            "records": report.records, "anchored": anchored, "anchored_at": at, "newest": report.newest,
+            "self_consistent_seconds": report.alone.map(|d| d.as_secs()),
+        });
+        return Ok(out.line(&whole.to_string())?);
+    }
+    for finding in &report.findings {
+        let word = match finding.code.weight() {
+            Weight::Info => lang.pick("参考", "note"),
+            Weight::Warning => lang.pick("注意", "warning"),
+            Weight::Unchecked => lang.pick("未確認", "unchecked"),
+            Weight::Evidence => lang.pick("異常", "FOUND"),
+        };
+        let code = finding.code.as_str();
+        out.line(&format!(
+            "{word} {code}: {}",
+            lang.pick(&finding.what.0, &finding.what.1)
+        ))?;
+        let next = lang.pick(&finding.next.0, &finding.next.1);
+        if !next.is_empty() {
+            out.line(&format!("    {next}"))?;
+        }
+    }
+    let (entries, segments, records) = (number(report.entries), number(report.segments), number(report.records));
+    out.line(&match lang {
+        Lang::Ja => format!("検証した範囲：記録簿 {entries} 項目、区画 {segments} 個、記録 {records} 件"),
+        Lang::En => format!("checked: {entries} entries, {segments} segments, {records} records"),
+    })?;
+    Ok(out.line(&conclusion(report, lang))?)
+}
+
+/// Up to when the record is proved, and since when it only agrees with itself.
+fn conclusion(report: &Report, lang: Lang) -> String {
+    let alone = report.alone.unwrap_or_default();
+    let alone = duration_text(Duration::from_secs(alone.as_secs()), lang);
+    let clean = report.exit_code() == 0;
+    match (&report.anchored, lang, clean) {
+        (_, Lang::Ja, false) => {
+            "結果：上記のとおり異常または未確認があります。改ざんなしとは確認できません。".to_owned()
+        }
+        (_, Lang::En, false) => "result: see above; the record is not confirmed to be unaltered".to_owned(),
+        (Some((_, at)), Lang::Ja, true) => format!(
+            "結果：{} の照合点（外部の控え）まで改ざんなしを確認。以後 {alone}間は自己整合のみ",
+            spoken_time(at, lang)
+        ),
+        (Some((_, at)), Lang::En, true) => format!(
+            "result: unaltered up to the checkpoint of {} kept outside; the {alone} since are only consistent with themselves",
+            spoken_time(at, lang)
+        ),
+        (None, Lang::Ja, true) => {
+            format!("結果：異常なし。ただし外部の照合点がないため、全期間（{alone}）が自己整合のみ")
+        }
+        (None, Lang::En, true) => format!(
+            "result: nothing found, but without a checkpoint from outside the whole span ({alone}) is only consistent with itself"
+        ),
+    }
+}

@@ -1,0 +1,466 @@
+//! The log folder: entries as lines, checkpoints as lines, one closing checkpoint an epoch. All of it only grows, so the
+//! files can carry the append-only flag.
+//!
+//! ```text
+//! log/entries.jsonl    leaf i = line i without its newline
+//! log/cp.b64           every checkpoint: base64 of the signed note
+//! log/epoch/NNNNNN.note the closing checkpoint of epoch N, signed by its own key
+//! trust/log.vkey       the public key of the log; printed on paper at installation
+//! ```
+//! The store is ahead of this folder, never behind: an entry is committed there first. A crash leaves lines missing or the
+//! last one half written; both are made good from the store, byte by byte, without ever cutting a file. A folder
+//! that says something else than the store is not repaired: signing stops (see [`Log::join`]).
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::entry::Entry;
+use super::keys::{KeyError, KeyFolder};
+use super::note::{Checkpoint, Note, Signer, VerifierKey, base64, unbase64};
+use super::tree::{Frontier, Hash, leaf_hash};
+
+/// The log cannot be written or must not be signed.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// A file.
+    #[error("cannot {what} {path}: {error}")]
+    File {
+        /// What was tried.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: std::io::Error,
+    },
+    /// A key.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// What stands in the folder is not what the store says; signing it would make two histories.
+    #[error("{0}")]
+    Fork(String),
+}
+
+fn file_error(what: &'static str, path: &Path, error: std::io::Error) -> LogError {
+    LogError::File {
+        what,
+        path: path.to_owned(),
+        error,
+    }
+}
+
+/// An epoch as its `key` entry begins it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    /// Its number, from 1.
+    pub number: u64,
+    /// Entries up to and including the `key` entry, and their root.
+    pub size: u64,
+    /// See `size`.
+    pub root: Hash,
+    /// When it began, as the entry says it.
+    pub at: String,
+}
+
+/// A file of lines that only grows.
+#[derive(Debug)]
+struct Lines {
+    path: PathBuf,
+    file: File,
+    /// What stands behind the last newline: a line cut by a crash.
+    partial: Vec<u8>,
+}
+
+impl Lines {
+    fn open(path: PathBuf, mut seen: impl FnMut(&[u8])) -> Result<Lines, LogError> {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).append(true).create(true).mode(0o640).open(&path);
+        let file = file.map_err(|e| file_error("open", &path, e))?;
+        let mut reader = BufReader::with_capacity(1 << 20, &file);
+        let mut line = Vec::new();
+        let mut partial = Vec::new();
+        loop {
+            line.clear();
+            let n = reader
+                .read_until(b'\n', &mut line)
+                .map_err(|e| file_error("read", &path, e))?;
+            match line.strip_suffix(b"\n") {
+                Some(whole) => seen(whole),
+                None if n == 0 => break,
+                None => partial.clone_from(&line),
+            }
+        }
+        Ok(Lines { path, file, partial })
+    }
+
+    /// Adds a line; what a crash left of it is completed.
+    fn add(&mut self, line: &str) -> Result<(), LogError> {
+        let Some(rest) = line.as_bytes().strip_prefix(self.partial.as_slice()) else {
+            let path = self.path.display();
+            return Err(LogError::Fork(format!(
+                "the last line of {path} is not the beginning of the entry that belongs there"
+            )));
+        };
+        let mut bytes = rest.to_vec();
+        bytes.push(b'\n');
+        self.partial.clear();
+        self.file
+            .write_all(&bytes)
+            .map_err(|e| file_error("write", &self.path, e))
+    }
+
+    fn sync(&self) -> Result<(), LogError> {
+        self.file.sync_data().map_err(|e| file_error("write", &self.path, e))
+    }
+}
+
+/// The log folder with the keys that sign it.
+#[derive(Debug)]
+pub struct Log {
+    folder: PathBuf,
+    keys: KeyFolder,
+    origin: String,
+    entries: Lines,
+    checkpoints: Lines,
+    tree: Frontier,
+    epochs: Vec<Epoch>,
+    /// Roots at sizes somebody asked for.
+    roots: BTreeMap<u64, Hash>,
+    /// Roots that were signed over more entries than the folder holds.
+    expected: BTreeMap<u64, Hash>,
+    last: Option<(String, Checkpoint)>,
+    signers: Option<(Signer, Signer)>,
+}
+
+impl Log {
+    /// Opens the folder `archive`, makes it where it is not there, and reads the log as it stands. `sizes`: where the
+    /// root will be asked for.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn open(archive: &Path, keys: &Path, origin: &str, sizes: &[u64]) -> Result<Log, LogError> {
+        let folder = archive.join("log");
+        for dir in [
+            folder.join("epoch"),
+            archive.join("trust"),
+            archive.join("seg"),
+            archive.join("tmp"),
+        ] {
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(&dir);
+            made.map_err(|e| file_error("make", &dir, e))?;
+        }
+        let mut last = None;
+        let checkpoints = Lines::open(folder.join("cp.b64"), |line| {
+            let note = std::str::from_utf8(line).ok().and_then(unbase64);
+            let note = note.and_then(|note| String::from_utf8(note).ok());
+            let read = note.and_then(|text| {
+                let checkpoint = Checkpoint::read(Note::read(text.as_bytes()).ok()?.text()).ok()?;
+                Some((text, checkpoint))
+            });
+            last = read.or_else(|| last.take());
+        })?;
+        let mut reading = Reading {
+            sizes: sizes.iter().copied().chain(last.iter().map(|(_, c)| c.size)).collect(),
+            ..Reading::default()
+        };
+        let entries = Lines::open(folder.join("entries.jsonl"), |line| reading.line(line))?;
+        Ok(Log {
+            folder,
+            keys: KeyFolder::new(keys),
+            origin: origin.to_owned(),
+            entries,
+            checkpoints,
+            tree: reading.tree,
+            epochs: reading.epochs,
+            roots: reading.roots,
+            expected: BTreeMap::new(),
+            last,
+            signers: None,
+        })
+    }
+
+    /// Entries in the folder.
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// The tree of the entries in the folder.
+    pub fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+
+    /// Name of the log.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The last checkpoint in the folder: note and what it says.
+    pub fn last(&self) -> Option<&(String, Checkpoint)> {
+        self.last.as_ref()
+    }
+
+    /// The present epoch.
+    pub fn epoch(&self) -> Option<&Epoch> {
+        self.epochs.last()
+    }
+
+    /// The public key of the log, made on first use.
+    ///
+    /// # Errors
+    /// The key cannot be made or read.
+    pub fn verifier(&self) -> Result<VerifierKey, LogError> {
+        Ok(self.keys.make_log(&self.origin)?.verifier().clone())
+    }
+
+    /// Makes the key of the next epoch and gives the entry that announces it.
+    ///
+    /// # Errors
+    /// The key cannot be made.
+    pub fn next_epoch(&self, at: crate::clock::WallTime) -> Result<Entry, LogError> {
+        let number = self.epoch().map_or(1, |epoch| epoch.number.saturating_add(1));
+        let key = self.keys.make_epoch(&self.origin, number)?;
+        let log = self.keys.make_log(&self.origin)?;
+        Ok(Entry::new("key", at)
+            .with("epoch", number)
+            .with("vkey", key.verifier().to_string())
+            .with("log", log.verifier().to_string()))
+    }
+
+    /// Whether the folder may be continued: it must be a beginning of what the store holds, and hold whatever was signed.
+    /// `anchors` are checkpoints that left the host and are known again.
+    ///
+    /// # Errors
+    /// [`LogError::Fork`] says what does not fit together.
+    pub fn join(&mut self, store: &Frontier, signed: &[Checkpoint]) -> Result<(), LogError> {
+        let fork = |why: String| {
+            Err(LogError::Fork(format!(
+                "{why}; nothing is signed until somebody has looked into it and says why (sekimori recover)"
+            )))
+        };
+        let (folder, store_size) = (self.folder.display(), store.size());
+        if store_size < self.size() {
+            return fork(format!(
+                "{folder} holds {} entries, the store only {store_size}: the store is older than the log (a restored backup or snapshot?)",
+                self.size()
+            ));
+        }
+        if store_size == self.size() && store.root() != self.tree.root() {
+            return fork(format!("the entries in {folder} are not those of the store"));
+        }
+        let ours = |checkpoint: &&Checkpoint| checkpoint.origin == self.origin;
+        let last = self.last.iter().map(|(_, checkpoint)| checkpoint);
+        for checkpoint in signed.iter().chain(last).filter(ours) {
+            let size = checkpoint.size;
+            if store_size < size {
+                return fork(format!(
+                    "a checkpoint over {size} entries has been signed, the store holds only {store_size}: it was set back"
+                ));
+            }
+            let root = self.roots.get(&size);
+            if root.is_some_and(|root| *root != checkpoint.root) {
+                return fork(format!(
+                    "the first {size} entries in {folder} are not those that were signed"
+                ));
+            }
+            if root.is_none() {
+                self.expected.insert(size, checkpoint.root);
+            }
+        }
+        Ok(())
+    }
+
+    /// Continues the log with the next entry of the store. An entry that begins an epoch closes the one before it.
+    ///
+    /// # Errors
+    /// The folder or a key.
+    pub fn add(&mut self, line: &str) -> Result<(), LogError> {
+        self.entries.add(line)?;
+        self.tree.push(leaf_hash(line.as_bytes()));
+        if self
+            .expected
+            .get(&self.tree.size())
+            .is_some_and(|root| *root != self.tree.root())
+        {
+            return Err(LogError::Fork(format!(
+                "the first {} entries of the store are not those that were signed",
+                self.tree.size()
+            )));
+        }
+        if let Some(epoch) = begins_epoch(line.as_bytes(), &self.tree) {
+            self.epochs.push(epoch);
+            self.signers = None;
+            self.close_epochs()?;
+        }
+        Ok(())
+    }
+
+    /// Signs the closing checkpoints that are missing, and destroys the keys of closed epochs.
+    ///
+    /// # Errors
+    /// The folder; or the key of an epoch is gone before it was closed.
+    pub fn close_epochs(&mut self) -> Result<(), LogError> {
+        let pairs: Vec<(Epoch, Epoch)> = self
+            .epochs
+            .iter()
+            .zip(self.epochs.iter().skip(1))
+            .map(|(a, b)| (a.clone(), b.clone()))
+            .collect();
+        for (epoch, next) in pairs {
+            let path = self.folder.join("epoch").join(format!("{:06}.note", epoch.number));
+            if !path.exists() {
+                self.entries.sync()?;
+                let Some(key) = self.keys.epoch(&self.origin, epoch.number)? else {
+                    return Err(LogError::Fork(format!(
+                        "the key of epoch {} is gone before the epoch was closed; sekimori recover begins a new log",
+                        epoch.number
+                    )));
+                };
+                let checkpoint = Checkpoint {
+                    origin: self.origin.clone(),
+                    size: next.size,
+                    root: next.root,
+                };
+                let note = checkpoint.sign(&[&self.keys.log(&self.origin)?, &key]);
+                put(&path, note.as_bytes()).map_err(|e| file_error("write", &path, e))?;
+                self.checkpoints.add(&base64(note.as_bytes()))?;
+                self.checkpoints.sync()?;
+                self.last = Some((note, checkpoint));
+            }
+            self.complete(&path)?;
+            self.keys.destroy_epoch(epoch.number)?;
+        }
+        Ok(())
+    }
+
+    /// Completes the line of a closing checkpoint that a crash cut.
+    fn complete(&mut self, closing: &Path) -> Result<(), LogError> {
+        if self.checkpoints.partial.is_empty() {
+            return Ok(());
+        }
+        let note = std::fs::read(closing).map_err(|e| file_error("read", closing, e))?;
+        let line = base64(&note);
+        if line.as_bytes().starts_with(&self.checkpoints.partial) {
+            self.checkpoints.add(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Signs the entries in the folder. What was signed must be kept by the store before [`Log::publish`] lets it out.
+    ///
+    /// # Errors
+    /// A key is missing, or there is nothing to sign.
+    pub fn sign(&mut self) -> Result<(String, Checkpoint), LogError> {
+        self.entries.sync()?;
+        let Some(epoch) = self.epochs.last() else {
+            return Err(LogError::Fork("the log has no key entry yet".into()));
+        };
+        if self.signers.is_none() {
+            let Some(key) = self.keys.epoch(&self.origin, epoch.number)? else {
+                return Err(LogError::Fork(format!(
+                    "the key of epoch {} is gone; sekimori recover begins a new log",
+                    epoch.number
+                )));
+            };
+            self.signers = Some((self.keys.log(&self.origin)?, key));
+        }
+        let checkpoint = Checkpoint {
+            origin: self.origin.clone(),
+            size: self.tree.size(),
+            root: self.tree.root(),
+        };
+        let note = match &self.signers {
+            Some((log, key)) => checkpoint.sign(&[log, key]),
+            None => String::new(),
+        };
+        Ok((note, checkpoint))
+    }
+
+    /// Adds a signed checkpoint to the folder, durably; one that stands there already is left alone.
+    ///
+    /// # Errors
+    /// The folder.
+    pub fn publish(&mut self, note: &str) -> Result<(), LogError> {
+        if self.last.as_ref().is_some_and(|(last, _)| last == note) && self.checkpoints.partial.is_empty() {
+            return Ok(());
+        }
+        self.checkpoints.add(&base64(note.as_bytes()))?;
+        self.checkpoints.sync()?;
+        let read = Note::read(note.as_bytes()).and_then(|n| Checkpoint::read(n.text()));
+        self.last = read.ok().map(|checkpoint| (note.to_owned(), checkpoint));
+        Ok(())
+    }
+
+    /// Writes the public keys where a verifier looks for them.
+    ///
+    /// # Errors
+    /// The folder.
+    pub fn publish_trust(&self) -> Result<(), LogError> {
+        let path = self.folder.with_file_name("trust").join("log.vkey");
+        let key = format!("{}\n", self.verifier()?);
+        if std::fs::read_to_string(&path).is_ok_and(|there| there == key) {
+            return Ok(());
+        }
+        put(&path, key.as_bytes()).map_err(|e| file_error("write", &path, e))
+    }
+}
+
+/// What reading the entries collects.
+#[derive(Debug, Default)]
+struct Reading {
+    tree: Frontier,
+    epochs: Vec<Epoch>,
+    sizes: Vec<u64>,
+    roots: BTreeMap<u64, Hash>,
+}
+
+impl Reading {
+    fn line(&mut self, line: &[u8]) {
+        self.tree.push(leaf_hash(line));
+        self.epochs.extend(begins_epoch(line, &self.tree));
+        if self.sizes.contains(&self.tree.size()) {
+            self.roots.insert(self.tree.size(), self.tree.root());
+        }
+    }
+}
+
+fn begins_epoch(line: &[u8], tree: &Frontier) -> Option<Epoch> {
+    memchr::memmem::find(line, br#""t":"key""#)?;
+    let entry = Entry::read(line).ok().filter(|e| e.kind() == "key")?;
+    Some(Epoch {
+        number: entry.number("epoch")?,
+        size: tree.size(),
+        root: tree.root(),
+        at: entry.text("at").to_owned(),
+    })
+}
+
+/// Puts a file that is there whole or not at all.
+///
+/// # Errors
+/// The file system.
+pub fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(".new");
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o640)
+        .open(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    sync_folder(path)
+}
+
+/// Makes the names in the folder of `path` durable.
+///
+/// # Errors
+/// The file system.
+pub fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}

@@ -1,0 +1,44 @@
+//! Evidence: what makes the record of accesses prove itself.
+//!
+//! Two levels, so that lawful deletion never touches the proof. *Segments* hold the consumed bytes of the sources as they
+//! were, compressed and encrypted to people whose keys are not on this host; they expire. The *ledger* is an RFC 6962
+//! tree of small entries without personal data about segments and everything decided; it is kept for ever. Its signed
+//! checkpoints leave the host.
+//!
+//! Promises: what stood in the ledger when a checkpoint left cannot be changed, cut or removed without [`verify`] saying
+//! so, and saying where. Everything younger than the last checkpoint that left is only consistent with itself, and the
+//! result says so. Nothing on one host keeps its root from altering records; this gives evidence.
+//!
+//! `tree`, `entry` and `note` are pure. Not here: the rows of the ledger in the store (`store::ledger`), when a checkpoint
+//! is due (`pipeline::proof`).
+
+mod entry;
+mod keys;
+mod log;
+mod note;
+mod tree;
+pub mod verify;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use entry::{ENTRY_BYTES_MAX, Entry, commitment};
+pub use keys::{KeyError, KeyFolder};
+pub use log::{Log, LogError, put, sync_folder};
+pub use note::{Checkpoint, Note, Signer, VerifierKey, base64, is_name, spoken_code, unbase64};
+pub use tree::{Frontier, Hash, audit_path, hex, leaf_hash, node_hash, path_holds, root_of, unhex};
+
+/// Where the record is kept and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvidenceSettings {
+    /// The archive folder: log, segments, public keys.
+    pub folder: PathBuf,
+    /// The folder of private keys.
+    pub keys: PathBuf,
+    /// Name of the log; made of the host's name where it is not given.
+    pub origin: Option<String>,
+    /// How often a checkpoint is signed.
+    pub checkpoint_every: Duration,
+    /// A folder of checkpoints that came back to this host: compared before anything is signed.
+    pub anchors: Option<PathBuf>,
+}

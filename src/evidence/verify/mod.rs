@@ -1,0 +1,175 @@
+//! Verification: what can be proved about an archive folder, from public data, on any machine.
+//!
+//! Reads only. What arrives after the start is left alone: one checkpoint is taken as the head, and everything is
+//! held against it. A clock that was moved or an unclean stop is a warning, never "tampered" by itself. The result
+//! always ends with the span for which the record is only consistent with itself.
+
+mod finding;
+mod log;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use finding::{Code, Finding, Weight};
+pub use log::ReadLog;
+
+use super::note::VerifierKey;
+use crate::calendar::Jst;
+use crate::clock::{EventTime, WallTime};
+
+/// A checkpoint that was kept outside the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// Where it comes from.
+    pub name: String,
+    /// The signed note.
+    pub note: Vec<u8>,
+}
+
+/// What verification is given.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The archive folder, or a copy of it.
+    pub archive: PathBuf,
+    /// The public key of the log, from paper.
+    pub key: Option<VerifierKey>,
+    /// Checkpoints from mails, reports, other hosts.
+    pub anchors: Vec<Anchor>,
+    /// The time of the copy.
+    pub now: WallTime,
+    /// How old the newest entry may be.
+    pub stale_after: Duration,
+}
+
+/// What verification found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// The findings, in the order of checking.
+    pub findings: Vec<Finding>,
+    /// Entries checked.
+    pub entries: u64,
+    /// Segments checked.
+    pub segments: u64,
+    /// Records whose content was checked.
+    pub records: u64,
+    /// Entries proved at most, where a rewriting was found.
+    pub proved: Option<u64>,
+    /// The newest checkpoint from outside that agrees: entries and time.
+    pub anchored: Option<(u64, String)>,
+    /// Time of the newest signed entry.
+    pub newest: Option<String>,
+    /// How long the record has only been consistent with itself.
+    pub alone: Option<Duration>,
+}
+
+impl Report {
+    /// Notes a finding.
+    pub fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// 0 clean, 1 evidence of tampering or loss, 2 something could not be checked.
+    pub fn exit_code(&self) -> u8 {
+        match self.findings.iter().map(|f| f.code.weight()).max() {
+            Some(Weight::Evidence) => 1,
+            Some(Weight::Unchecked) => 2,
+            _ => 0,
+        }
+    }
+
+    /// Whether a code was found.
+    pub fn has(&self, code: Code) -> bool {
+        self.findings.iter().any(|f| f.code == code)
+    }
+}
+
+/// Checks what public data can prove: signatures, epochs, roots, anchors.
+pub fn quick(input: &Input) -> (Report, ReadLog) {
+    let mut report = Report::default();
+    let log = log::check(input, &mut report);
+    times(input, &log, &mut report);
+    (report, log)
+}
+
+/// Micros of an entry's `at`.
+fn micros(at: &str) -> Option<i64> {
+    use crate::parse::time;
+    time::any(at.as_bytes(), 9 * 3_600).map(EventTime::micros)
+}
+
+/// How old the newest entry is, where the clock jumped, and since when nothing outside confirms the record.
+fn times(input: &Input, log: &ReadLog, report: &mut Report) {
+    let Some((_, last)) = log.entries.last() else {
+        return;
+    };
+    let newest = last.text("at").to_owned();
+    let now = input.now.micros();
+    if let Some(at) = micros(&newest) {
+        let age = Duration::from_micros(u64::try_from(now.saturating_sub(at)).unwrap_or(0));
+        if input.stale_after < age {
+            let stopped = last.kind() == "stop";
+            let (ja, en) = match stopped {
+                true => ("最後の項目は停止の記録です。", "the last entry is a stop"),
+                false => ("停止の記録もありません。", "and there is no stop"),
+            };
+            report.add(
+                Finding::new(
+                    Code::Stale,
+                    format!("最新の項目が {newest} のもので、古すぎます。{ja}"),
+                    format!("the newest entry is of {newest}, which is too old; {en}"),
+                )
+                .at("newest", newest.as_str())
+                .next(
+                    "監視が動いているか、末尾が切り取られていないか、写しの時刻（--now）が正しいかを確かめてください。",
+                    "see whether the daemon runs, whether the end was cut off, and whether --now is the time of the copy",
+                ),
+            );
+        }
+    }
+    let mut before: Option<i64> = None;
+    for (index, entry) in &log.entries {
+        let Some(at) = micros(entry.text("at")) else { continue };
+        if before.is_some_and(|before| at.saturating_add(60_000_000) < before) {
+            report.add(
+                Finding::new(
+                    Code::Clock,
+                    format!("{index} 番の項目で時計が {} へ戻っています。", entry.text("at")),
+                    format!("the clock went back to {} at entry {index}", entry.text("at")),
+                )
+                .at("entry", *index),
+            );
+        }
+        before = Some(at);
+    }
+    if log.anchored == 0 {
+        report.add(Finding::new(
+            Code::Unanchored,
+            "外部に控えた照合点と比べていません。記録は自己整合のみです（--anchors で指定できます）。",
+            "no checkpoint kept outside was compared: the record is only consistent with itself (give them with --anchors)",
+        ));
+    } else {
+        report.anchored = Some((log.anchored, log.time_of(log.anchored)));
+    }
+    let since = match &report.anchored {
+        Some((_, at)) => micros(at),
+        None => log.entries.first().and_then(|(_, e)| micros(e.text("at"))),
+    };
+    let until = micros(&newest);
+    if let (Some(since), Some(until)) = (since, until) {
+        let span = u64::try_from(until.saturating_sub(since)).unwrap_or(0);
+        report.alone = Some(Duration::from_micros(span));
+    }
+    report.newest = Some(newest);
+}
+
+/// A time of an entry as people read it.
+pub fn spoken_time(at: &str, lang: crate::text::Lang) -> String {
+    let Some(micros) = micros(at) else {
+        return at.to_owned();
+    };
+    let jst = Jst::from(EventTime::from_micros(micros));
+    match lang {
+        crate::text::Lang::Ja => jst.wareki(),
+        crate::text::Lang::En => jst.iso(),
+    }
+}

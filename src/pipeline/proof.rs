@@ -1,0 +1,247 @@
+//! When the ledger leaves the store for the log folder, and when a checkpoint is signed.
+//!
+//! Entries are committed with what they speak of. Every few minutes this adds a heartbeat, carries the new entries to
+//! the folder and signs; on a new day it first changes the key. A folder that cannot be written is tried again; one that
+//! does not continue what was signed stops the signing, never the watch.
+
+use std::time::Duration;
+
+use tracing::{error, warn};
+
+use super::PipelineError;
+use crate::calendar::day_of;
+use crate::clock::{EventTime, WallTime};
+use crate::config::Config;
+use crate::evidence::{Checkpoint, Entry, EvidenceSettings, Log, LogError, Note};
+use crate::store::{Signed, Store, StoreError};
+
+/// How soon a folder that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(30);
+/// Entries carried at once.
+const CARRY: u32 = 1_000;
+/// Name of the log in the store's settings.
+const ORIGIN: &str = "ledger_origin";
+
+/// The ledger on its way out of the store.
+#[derive(Debug)]
+pub struct Proof {
+    log: Log,
+    every: Duration,
+    due: WallTime,
+    stopped: Option<String>,
+}
+
+/// What a run says of itself when it begins.
+#[derive(Debug, Clone)]
+pub struct Begin<'a> {
+    /// The configuration that comes into force.
+    pub config: &'a Config,
+    /// Name of this host.
+    pub host: &'a str,
+    /// A start of the program, not a reload.
+    pub start: bool,
+}
+
+impl Proof {
+    /// Joins the log folder to the store and notes that a run (or a configuration) begins.
+    ///
+    /// # Errors
+    /// The store, or a folder or key that cannot be used. A folder that contradicts the store is no error: signing stops
+    /// and [`Proof::stopped`] says why.
+    pub fn open(store: &mut Store, begin: &Begin<'_>, now: WallTime) -> Result<Proof, PipelineError> {
+        let settings = &begin.config.evidence;
+        let origin = origin(store, settings, begin.host)?;
+        let signed = store.ledger_signed()?;
+        let mut known: Vec<Checkpoint> = signed.iter().filter_map(|s| checkpoint(&s.note)).collect();
+        known.extend(settings.anchors.iter().flat_map(|folder| anchors(folder)));
+        let sizes: Vec<u64> = known.iter().map(|c| c.size).collect();
+        let log = Log::open(&settings.folder, &settings.keys, &origin, &sizes)?;
+        let mut proof = Proof {
+            log,
+            every: settings.checkpoint_every,
+            due: now,
+            stopped: None,
+        };
+        if let Err(e) = proof.log.join(&store.ledger_tree()?, &known) {
+            proof.stop(e)?;
+        }
+        let mut entries = Vec::new();
+        if let Some(cut) = signed.as_ref().filter(|s| proof.log.size() < s.size) {
+            entries.push(
+                Entry::new("integrity", now)
+                    .with("what", "log-cut")
+                    .with("size", proof.log.size())
+                    .with("signed", cut.size),
+            );
+        }
+        proof.begin(store, begin, now, &mut entries)?;
+        store.ledger_append(&entries)?;
+        Ok(proof)
+    }
+
+    fn begin(
+        &mut self,
+        store: &mut Store,
+        begin: &Begin<'_>,
+        now: WallTime,
+        entries: &mut Vec<Entry>,
+    ) -> Result<(), PipelineError> {
+        if self.stopped.is_none() && self.log.epoch().is_none() && store.ledger_last("key")?.is_none() {
+            entries.push(self.log.next_epoch(now)?);
+        }
+        if begin.start {
+            let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+            entries.push(
+                Entry::new("start", now)
+                    .with("version", env!("CARGO_PKG_VERSION"))
+                    .with("boot", boot.trim())
+                    .with("every", self.every.as_secs()),
+            );
+        }
+        let before = store.ledger_last("config")?;
+        let from = before.as_ref().map(|e| e.text("to")).unwrap_or_default();
+        if from != begin.config.hash {
+            use std::os::unix::fs::MetadataExt;
+            let owner = std::fs::metadata(&begin.config.path).map_or(0, |m| u64::from(m.uid()));
+            entries.push(
+                Entry::new("config", now)
+                    .with("from", from)
+                    .with("to", begin.config.hash.as_str())
+                    .with("uid", owner),
+            );
+        }
+        Ok(())
+    }
+
+    /// Why nothing is signed, if that is so.
+    pub fn stopped(&self) -> Option<&str> {
+        self.stopped.as_deref()
+    }
+
+    fn stop(&mut self, error: LogError) -> Result<(), PipelineError> {
+        match error {
+            LogError::Fork(why) => {
+                error!(%why, "the ledger is not signed any more");
+                self.stopped = Some(why);
+                Ok(())
+            }
+            other => Err(other.into()),
+        }
+    }
+
+    /// When the next checkpoint is due.
+    pub fn due(&self) -> Option<WallTime> {
+        self.stopped.is_none().then_some(self.due)
+    }
+
+    /// Carries and signs if it is due. Returns why signing has stopped, if it just did.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn tend(&mut self, store: &mut Store, now: WallTime) -> Result<Option<String>, PipelineError> {
+        // A clock that went back must not keep checkpoints waiting.
+        let early = now < self.due && self.due.since(now) <= self.every;
+        if self.stopped.is_some() || early {
+            return Ok(None);
+        }
+        match self.checkpoint(store, Entry::new("heartbeat", now), now) {
+            Ok(()) => self.due = now.plus(self.every),
+            Err(PipelineError::Log(LogError::Fork(why))) => {
+                self.stop(LogError::Fork(why))?;
+                return Ok(self.stopped.clone());
+            }
+            Err(PipelineError::Log(e)) => {
+                warn!(error = %e, "no checkpoint; the entries wait in the store");
+                self.due = now.plus(RETRY);
+            }
+            Err(e) => return Err(e),
+        }
+        Ok(None)
+    }
+
+    fn checkpoint(&mut self, store: &mut Store, last: Entry, now: WallTime) -> Result<(), PipelineError> {
+        let mut entries = Vec::new();
+        if let Some(epoch) = self.log.epoch() {
+            let today = day_of(EventTime::from_micros(now.micros())).iso();
+            if epoch.at.get(..10).is_some_and(|day| day < today.as_str()) {
+                entries.push(self.log.next_epoch(now)?);
+            }
+        }
+        entries.push(last);
+        store.ledger_append(&entries)?;
+        self.carry(store)?;
+        let (note, checkpoint) = self.log.sign()?;
+        let size = checkpoint.size;
+        store.ledger_note_signed(&Signed {
+            size,
+            at: now,
+            note: note.clone(),
+        })?;
+        self.log.publish(&note)?;
+        Ok(self.log.publish_trust()?)
+    }
+
+    /// Carries what the store holds and the folder does not.
+    fn carry(&mut self, store: &Store) -> Result<(), PipelineError> {
+        if let Some(signed) = store.ledger_signed()?.filter(|s| s.size <= self.log.size()) {
+            // What a crash kept from leaving, or cut.
+            self.log.publish(&signed.note)?;
+        }
+        self.log.close_epochs()?;
+        loop {
+            let lines = store.ledger_lines(self.log.size(), CARRY)?;
+            if lines.is_empty() {
+                return Ok(());
+            }
+            for line in &lines {
+                self.log.add(line)?;
+            }
+        }
+    }
+
+    /// Notes that the run ends, and signs.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn finish(&mut self, store: &mut Store, now: WallTime) -> Result<(), PipelineError> {
+        if self.stopped.is_some() {
+            return store
+                .ledger_append(&[Entry::new("stop", now)])
+                .map_err(PipelineError::from);
+        }
+        self.checkpoint(store, Entry::new("stop", now), now)
+    }
+}
+
+/// The name of the log, chosen once.
+fn origin(store: &mut Store, settings: &EvidenceSettings, host: &str) -> Result<String, StoreError> {
+    if let Some(kept) = store.meta(ORIGIN)? {
+        return Ok(kept);
+    }
+    let chosen = match &settings.origin {
+        Some(origin) => origin.clone(),
+        None => {
+            let id = super::store_id(store)?;
+            let host: String = host
+                .chars()
+                .filter(|c| c.is_ascii_alphanumeric() || ".-".contains(*c))
+                .collect();
+            format!("sekimori/{host}/{id}")
+        }
+    };
+    store.set_meta(ORIGIN, &chosen)?;
+    Ok(chosen)
+}
+
+fn checkpoint(note: &str) -> Option<Checkpoint> {
+    Checkpoint::read(Note::read(note.as_bytes()).ok()?.text()).ok()
+}
+
+/// Checkpoints that came back to this host.
+fn anchors(folder: &std::path::Path) -> Vec<Checkpoint> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let notes = files.filter(|f| f.path().extension().is_some_and(|e| e == "note"));
+    notes
+        .filter_map(|f| checkpoint(&std::fs::read_to_string(f.path()).ok()?))
+        .collect()
+}

@@ -1,0 +1,251 @@
+//! The ledger in the store: entries are appended in the very transaction that does what they speak of.
+//!
+//! Not here: what an entry says (`evidence::entry`), the log folder and its signatures (`evidence::log`).
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde_json::{Value, json};
+
+use super::{Journal, Store, StoreError, alerts, count, int};
+use crate::access::{SourceId, WhoId};
+use crate::alert::AlertId;
+use crate::clock::WallTime;
+use crate::evidence::{Entry, Frontier, commitment, hex, leaf_hash, unhex};
+use crate::source::{SourceEvent, SourceEventKind};
+
+/// Name of the key in `meta` under which rows are bound to the ledger.
+const KEY: &str = "ledger_key";
+
+/// The last checkpoint that was signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// Entries it covers.
+    pub size: u64,
+    /// When.
+    pub at: WallTime,
+    /// The signed note.
+    pub note: String,
+}
+
+/// Appends an entry; gives its index.
+pub(super) fn append(tx: &Transaction<'_>, entry: &Entry) -> Result<u64, StoreError> {
+    let mut tree = tree(tx)?;
+    let ix = tree.size();
+    let line = entry.line();
+    tx.prepare_cached("INSERT INTO ledger (ix, kind, entry) VALUES (?1, ?2, ?3)")?
+        .execute(params![int(ix), entry.kind(), line])?;
+    tree.push(leaf_hash(line.as_bytes()));
+    tx.prepare_cached(
+        "INSERT INTO ledger_state (one, tree, signed_size, signed_at, signed_note) VALUES (0, ?1, 0, 0, '')
+         ON CONFLICT (one) DO UPDATE SET tree = excluded.tree",
+    )?
+    .execute([tree.to_bytes()])?;
+    Ok(ix)
+}
+
+fn tree(conn: &Connection) -> Result<Frontier, StoreError> {
+    let mut select = conn.prepare_cached("SELECT tree FROM ledger_state WHERE one = 0")?;
+    match select.query_row([], |r| r.get::<_, Vec<u8>>(0)).optional()? {
+        None => Ok(Frontier::default()),
+        Some(bytes) => Frontier::from_bytes(&bytes).ok_or_else(|| {
+            StoreError::Refused("the tree of the ledger in the store is damaged; restore a backup".into())
+        }),
+    }
+}
+
+/// The keyed hash that binds `row` to the ledger.
+fn bound(conn: &Connection, row: &Value) -> Result<String, StoreError> {
+    let mut select = conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+    let kept: Option<String> = select.query_row([KEY], |r| r.get(0)).optional()?;
+    let key = match kept.as_deref().and_then(unhex::<32>) {
+        Some(key) => key,
+        None => {
+            let mut key = [0u8; 32];
+            getrandom::fill(&mut key)
+                .map_err(|e| StoreError::Refused(format!("the system gives no random bytes: {e}")))?;
+            conn.prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2)")?
+                .execute([KEY, &hex(&key)])?;
+            key
+        }
+    };
+    Ok(commitment(&key, row))
+}
+
+/// What a step of an alert's life is bound by.
+fn step_row(number: &str, at: i64, step: &str, by: &str, reason: &str) -> Value {
+    json!({"alert": number, "at": at, "step": step, "by": by, "reason": reason})
+}
+
+/// A step in an alert's life. The suspect and the reason are bound, not told; who acts on an alert is told.
+pub(super) fn alert_step(
+    tx: &Transaction<'_>,
+    alert: AlertId,
+    at: WallTime,
+    (step, by, reason): (&str, &str, &str),
+) -> Result<(), StoreError> {
+    let mut select = tx.prepare_cached("SELECT number, rule, severity, who, dataset FROM alert WHERE id = ?1")?;
+    let (number, rule, severity, who, dataset) = select.query_row([alert.0], |r| {
+        Ok((
+            r.get::<_, String>(0)?,
+            r.get::<_, String>(1)?,
+            r.get::<_, i64>(2)?,
+            r.get::<_, u32>(3)?,
+            r.get::<_, i64>(4)?,
+        ))
+    })?;
+    let row = bound(tx, &step_row(&number, at.micros(), step, by, reason))?;
+    let mut entry = Entry::new("alert", at)
+        .with("alert", number.as_str())
+        .with("step", step)
+        .with("rule", rule.as_str())
+        .with("severity", severity)
+        .with("row", row);
+    if !by.is_empty() {
+        entry = entry.with("by", by);
+    }
+    if step == "detected" {
+        let (kind, name) = alerts::who_name(tx, WhoId(who))?.unwrap_or_default();
+        let mut select = tx.prepare_cached("SELECT name FROM dataset WHERE id = ?1")?;
+        let dataset: Option<String> = select.query_row([dataset], |r| r.get(0)).optional()?;
+        let about = json!({"alert": number, "rule": rule, "kind": kind, "who": name, "dataset": dataset});
+        entry = entry.with("about", bound(tx, &about)?);
+    }
+    append(tx, &entry)?;
+    Ok(())
+}
+
+/// What became of a mail to one recipient.
+pub(super) fn mail(
+    tx: &Transaction<'_>,
+    id: i64,
+    recipient: &str,
+    word: &str,
+    answer: &str,
+    at: WallTime,
+) -> Result<(), StoreError> {
+    let mut select = tx.prepare_cached("SELECT message_id, subject, body FROM mail WHERE id = ?1")?;
+    let (message_id, subject, body) = select.query_row([id], |r| {
+        Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?))
+    })?;
+    let row = json!({"message": message_id, "subject": subject, "body": body, "to": recipient, "answer": answer});
+    let row = bound(tx, &row)?;
+    append(
+        tx,
+        &Entry::new("mail", at)
+            .with("message", message_id)
+            .with("state", word)
+            .with("row", row),
+    )?;
+    Ok(())
+}
+
+/// What happened to the bytes of a source.
+pub(super) fn source_event(tx: &Transaction<'_>, event: &SourceEvent) -> Result<(), StoreError> {
+    let lost = matches!(event.kind, SourceEventKind::Truncated | SourceEventKind::Lost);
+    let kind = if lost { "gap" } else { "source" };
+    let mut entry = Entry::new(kind, event.at)
+        .with("src", source_name(tx, event.source)?)
+        .with("why", event.kind.as_str())
+        .with("off", vec![event.lo, event.hi])
+        .with("detail", event.detail.as_str());
+    if let Some(segment) = event.segment {
+        entry = entry.with("file", segment.0);
+    }
+    append(tx, &entry)?;
+    Ok(())
+}
+
+/// Something the daemon did or could not do. The detail may name people: it is bound, not told.
+pub(super) fn journal(tx: &Transaction<'_>, at: WallTime, entry: &Journal) -> Result<(), StoreError> {
+    let row = bound(
+        tx,
+        &json!({"at": at.micros(), "what": entry.what, "detail": entry.detail}),
+    )?;
+    append(tx, &Entry::new("journal", at).with("what", entry.what).with("row", row))?;
+    Ok(())
+}
+
+/// A register came into force.
+pub(super) fn register(
+    tx: &Transaction<'_>,
+    at: WallTime,
+    (from, to): (Option<i64>, i64),
+    sha256: &str,
+    rows: u64,
+) -> Result<(), StoreError> {
+    let entry = Entry::new("register", at)
+        .with("from", from.unwrap_or(0))
+        .with("to", to)
+        .with("sha256", sha256)
+        .with("rows", rows);
+    append(tx, &entry)?;
+    Ok(())
+}
+
+fn source_name(conn: &Connection, source: SourceId) -> Result<String, StoreError> {
+    let mut select = conn.prepare_cached("SELECT name FROM source WHERE id = ?1")?;
+    Ok(select
+        .query_row([source.0], |r| r.get(0))
+        .optional()?
+        .unwrap_or_default())
+}
+
+impl Store {
+    /// Appends entries of their own, about nothing else in the store.
+    pub fn ledger_append(&mut self, entries: &[Entry]) -> Result<(), StoreError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let tx = self.begin()?;
+        for entry in entries {
+            append(&tx, entry)?;
+        }
+        Ok(tx.commit()?)
+    }
+
+    /// The tree of all entries.
+    pub fn ledger_tree(&self) -> Result<Frontier, StoreError> {
+        tree(&self.conn)
+    }
+
+    /// Up to `max` entries from index `from`.
+    pub fn ledger_lines(&self, from: u64, max: u32) -> Result<Vec<String>, StoreError> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT entry FROM ledger WHERE ?1 <= ix ORDER BY ix LIMIT ?2")?;
+        let rows = select.query_map(params![int(from), max], |r| r.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The last checkpoint signed.
+    pub fn ledger_signed(&self) -> Result<Option<Signed>, StoreError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT signed_size, signed_at, signed_note FROM ledger_state WHERE one = 0 AND 0 < signed_size",
+        )?;
+        let signed = select.query_row([], |r| {
+            Ok(Signed {
+                size: count(r.get(0)?),
+                at: WallTime::from_micros(r.get(1)?),
+                note: r.get(2)?,
+            })
+        });
+        Ok(signed.optional()?)
+    }
+
+    /// Keeps the checkpoint that is about to leave.
+    pub fn ledger_note_signed(&mut self, signed: &Signed) -> Result<(), StoreError> {
+        self.conn.execute(
+            "UPDATE ledger_state SET signed_size = ?1, signed_at = ?2, signed_note = ?3 WHERE one = 0",
+            params![int(signed.size), signed.at.micros(), signed.note],
+        )?;
+        Ok(())
+    }
+
+    /// The last entry of a kind.
+    pub fn ledger_last(&self, kind: &str) -> Result<Option<Entry>, StoreError> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT entry FROM ledger WHERE kind = ?1 ORDER BY ix DESC LIMIT 1")?;
+        let line: Option<String> = select.query_row([kind], |r| r.get(0)).optional()?;
+        Ok(line.and_then(|line| Entry::read(line.as_bytes()).ok()))
+    }
+}

@@ -1,0 +1,5 @@
+//! The record proves itself: archives made by the pipeline under a clock that is moved, then attacked, then verified by
+//! the program as it is shipped. Each attack is one an insider with root has tried somewhere.
+
+mod archive;
+mod ledger;
