@@ -21,23 +21,21 @@ pub enum Mark {
     OffSchedule = 5,
     /// 特権: an account declared as privileged (administrator, database, maintenance) touches personal data.
     Privileged = 6,
-    /// 長期未使用: no use of the account for long before this one.
-    Dormant = 7,
     /// 退職・異動予定: the planned last day is near.
-    Leaving = 8,
+    Leaving = 7,
     /// 業務外の情報資産: the dataset is not granted to any post of the person.
-    Dataset = 9,
+    Dataset = 8,
     /// 未指名: a 特定個人情報ファイル, and the person is none of its designated 事務取扱担当者.
-    Designation = 10,
+    Designation = 9,
     /// 付与のない操作: the dataset is granted, this class of operation is not.
-    Operation = 11,
+    Operation = 10,
     /// 指定外の端末: not one of the terminals or networks permitted for the dataset.
-    Terminal = 12,
+    Terminal = 11,
 }
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 13] = [
+    pub const ALL: [Mark; 12] = [
         Mark::ContractEnded,
         Mark::OldGeneration,
         Mark::Transferred,
@@ -45,7 +43,6 @@ impl Mark {
         Mark::Elsewhere,
         Mark::OffSchedule,
         Mark::Privileged,
-        Mark::Dormant,
         Mark::Leaving,
         Mark::Dataset,
         Mark::Designation,
@@ -77,7 +74,6 @@ impl Mark {
             Mark::Elsewhere => "elsewhere",
             Mark::OffSchedule => "off-schedule",
             Mark::Privileged => "privileged",
-            Mark::Dormant => "dormant",
             Mark::Leaving => "leaving",
             Mark::Dataset => "dataset",
             Mark::Designation => "designation",
@@ -96,7 +92,6 @@ impl Mark {
             Mark::Elsewhere => "登録外の接続元",
             Mark::OffSchedule => "予定外の日時",
             Mark::Privileged => "特権アカウント",
-            Mark::Dormant => "長期未使用のID",
             Mark::Leaving => "退職・異動予定",
             Mark::Dataset => "付与されていない情報資産",
             Mark::Designation => "事務取扱担当者の指名なし",
@@ -115,7 +110,6 @@ impl Mark {
             Mark::Elsewhere => "from a host the account is not declared for",
             Mark::OffSchedule => "outside the declared schedule",
             Mark::Privileged => "a privileged account",
-            Mark::Dormant => "an ID unused for long",
             Mark::Leaving => "about to leave or move",
             Mark::Dataset => "a dataset that is not granted",
             Mark::Designation => "not designated for this file",

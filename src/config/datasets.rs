@@ -8,6 +8,7 @@ use crate::register::{DatasetSettings, MatchSettings, Tier};
 use super::nearest::advice;
 use super::problem::{Place, say, shown};
 use super::section::{Found, Section};
+use super::terms::{self, OwnLimit};
 
 /// Most datasets: their number in the counters has 16 bits.
 const DATASETS_MAX: usize = 65_000;
@@ -21,6 +22,8 @@ pub(super) struct Datasets {
     pub settings: Vec<DatasetSettings>,
     /// Every id, also of those that are wrong, with its place.
     pub ids: BTreeMap<String, Place>,
+    /// Limits of their own, by rule.
+    pub limits: Vec<OwnLimit>,
     count: usize,
 }
 
@@ -57,6 +60,7 @@ fn dataset(section: &Section<'_>, sources: &[&str], out: &mut Datasets) -> Optio
     let tier = section.required_choice("tier", &Tier::ALL.map(|t| (t.as_str(), t)));
     let owner = section.required_string("owner");
     let registered = section.integer("registered");
+    let terms = terms::read(section, sources);
     let matches = section.tables("match");
     if section.value("match").is_none() {
         let hint = say!(
@@ -74,13 +78,18 @@ fn dataset(section: &Section<'_>, sources: &[&str], out: &mut Datasets) -> Optio
             _ => all = None,
         }
     }
+    let id = id?;
+    terms::limits(section, &id, &mut out.limits);
+    let (terms, all) = (terms?, all?);
+    terms::unreachable(section, &terms, &all);
     Some(DatasetSettings {
-        id: id?,
+        id,
         title: title?.value,
         tier: tier?.value,
         owner: owner?.value,
         registered: registered.map(|f| f.value),
-        matches: all?,
+        terms,
+        matches: all,
     })
 }
 

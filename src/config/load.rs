@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
+use crate::detect::{Per, RuleKind, RuleSettings};
 use crate::text::Lang;
 
 use super::Config;
@@ -16,6 +17,7 @@ use super::general::{self, General, LANGS};
 use super::problem::{Place, Problem, Problems, Say, say, shown};
 use super::rules::{self, Rules, World};
 use super::section::{Found, Section};
+use super::terms;
 use super::unwise;
 
 /// Longest configuration file, in bytes: 65,000 datasets fit several times.
@@ -130,6 +132,7 @@ impl Reading<'_> {
         let world = World {
             datasets: &datasets.settings,
             ids: datasets.ids.keys().map(String::as_str).collect(),
+            limits: &datasets.limits,
             ids_known,
             sources: &general.sources.settings,
             complete: main_is_right && self.problems.is_empty(),
@@ -137,6 +140,7 @@ impl Reading<'_> {
         for (file, text) in &of_rules {
             self.part(file, text, |root| rules::read(root, &world, &mut rules));
         }
+        self.own_limits(&datasets, &rules);
         unwise::permissions(&self.files, general.mail.as_ref(), &mut warnings);
         unwise::gaps(&general, &datasets, &rules.settings, &mut warnings);
         let config = checked(path, general, datasets, rules, self.hash())?;
@@ -147,6 +151,24 @@ impl Reading<'_> {
                 list: warnings,
             },
         })
+    }
+
+    /// Reports limits of datasets for rules that can have none.
+    fn own_limits(&mut self, datasets: &Datasets, rules: &Rules) {
+        if !self.problems.is_empty() {
+            // A rule that is wrong is no unknown one.
+            return;
+        }
+        let by_dataset = |rule: &&RuleSettings| matches!(&rule.kind, RuleKind::Volume(v) if v.per != Per::Person);
+        let ids: Vec<&str> = rules
+            .settings
+            .iter()
+            .filter(by_dataset)
+            .map(|r| r.id.as_str())
+            .collect();
+        for (place, message, hint) in terms::without_rule(&datasets.limits, &ids) {
+            self.problems.push(Problem::new(place, message, hint));
+        }
     }
 
     /// The hash of all files read so far, hex.

@@ -23,6 +23,7 @@ mod reach;
 mod rules;
 mod section;
 mod sources;
+mod terms;
 mod units;
 mod unwise;
 mod values;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::access::Operation;
-use crate::detect::{RuleKind, RuleSettings, Sample, Severity, When, Words};
+use crate::detect::{Per, RuleKind, RuleSettings, Sample, Severity, When, Words};
 use crate::register::{DatasetSettings, Tier};
 
 use super::SourceConfig;
@@ -14,6 +14,7 @@ use super::nearest::advice;
 use super::problem::{Place, say, shown};
 use super::reach;
 use super::section::{Found, Section};
+use super::terms::OwnLimit;
 use super::volume;
 
 const ID_CHARS_MAX: usize = 32;
@@ -54,6 +55,8 @@ pub(super) struct World<'a> {
     pub ids: Vec<&'a str>,
     /// Whether `ids` is all of them: every file of datasets could be read.
     pub ids_known: bool,
+    /// The datasets' own limits, by rule.
+    pub limits: &'a [OwnLimit],
     /// The sources that are right.
     pub sources: &'a [SourceConfig],
     /// Whether nothing was wrong with datasets and sources: only then can anybody say what a rule never sees.
@@ -90,13 +93,39 @@ pub(super) fn read(root: &Section<'_>, world: &World<'_>, out: &mut Rules) {
         let before = root.doc().problem_count();
         let read = rule(&section, world, out);
         section.finish();
-        if let Some(rule) = read {
+        if let Some(mut rule) = read {
+            own_limits(&section, &mut rule, world);
             if world.complete && root.doc().problem_count() == before {
                 reach::check(&section, &rule, world);
             }
             out.settings.push(rule);
         }
     }
+}
+
+/// Adds the limits that datasets have of their own.
+fn own_limits(section: &Section<'_>, rule: &mut RuleSettings, world: &World<'_>) {
+    let RuleKind::Volume(volume) = &mut rule.kind else {
+        return;
+    };
+    if volume.per == Per::Person {
+        return;
+    }
+    for own in world.limits.iter().filter(|own| own.rule.value == rule.id) {
+        if volume.limit.datasets.iter().any(|(id, _)| *id == own.dataset) {
+            let place = section.value("limit").map_or_else(|| section.place(), |f| f.place);
+            let (id, at) = (&own.dataset, &own.rule.place);
+            let at = format!("{}:{}", at.file.display(), at.line);
+            let message = say!(
+                "{id} の基準値は {at} にもあります。",
+                "{id} has a limit of its own at {at}"
+            );
+            section.problem(&place, message, None);
+        } else {
+            volume.limit.datasets.push((own.dataset.clone(), own.limit));
+        }
+    }
+    volume.limit.datasets.sort();
 }
 
 fn rule(section: &Section<'_>, world: &World<'_>, out: &mut Rules) -> Option<RuleSettings> {

@@ -458,6 +458,7 @@ fn the_good_fixtures_hold_every_key() {
     for file in [
         "full/sekimori.toml",
         "full/datasets.toml",
+        "full/datasets-fukushi.toml",
         "full/rules.toml",
         "folder/sekimori.toml",
     ] {
@@ -473,7 +474,7 @@ fn the_good_fixtures_hold_every_key() {
 }
 
 fn collect(prefix: &str, table: &toml::de::DeTable<'_>, into: &mut BTreeSet<String>) {
-    let open = ["alerts.owners.", "rule[].limit."].contains(&prefix);
+    let open = ["alerts.owners.", "dataset[].limits.", "rule[].limit."].contains(&prefix);
     for (key, value) in table {
         let key = if open { "*" } else { key.get_ref() };
         into.insert(format!("{prefix}{key}"));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::detect::RuleSettings;
 use crate::mail::{MailSettings, TransportSettings};
+use crate::register::Tier;
 
 use super::datasets::Datasets;
 use super::general::General;
@@ -84,6 +85,25 @@ pub(super) fn gaps(general: &General, datasets: &Datasets, rules: &[RuleSettings
             "no rule looks at the dataset \"{id}\""
         );
         warnings.push(warning(place, message, None));
+    }
+    for dataset in &datasets.settings {
+        let terms = &dataset.terms;
+        let id = shown(&dataset.id);
+        let nobody = terms.designated.is_empty() && terms.designated_sections.is_empty();
+        let message = match (terms.my_number, nobody, dataset.tier) {
+            (true, true, _) => say!(
+                "特定個人情報ファイル「{id}」に事務取扱担当者が一人も指定されていません。誰が利用しても警告になります。",
+                "nobody is designated for the 特定個人情報ファイル \"{id}\": whoever uses it is an alert"
+            ),
+            (true, false, Tier::A | Tier::B) => say!(
+                "特定個人情報ファイル「{id}」の重要度が S ではありません。",
+                "the 特定個人情報ファイル \"{id}\" is not of tier S"
+            ),
+            _ => continue,
+        };
+        if let Some(place) = datasets.ids.get(&dataset.id) {
+            warnings.push(warning(place, message, None));
+        }
     }
     let owners: BTreeSet<&str> = datasets.settings.iter().map(|d| d.owner.as_str()).collect();
     for owner in general

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::book::{Book, NoHistory, PageKey, place};
 use super::*;
 use crate::access::{Amount, LineRef, Mark, Marks, Outcome, SourceId, Standing, Subject};
-use crate::register::Tier;
+use crate::register::{Terms, Tier};
 
 fn dataset(id: &str, tier: Tier) -> DatasetSettings {
     DatasetSettings {
@@ -12,6 +12,7 @@ fn dataset(id: &str, tier: Tier) -> DatasetSettings {
         tier,
         owner: String::new(),
         registered: None,
+        terms: Terms::default(),
         matches: Vec::new(),
     }
 }

@@ -256,11 +256,24 @@ impl Placer {
                 fresh
             }
         };
+        let facts = self.datasets.facts(hit.dataset);
         let mut marks = known.marks;
+        if let Some(facts) = facts {
+            let host = record.source.as_deref().filter(|host| !is_blank(host));
+            if !facts.terminals.is_empty() && host.is_some_and(|host| !facts.terminals.permit(host)) {
+                marks = marks.with(Mark::Terminal);
+            }
+        }
         if let Some(span) = known.span {
             let granted = self.register.granted(span, day, hit.dataset, hit.operation);
-            if let Some(mark) = lacking(granted, 0) {
+            if let Some(mark) = lacking(granted, facts.map_or(0, |facts| facts.handover_days)) {
                 marks = marks.with(mark);
+            }
+            if known.standing == Standing::Valid
+                && let Some(designated) = facts.and_then(|facts| facts.designated.as_ref())
+                && !designated.holds(self.register.verdict_of(span).person, self.register.sections_of(span))
+            {
+                marks = marks.with(Mark::Designation);
             }
             if known.declared
                 && let Some(declared) = self.register.verdict_of(span).declared

@@ -4,13 +4,14 @@
 //! hash lookups a line. Among all patterns that match, the one written first decides. Other spellings of the same
 //! path are the same path (see `path`).
 
+mod leaves;
+mod trie;
+
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
-use memchr::memchr;
-
-use super::{DatasetSettings, MatchSettings, path};
+use super::{DatasetSettings, Hosts, Tier, path};
 use crate::access::{DatasetId, Operation};
+use trie::{Found, Trie};
 
 /// What a resource and an operation mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,84 +30,68 @@ pub struct Hit<'a> {
 #[derive(Debug, Default)]
 pub struct Datasets {
     tries: Vec<Trie>,
+    facts: Vec<Option<Facts>>,
 }
 
+/// What the 台帳 says of a dataset, as an access is held against it.
 #[derive(Debug)]
-struct Leaf {
-    /// Place among all patterns: the smallest decides.
-    order: u32,
-    dataset: DatasetId,
-    class: Operation,
-    records: Option<u64>,
-    operations: Vec<Box<[u8]>>,
-    subject_query: Option<Box<[u8]>>,
+pub struct Facts {
+    /// 重要度.
+    pub tier: Tier,
+    /// Section that owns it.
+    pub owner: String,
+    /// Terminals and networks permitted for it; empty: any.
+    pub terminals: Hosts,
+    /// The 事務取扱担当者 of a 特定個人情報ファイル; `None`: it is none.
+    pub designated: Option<Designated>,
+    /// Days a former post may still use it behind its last day.
+    pub handover_days: u16,
 }
 
-/// Literal segments of a node: few are compared one by one, many are hashed.
+/// Who may handle a 特定個人情報ファイル (番号法, 訓令第4条第5項・第6項).
 #[derive(Debug, Default)]
-struct Literals {
-    few: Vec<(Box<[u8]>, u32)>,
-    many: HashMap<Box<[u8]>, u32>,
+pub struct Designated {
+    persons: Vec<String>,
+    sections: Vec<String>,
 }
 
-/// Beyond so many literals a node hashes.
-const FEW: usize = 4;
-
-impl Literals {
-    fn get(&self, segment: &[u8]) -> Option<u32> {
-        if self.many.is_empty() {
-            return self.few.iter().find(|l| *l.0 == *segment).map(|l| l.1);
-        }
-        self.many.get(segment).copied()
-    }
-
-    /// The child under `segment`, or `fresh` under it from now on.
-    fn get_or_insert(&mut self, segment: &[u8], fresh: u32) -> u32 {
-        if let Some(next) = self.get(segment) {
-            return next;
-        }
-        if self.many.is_empty() && self.few.len() < FEW {
-            self.few.push((segment.into(), fresh));
-        } else {
-            self.many.extend(self.few.drain(..));
-            self.many.insert(segment.into(), fresh);
-        }
-        fresh
+impl Designated {
+    /// Whether the person with this 職員番号, in any of these sections, is designated.
+    pub fn holds<'s>(&self, person: &str, sections: impl IntoIterator<Item = &'s str>) -> bool {
+        self.persons.binary_search_by(|p| p.as_str().cmp(person)).is_ok()
+            || (!self.sections.is_empty() && sections.into_iter().any(|s| self.sections.iter().any(|own| own == s)))
     }
 }
 
-#[derive(Debug, Default)]
-struct Node {
-    literal: Literals,
-    globs: Vec<(Box<[u8]>, u32)>,
-    any: Option<u32>,
-    subject: Option<u32>,
-    rest: Vec<Leaf>,
-    leaves: Vec<Leaf>,
+impl Facts {
+    fn new(dataset: &DatasetSettings) -> Facts {
+        let terms = &dataset.terms;
+        let mut persons = terms.designated.clone();
+        persons.sort();
+        Facts {
+            tier: dataset.tier,
+            owner: dataset.owner.clone(),
+            terminals: Hosts::new(&terms.terminals),
+            designated: terms.my_number.then(|| Designated {
+                persons,
+                sections: terms.designated_sections.clone(),
+            }),
+            handover_days: terms.handover_days.unwrap_or(match dataset.tier {
+                Tier::S => 0,
+                Tier::A | Tier::B => HANDOVER_DAYS,
+            }),
+        }
+    }
 }
 
-#[derive(Debug)]
-struct Trie {
-    nodes: Vec<Node>,
-    /// Patterns without a leading slash: compared with the whole text.
-    whole: HashMap<Box<[u8]>, Vec<Leaf>>,
-    whole_globs: Vec<(Box<[u8]>, Leaf)>,
-}
-
-struct Found<'t, 'a> {
-    leaf: &'t Leaf,
-    subject: Option<&'a [u8]>,
-}
+/// Days to hand over after a transfer, where the dataset says nothing: from 1 to 7 April.
+const HANDOVER_DAYS: u16 = 7;
 
 impl Datasets {
     /// Compiles the patterns of `datasets` (with their ids) for `sources` (names in order of configuration).
     pub fn new(datasets: &[(DatasetId, &DatasetSettings)], sources: &[&str]) -> Self {
         let tries = sources.iter().map(|source| {
-            let mut trie = Trie {
-                nodes: vec![Node::default()],
-                whole: HashMap::new(),
-                whole_globs: Vec::new(),
-            };
+            let mut trie = Trie::default();
             let mut order = 0u32;
             for (id, dataset) in datasets {
                 for pattern in &dataset.matches {
@@ -118,7 +103,21 @@ impl Datasets {
             }
             trie
         });
-        Datasets { tries: tries.collect() }
+        let tries = tries.collect();
+        let size = datasets.iter().map(|d| usize::from(d.0.0) + 1).max().unwrap_or(0);
+        let mut facts: Vec<Option<Facts>> = Vec::new();
+        facts.resize_with(size, || None);
+        for (id, dataset) in datasets {
+            if let Some(slot) = facts.get_mut(usize::from(id.0)) {
+                *slot = Some(Facts::new(dataset));
+            }
+        }
+        Datasets { tries, facts }
+    }
+
+    /// What the 台帳 says of a dataset.
+    pub fn facts(&self, dataset: DatasetId) -> Option<&Facts> {
+        self.facts.get(usize::from(dataset.0))?.as_ref()
     }
 
     /// What `resource` under `operation` (as the log says them) means in source number `source`.
@@ -164,189 +163,6 @@ impl Hit<'_> {
             subject: self.subject.map(|s| Cow::Owned(s.into_owned())),
         }
     }
-}
-
-impl Trie {
-    fn add(&mut self, dataset: DatasetId, pattern: &MatchSettings, order: u32) {
-        let bytes = |s: &String| s.as_bytes().into();
-        let leaf = Leaf {
-            order,
-            dataset,
-            class: pattern.class,
-            records: pattern.records,
-            operations: pattern.operations.iter().map(bytes).collect(),
-            subject_query: pattern.subject_query.as_ref().map(bytes),
-        };
-        let Some(path) = pattern.resource.strip_prefix('/') else {
-            let text: Box<[u8]> = pattern.resource.as_bytes().into();
-            if text.contains(&b'*') {
-                self.whole_globs.push((text, leaf));
-            } else {
-                self.whole.entry(text).or_default().push(leaf);
-            }
-            return;
-        };
-        let mut at = 0usize;
-        for segment in path.split('/') {
-            if segment == "**" {
-                if let Some(node) = self.nodes.get_mut(at) {
-                    node.rest.push(leaf);
-                }
-                return;
-            }
-            at = self.child(at, segment);
-        }
-        if let Some(node) = self.nodes.get_mut(at) {
-            node.leaves.push(leaf);
-        }
-    }
-
-    /// The node below `at` for a pattern segment, made if need be.
-    fn child(&mut self, at: usize, segment: &str) -> usize {
-        let fresh = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let Some(node) = self.nodes.get_mut(at) else { return at };
-        let next = match segment {
-            "*" => *node.any.get_or_insert(fresh),
-            "{subject}" => *node.subject.get_or_insert(fresh),
-            glob if glob.contains('*') => {
-                let text: Box<[u8]> = glob.as_bytes().into();
-                match node.globs.iter().find(|g| g.0 == text) {
-                    Some(g) => g.1,
-                    None => {
-                        node.globs.push((text, fresh));
-                        fresh
-                    }
-                }
-            }
-            literal => {
-                let next = node.literal.get_or_insert(literal.as_bytes(), fresh);
-                // Servers log the segment percent-encoded; the usual form is found without decoding.
-                node.literal.get_or_insert(&path::encoded(literal), next);
-                next
-            }
-        };
-        if next == fresh {
-            self.nodes.push(Node::default());
-        }
-        usize::try_from(next).unwrap_or(at)
-    }
-
-    fn find<'t, 'a>(&'t self, operation: &[u8], resource: &'a [u8]) -> Option<Found<'t, 'a>> {
-        let mut best = None;
-        self.find_exactly(operation, resource, &mut best);
-        // Servers answer with and without a slash at the end.
-        if let [shorter @ .., b'/'] = resource
-            && !shorter.is_empty()
-        {
-            self.find_exactly(operation, shorter, &mut best);
-        }
-        best
-    }
-
-    fn find_exactly<'t, 'a>(&'t self, operation: &[u8], resource: &'a [u8], best: &mut Option<Found<'t, 'a>>) {
-        if let Some(path) = resource.strip_prefix(b"/") {
-            self.walk(0, operation, path, None, best);
-        }
-        self.find_whole(operation, resource, best);
-    }
-
-    /// Looks among the patterns without a leading slash.
-    fn find_whole<'t, 'a>(&'t self, operation: &[u8], resource: &[u8], best: &mut Option<Found<'t, 'a>>) {
-        for leaf in self.whole.get(resource).into_iter().flatten() {
-            consider(leaf, operation, None, best);
-        }
-        for (glob, leaf) in &self.whole_globs {
-            if best.as_ref().is_none_or(|b| leaf.order < b.leaf.order) && glob_matches(glob, resource) {
-                consider(leaf, operation, None, best);
-            }
-        }
-    }
-
-    fn walk<'t, 'a>(
-        &'t self,
-        at: u32,
-        operation: &[u8],
-        path: &'a [u8],
-        subject: Option<&'a [u8]>,
-        best: &mut Option<Found<'t, 'a>>,
-    ) {
-        let Some(node) = usize::try_from(at).ok().and_then(|i| self.nodes.get(i)) else {
-            return;
-        };
-        node.rest
-            .iter()
-            .for_each(|leaf| consider(leaf, operation, subject, best));
-        let (segment, tail) = match memchr(b'/', path) {
-            Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..)),
-            None => (path, None),
-        };
-        let mut enter = |next: u32, subject: Option<&'a [u8]>| match tail {
-            Some(tail) => self.walk(next, operation, tail, subject, best),
-            None => {
-                if let Some(node) = usize::try_from(next).ok().and_then(|i| self.nodes.get(i)) {
-                    // `**` stands for the rest, which may be nothing.
-                    let ends = node.leaves.iter().chain(&node.rest);
-                    ends.for_each(|leaf| consider(leaf, operation, subject, best));
-                }
-            }
-        };
-        match node.literal.get(segment) {
-            Some(next) => enter(next, subject),
-            None if memchr(b'%', segment).is_some() => {
-                if let Some(next) = node.literal.get(path::decoded(segment).as_ref()) {
-                    enter(next, subject);
-                }
-            }
-            None => {}
-        }
-        for (glob, next) in &node.globs {
-            if glob_matches(glob, &path::decoded(segment)) {
-                enter(*next, subject);
-            }
-        }
-        if let Some(next) = node.subject
-            && !segment.is_empty()
-        {
-            enter(next, Some(segment));
-        }
-        if let Some(next) = node.any {
-            enter(next, subject);
-        }
-    }
-}
-
-fn consider<'t, 'a>(leaf: &'t Leaf, operation: &[u8], subject: Option<&'a [u8]>, best: &mut Option<Found<'t, 'a>>) {
-    let allowed = leaf.operations.is_empty() || leaf.operations.iter().any(|o| o.eq_ignore_ascii_case(operation));
-    if allowed && best.as_ref().is_none_or(|b| leaf.order < b.leaf.order) {
-        *best = Some(Found { leaf, subject });
-    }
-}
-
-/// Whether `text` is what `glob` says, where `*` stands for any text. Never backtracks beyond the last `*`.
-pub(super) fn glob_matches(glob: &[u8], text: &[u8]) -> bool {
-    let (mut g, mut t) = (0usize, 0usize);
-    let mut star: Option<(usize, usize)> = None;
-    while t < text.len() {
-        match (glob.get(g), text.get(t)) {
-            (Some(b'*'), _) => {
-                star = Some((g, t));
-                g += 1;
-            }
-            (Some(a), Some(b)) if a == b => {
-                g += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((sg, st)) => {
-                    g = sg + 1;
-                    t = st + 1;
-                    star = Some((sg, st + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    glob.get(g..).unwrap_or_default().iter().all(|b| *b == b'*')
 }
 
 #[cfg(test)]

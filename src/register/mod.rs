@@ -8,6 +8,8 @@
 
 pub mod accounts;
 pub mod datasets;
+mod globs;
+mod hosts;
 mod path;
 
 use crate::access::Operation;
@@ -15,7 +17,8 @@ use crate::access::Operation;
 pub use accounts::{
     AccountIx, AccountKind, Change, Declared, Granted, Naming, Register, RegisterError, SpanIx, Verdict,
 };
-pub use datasets::{Datasets, Hit};
+pub use datasets::{Datasets, Designated, Facts, Hit};
+pub use hosts::Hosts;
 
 /// 重要度 of a dataset. S: 特定個人情報, 要配慮, accounts; A: residents' register, tax; B: lists of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,8 +58,29 @@ pub struct DatasetSettings {
     pub owner: String,
     /// Registered persons, where known.
     pub registered: Option<u64>,
+    /// What else holds for it.
+    pub terms: Terms,
     /// Which resources belong to it; the first that matches decides.
     pub matches: Vec<MatchSettings>,
+}
+
+/// What else the 台帳 says of a dataset: who may use it, from where, how much, and how long its records are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Whether it is a 特定個人情報ファイル (番号法第2条第9項): then only designated 事務取扱担当者 may use it.
+    pub my_number: bool,
+    /// 職員番号 of its 事務取扱担当者.
+    pub designated: Vec<String>,
+    /// Sections all of whose staff are its 事務取扱担当者.
+    pub designated_sections: Vec<String>,
+    /// Terminals and networks permitted for it (see [`Hosts`]); empty: any.
+    pub terminals: Vec<String>,
+    /// Days a former post may still use it; `None`: by tier (S none, else seven).
+    pub handover_days: Option<u16>,
+    /// Fiscal years its access records are kept.
+    pub retention_years: Option<u16>,
+    /// Sources it is expected in.
+    pub sources: Vec<String>,
 }
 
 /// One pattern from resource to dataset.

@@ -8,7 +8,7 @@ use super::*;
 use crate::access::{LineRef, Marks, Operation, SourceId, Standing, Subject};
 use crate::detect::book::{Book, NoHistory, PageKey};
 use crate::detect::{Detector, Finding, Limits, RuleKind, RuleSettings, Severity, When, Within};
-use crate::register::{DatasetSettings, Tier};
+use crate::register::{DatasetSettings, Terms, Tier};
 
 /// 2026-11-21T00:00:00+09:00.
 const MIDNIGHT: i64 = 1_795_186_800;
@@ -82,6 +82,7 @@ fn dataset(id: &str, tier: Tier) -> DatasetSettings {
         tier,
         owner: String::new(),
         registered: None,
+        terms: Terms::default(),
         matches: Vec::new(),
     }
 }

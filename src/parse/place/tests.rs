@@ -4,7 +4,7 @@ use sha2::Digest;
 
 use super::*;
 use crate::access::{DatasetId, Operation};
-use crate::register::{DatasetSettings, MatchSettings, Tier};
+use crate::register::{DatasetSettings, MatchSettings, Terms, Tier};
 
 /// 2026-11-21T00:00:00+09:00, the day after the right of tz1 ended.
 const SATURDAY: i64 = 1_795_186_800;
@@ -49,6 +49,7 @@ fn placer() -> Placer {
         tier: Tier::A,
         owner: String::new(),
         registered: None,
+        terms: Terms::default(),
         matches: vec![
             one("/juki/{subject}", Some(1), None),
             one("/list", None, Some("no")),

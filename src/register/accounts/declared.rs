@@ -89,7 +89,7 @@ impl Host {
 
     fn matches(&self, name: &str, address: Option<IpAddr>) -> bool {
         match self {
-            Host::Name(pattern) => crate::register::datasets::glob_matches(pattern.as_bytes(), name.as_bytes()),
+            Host::Name(pattern) => crate::register::globs::glob_matches(pattern.as_bytes(), name.as_bytes()),
             Host::Net { address: net, bits } => address.is_some_and(|a| is_in(a, *net, *bits)),
         }
     }

@@ -2,7 +2,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::register::Tier;
+use crate::register::{MatchSettings, Terms, Tier};
 
 fn pattern(resource: &str) -> MatchSettings {
     MatchSettings {
@@ -25,6 +25,7 @@ fn compiled(patterns: &[MatchSettings]) -> Datasets {
             tier: Tier::A,
             owner: String::new(),
             registered: None,
+            terms: Terms::default(),
             matches: vec![m.clone()],
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::calendar::Calendar;
-use crate::register::{DatasetSettings, Tier};
+use crate::register::{DatasetSettings, Terms, Tier};
 
 const HEADER: &str = "職員番号,利用者ID,区分,所属名,兼務区分,業務区分,情報資産,権限,権限開始日,権限終了日,状態,\
     状態開始日,状態終了日,退職予定日,契約終了日,ID世代,管理責任者,接続元,利用時間";
@@ -33,6 +33,7 @@ fn naming() -> Naming {
         tier: Tier::A,
         owner: owner.into(),
         registered: None,
+        terms: Terms::default(),
         matches: Vec::new(),
     };
     let zei = dataset("juminzei", "個人住民税課税台帳", "税務課");

@@ -1,0 +1,109 @@
+//! Patterns that end at one place: they differ by operation, and the one written first decides.
+
+use hashbrown::HashMap;
+
+use crate::access::{DatasetId, Operation};
+
+/// What a pattern stands for.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    /// Place among all patterns: the smallest decides.
+    pub order: u32,
+    pub dataset: DatasetId,
+    pub class: Operation,
+    pub records: Option<u64>,
+    /// As the log says them, without regard to case; empty: all.
+    pub operations: Vec<Box<[u8]>>,
+    pub subject_query: Option<Box<[u8]>>,
+}
+
+/// Beyond so many leaves operations are hashed.
+const FEW: usize = 8;
+/// Longest operation that is hashed, in bytes.
+const OPERATION_BYTES_MAX: usize = 64;
+
+/// The patterns of one place, in the order they were written.
+#[derive(Debug, Default)]
+pub(super) struct Leaves {
+    all: Vec<Leaf>,
+    /// First leaf of each operation in small letters, once there are many.
+    by_operation: HashMap<Box<[u8]>, usize>,
+    /// First leaf for any operation.
+    any: Option<usize>,
+}
+
+impl Leaves {
+    pub(super) fn push(&mut self, leaf: Leaf) {
+        self.all.push(leaf);
+        if self.all.len() <= FEW {
+            return;
+        }
+        let from = if self.by_operation.is_empty() && self.any.is_none() {
+            0
+        } else {
+            self.all.len() - 1
+        };
+        for (n, leaf) in self.all.iter().enumerate().skip(from) {
+            if leaf.operations.is_empty() {
+                self.any.get_or_insert(n);
+            }
+            for operation in &leaf.operations {
+                self.by_operation
+                    .entry(operation.to_ascii_lowercase().into())
+                    .or_insert(n);
+            }
+        }
+    }
+
+    /// The leaf that decides for an operation.
+    pub(super) fn first(&self, operation: &[u8]) -> Option<&Leaf> {
+        let mut room = [0u8; OPERATION_BYTES_MAX];
+        let hashed = FEW < self.all.len();
+        if let Some(small) = room.get_mut(..operation.len()).filter(|_| hashed) {
+            small.copy_from_slice(operation);
+            small.make_ascii_lowercase();
+            let named = self.by_operation.get(&*small).copied();
+            let first = named.into_iter().chain(self.any).min();
+            return first.and_then(|n| self.all.get(n));
+        }
+        let allows = |leaf: &&Leaf| {
+            leaf.operations.is_empty() || leaf.operations.iter().any(|o| o.eq_ignore_ascii_case(operation))
+        };
+        self.all.iter().find(allows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn leaf(order: u32, operations: &[String]) -> Leaf {
+        Leaf {
+            order,
+            dataset: DatasetId(1),
+            class: Operation::View,
+            records: None,
+            operations: operations.iter().map(|o| o.as_bytes().into()).collect(),
+            subject_query: None,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_first_one_written_decides_however_many_there_are(
+            written in prop::collection::vec(prop::collection::vec("[abAB]{1,2}", 0..3), 1..40),
+            asked in prop::collection::vec("[abAB]{1,3}", 1..20),
+        ) {
+            let mut leaves = Leaves::default();
+            for (order, operations) in (0u32..).zip(&written) {
+                leaves.push(leaf(order, operations));
+            }
+            for operation in asked.iter().chain([&"x".repeat(OPERATION_BYTES_MAX + 1)]) {
+                let naive = written.iter().position(|o| o.is_empty() || o.iter().any(|o| o.eq_ignore_ascii_case(operation)));
+                let found = leaves.first(operation.as_bytes()).map(|l| l.order as usize);
+                prop_assert_eq!(found, naive);
+            }
+        }
+    }
+}
