@@ -6,6 +6,7 @@
 mod alert;
 mod check;
 mod count;
+mod formats;
 mod json;
 mod out;
 mod parse;

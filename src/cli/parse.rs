@@ -1,15 +1,16 @@
 //! `sekimori parse`: lines of a file as the format understands them.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command};
 
 use super::out::Out;
-use super::{Failure, json_arg};
+use super::{Failure, formats, json_arg};
 use crate::calendar::rfc3339;
+use crate::clock::EventTime;
 use crate::parse::{Format, FormatState, Parsed, Record, json};
 use crate::source::Decoder;
+use crate::text::framing::{Framing, lines_of};
 use crate::text::{Encoding, Lang, inert};
 
 pub(super) fn command(lang: Lang) -> Command {
@@ -48,33 +49,26 @@ pub(super) fn command(lang: Lang) -> Command {
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
-    let name = args.get_one::<String>("format").map_or("", String::as_str);
-    let settings = Format::from_name(name).ok_or_else(|| {
-        Failure::Failed(format!(
-            "there is no format {name}; there are common, combined, vhost_combined, json, csv, nginx:…, apache:…"
-        ))
-    })?;
-    let format = Format::compile(&settings).map_err(|e| Failure::Failed(e.to_string()))?;
+    let Some(path) = args.get_one::<PathBuf>("file") else {
+        return Ok(());
+    };
     let word = args.get_one::<String>("encoding").map_or("utf-8", String::as_str);
     let encoding = Encoding::from_word(word).ok_or_else(|| {
         Failure::Failed(format!(
             "there is no encoding {word}; write utf-8, cp932, euc-jp or iso-2022-jp"
         ))
     })?;
-    let Some(path) = args.get_one::<PathBuf>("file") else {
-        return Ok(());
-    };
-    let file = std::fs::File::open(path).map_err(|e| Failure::Failed(format!("{}: {e}", path.display())))?;
-    let mut lines = Lines {
-        file: BufReader::with_capacity(1 << 20, file),
-        line: Vec::new(),
-        number: 0,
-        quoted: name == "csv",
-    };
-    let mut decoder = Decoder::new(encoding);
+    let name = args.get_one::<String>("format").map_or("", String::as_str);
+    let settings = formats::named(name)?;
+    let format = Format::compile(&settings).map_err(|e| Failure::Failed(e.to_string()))?;
     let mut state = FormatState::default();
+    let mut records = Records::open(path, settings.framing())?;
+    if let Some(written) = records.written {
+        state.read_at(written);
+    }
+    let mut decoder = Decoder::new(encoding);
     let mut text = Vec::new();
-    while let Some((number, bytes)) = lines.next()? {
+    while let Some((number, bytes)) = records.next()? {
         let decoded = decoder.decode(bytes);
         let parsed = format.parse(decoded.text, &mut state);
         if args.get_flag("json") {
@@ -91,33 +85,71 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Records of a file; a CSV record may go on over several lines.
-struct Lines {
-    file: BufReader<std::fs::File>,
-    line: Vec<u8>,
-    number: u64,
-    quoted: bool,
+/// Bytes read at a time.
+const CHUNK: usize = 1 << 20;
+
+/// Records of a file by its framing, each with the number of its first line.
+pub(super) struct Records {
+    file: std::fs::File,
+    framing: Framing,
+    bytes: Vec<u8>,
+    /// Where the next record begins in `bytes`.
+    from: usize,
+    ended: bool,
+    line: u64,
+    /// When the file was last written to.
+    pub(super) written: Option<EventTime>,
 }
 
-impl Lines {
-    fn next(&mut self) -> Result<Option<(u64, &[u8])>, Failure> {
-        self.line.clear();
-        let first = self.number + 1;
-        loop {
-            let n = self.file.read_until(b'\n', &mut self.line)?;
-            if n == 0 {
-                break;
-            }
-            self.number += 1;
-            if !self.quoted || self.line.iter().filter(|b| **b == b'"').count().is_multiple_of(2) {
-                break;
-            }
-        }
-        if self.line.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some((first, self.line.strip_suffix(b"\n").unwrap_or(&self.line))))
+impl Records {
+    pub(super) fn open(path: &Path, framing: Framing) -> Result<Records, Failure> {
+        let named = |e: std::io::Error| Failure::Failed(format!("{}: {e}", path.display()));
+        let file = std::fs::File::open(path).map_err(named)?;
+        let written = file.metadata().and_then(|m| m.modified()).map_err(named)?;
+        let written = written.duration_since(std::time::UNIX_EPOCH).ok();
+        let written = written.and_then(|at| i64::try_from(at.as_micros()).ok());
+        Ok(Records {
+            file,
+            framing,
+            bytes: Vec::new(),
+            from: 0,
+            ended: false,
+            line: 1,
+            written: written.map(EventTime::from_micros),
+        })
     }
+
+    pub(super) fn next(&mut self) -> Result<Option<(u64, &[u8])>, Failure> {
+        let len = loop {
+            let rest = self.bytes.get(self.from..).unwrap_or_default();
+            if let Some(len) = self.framing.end(rest, self.ended) {
+                break len;
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.bytes.drain(..self.from);
+            self.from = 0;
+            let mut limited = std::io::Read::take(&mut self.file, CHUNK as u64);
+            self.ended = std::io::Read::read_to_end(&mut limited, &mut self.bytes)? == 0;
+        };
+        let record = self.bytes.get(self.from..self.from + len).unwrap_or_default();
+        self.from += len;
+        // The number is that of the line the record itself begins in.
+        let blank = record.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        let before = lines(record.get(..blank).unwrap_or_default());
+        let number = if blank == record.len() {
+            self.line
+        } else {
+            self.line + before
+        };
+        self.line += lines(record);
+        Ok(Some((number, record)))
+    }
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    u64::try_from(lines_of(bytes)).unwrap_or(u64::MAX)
 }
 
 fn human(number: u64, parsed: &Parsed<'_>) -> String {
@@ -136,6 +168,7 @@ fn fields(r: &Record<'_>) -> String {
         ("user", text(&r.user)),
         ("source", text(&r.source)),
         ("operation", text(&r.operation)),
+        ("class", r.class.map(|c| c.as_str().to_owned())),
         ("resource", text(&r.resource)),
         ("status", number(r.status.map(u64::from))),
         ("bytes", number(r.bytes)),

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
-use crate::parse::{CsvFormat, FieldNames, Format, FormatSettings, JsonFormat, WebFormat};
+use crate::parse::{
+    CsvFormat, Definition, Envelope, FieldNames, Format, FormatSettings, JsonFormat, WebFormat, catalogue,
+};
+use crate::text::framing::Framing;
 
 use super::nearest::advice;
-use super::problem::{Say, say, shown};
-use super::section::{Found, Section};
+use super::problem::{Place, Say, say, shown};
+use super::section::{Found, Section, absolute};
 
 /// Times without a zone are Japanese times.
 const ZONE_SECS: i32 = 9 * 3600;
@@ -35,6 +38,11 @@ const KINDS: [(&str, Kind); 7] = [
 
 /// Reads `format` and its keys.
 pub(super) fn read(section: &Section<'_>) -> Option<FormatSettings> {
+    if let Some(word) = section.value("format").and_then(|found| found.value.as_str())
+        && !KINDS.iter().any(|(known, _)| *known == word)
+    {
+        return defined(section, word);
+    }
     let kind = section.required_choice("format", &KINDS);
     let log_format = section.string_or_strings("log_format");
     let delimiter = delimiter(section);
@@ -81,6 +89,86 @@ pub(super) fn read(section: &Section<'_>) -> Option<FormatSettings> {
         return None;
     }
     Some(format)
+}
+
+/// A format that is data: in a file of its own (`./my.toml`), in the folder `formats` beside the configuration, or one that
+/// comes with the program; an envelope may stand before it (`docker+combined`).
+fn defined(section: &Section<'_>, word: &str) -> Option<FormatSettings> {
+    let place = section.string("format")?.place;
+    let zone = section.value("zone").is_some();
+    let zone_secs = section.zone("zone", ZONE_SECS).filter(|_| zone);
+    for key in ["log_format", "delimiter", "columns", "fields"] {
+        let message = say!(
+            "format = {word} では使えない項目です。書式は定義ファイルで決まります。",
+            "not for format = {word}: its definition says how it is read"
+        );
+        section.refuse(key, &message);
+    }
+    let format = if let Some((envelope, inner)) = word.split_once('+')
+        && let Some(envelope) = Envelope::from_word(envelope)
+    {
+        let inner = one(section, inner, zone_secs, &place)?;
+        FormatSettings::Inside(envelope, Box::new(inner))
+    } else {
+        one(section, word, zone_secs, &place)?
+    };
+    if matches!(
+        format.framing(),
+        Framing::Begins(..) | Framing::Same(_) | Framing::Xml(_)
+    ) {
+        let message = say!(
+            "{word} の記録は複数行にわたるため、監視にはまだ使えません（sekimori parse では読めます）。",
+            "records of {word} span several lines: `sekimori parse` reads them, a source cannot follow them"
+        );
+        section.problem(&place, message, None);
+        return None;
+    }
+    Some(format)
+}
+
+fn one(section: &Section<'_>, word: &str, zone_secs: Option<i32>, place: &Place) -> Option<FormatSettings> {
+    let with_zone = |definition| FormatSettings::Defined(definition, zone_secs);
+    let folder = section.doc().folder();
+    let own = if word.ends_with(".toml") {
+        Some(absolute(folder, word))
+    } else {
+        let beside = folder.join("formats").join(format!("{word}.toml"));
+        let plain = !word.contains(['/', '\\']);
+        (plain && beside.is_file()).then_some(beside)
+    };
+    if let Some(path) = own {
+        let read = std::fs::read_to_string(&path).map_err(|e| e.to_string());
+        let read = read.and_then(|text| Definition::read(&text).map_err(|e| e.to_string()));
+        return match read {
+            Ok(definition) => Some(with_zone(definition)),
+            Err(why) => {
+                let (path, why) = (shown(&path.display().to_string()), shown(&why));
+                let message = say!(
+                    "書式の定義 {path} を使えません（{why}）。",
+                    "the format definition {path} cannot be used: {why}"
+                );
+                section.problem(place, message, None);
+                None
+            }
+        };
+    }
+    match Format::from_name(word) {
+        Some(FormatSettings::Defined(definition, _)) => Some(with_zone(definition)),
+        Some(other) => Some(other),
+        None => {
+            let valid: Vec<&str> = KINDS.iter().map(|(word, _)| *word).chain(catalogue::names()).collect();
+            let shown = shown(word);
+            let message = say!("「{shown}」という書式はありません。", "there is no format \"{shown}\"");
+            let hint = advice(word, &valid).unwrap_or_else(|| {
+                say!(
+                    "sekimori formats で一覧を見られます。自分の定義は ./名前.toml と書いてください。",
+                    "`sekimori formats` lists them; a definition of your own is written ./name.toml"
+                )
+            });
+            section.problem(place, message, Some(hint));
+            None
+        }
+    }
 }
 
 /// Whether `parse` can work with the format; the text says what it cannot.

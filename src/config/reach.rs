@@ -195,16 +195,15 @@ fn sources_of<'a>(m: &'a MatchSettings, world: &'a World<'_>) -> impl Iterator<I
 
 /// Whether lines of the source may hold the number of the citizen in a field of its own.
 fn states_subject(source: &SourceConfig) -> bool {
-    !matches!(source.format, FormatSettings::Web(_))
+    says(&source.format, "subject")
 }
 
 /// Whether they may hold a number of records.
 fn states_rows(source: &SourceConfig) -> bool {
     match &source.format {
-        FormatSettings::Web(WebFormat::Common | WebFormat::Combined | WebFormat::VhostCombined) => false,
         // A header or variable of the application may hold it.
         FormatSettings::Web(WebFormat::Nginx(_) | WebFormat::Apache(_)) => true,
-        FormatSettings::Json(_) | FormatSettings::Csv(_) => true,
+        format => says(format, "rows"),
     }
 }
 
@@ -215,7 +214,18 @@ fn states_bytes(source: &SourceConfig) -> bool {
         FormatSettings::Web(WebFormat::Apache(format)) => {
             ["b", "B", "O", "S"].iter().any(|letter| format.contains(letter))
         }
-        _ => true,
+        FormatSettings::Web(_) => true,
+        format => says(format, "bytes"),
+    }
+}
+
+/// Whether records of a format may hold a field.
+fn says(format: &FormatSettings, field: &str) -> bool {
+    match format {
+        FormatSettings::Web(_) => false,
+        FormatSettings::Json(_) | FormatSettings::Csv(_) => true,
+        FormatSettings::Defined(definition, _) => definition.says(field),
+        FormatSettings::Inside(_, inner) => says(inner, field),
     }
 }
 

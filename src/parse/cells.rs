@@ -130,7 +130,7 @@ impl<'a> Cells<'a> {
 }
 
 /// Splits a request line, which may be owned here.
-fn request<'a>(line: Cow<'a, [u8]>, record: &mut Record<'a>) {
+pub(super) fn request<'a>(line: Cow<'a, [u8]>, record: &mut Record<'a>) {
     let mut parts = Record::default();
     match line {
         Cow::Borrowed(text) => web::request(Raw { text, escaped: false }, &mut parts),
@@ -163,7 +163,7 @@ pub(super) fn undecorated(text: &[u8]) -> &[u8] {
 }
 
 /// A number of things: `1234`, `'1,234`, `１，２３４件`, `12.0`. `-1` is how programs say that they do not know.
-fn amount(text: &[u8]) -> Result<Option<u64>, Why> {
+pub(super) fn amount(text: &[u8]) -> Result<Option<u64>, Why> {
     match number(text) {
         Some((value, [])) => return Ok(Some(value)),
         _ if matches!(text, b"-1" | b"-") => return Ok(None),
@@ -206,7 +206,7 @@ fn amount(text: &[u8]) -> Result<Option<u64>, Why> {
 const UNITS: [&str; 9] = ["件", "行", "人", "名", "世帯", "レコード", "バイト", "bytes", "B"];
 
 /// Result words. A code other than 0 means something else in every system, so it means nothing here.
-fn outcome(word: &[u8]) -> Option<Outcome> {
+pub(super) fn outcome(word: &[u8]) -> Option<Outcome> {
     let word = std::str::from_utf8(word).ok()?;
     let is = |known: &&str| word.eq_ignore_ascii_case(known);
     if SUCCESS.iter().any(is) {

@@ -133,6 +133,7 @@ impl CsvRows {
         state.set_header(Header {
             names,
             plan: Some(plan),
+            table: None,
         });
         Ok(Got::Nothing)
     }
@@ -159,6 +160,7 @@ impl CsvRows {
             state.set_header(Header {
                 names,
                 plan: Some(plan),
+                table: None,
             });
         }
         Err(Why::Columns)
@@ -267,7 +269,7 @@ fn folded(name: &[u8]) -> String {
 
 /// Splits the first cell from what follows its delimiter. `None`: a quote is not closed, or text follows it.
 #[inline]
-fn cell(text: &[u8], delimiter: u8) -> Option<(Cell<'_>, Option<&[u8]>)> {
+pub(super) fn cell(text: &[u8], delimiter: u8) -> Option<(Cell<'_>, Option<&[u8]>)> {
     let [b'"', inner @ ..] = text else {
         return Some(match memchr(delimiter, text) {
             Some(at) => (

@@ -1,6 +1,11 @@
 //! [`FormatSettings`] -> [`Format`]: what is checked once, so that no line has to be.
 
+use std::borrow::Cow;
+
+use super::catalogue;
 use super::csv::CsvRows;
+use super::define::{Defined, DefinitionError};
+use super::envelope::Envelope;
 use super::jsonl::JsonLines;
 use super::layout::{self, Layout};
 use super::time::JST_SECS;
@@ -32,6 +37,8 @@ enum Kind {
     Layout(Layout),
     Json(JsonLines),
     Csv(Box<CsvRows>),
+    Defined(Box<Defined>),
+    Inside(Envelope, Box<Format>),
 }
 
 /// What is wrong with a configured format. Places are counted in bytes from 1.
@@ -122,6 +129,9 @@ pub enum FormatError {
         /// The path.
         path: String,
     },
+    /// A format definition.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
 }
 
 impl Format {
@@ -144,12 +154,20 @@ impl Format {
             },
             FormatSettings::Json(json) => Kind::Json(JsonLines::compile(json)?),
             FormatSettings::Csv(csv) => Kind::Csv(Box::new(CsvRows::compile(csv)?)),
+            FormatSettings::Defined(definition, zone) => Kind::Defined(Box::new(Defined::new(definition, *zone)?)),
+            FormatSettings::Inside(envelope, inner) => Kind::Inside(*envelope, Box::new(Format::compile(inner)?)),
         }))
     }
 
     /// The settings called `name` on the command line: `common`, `combined`, `vhost_combined`, `nginx`, `apache`,
-    /// `json`, `csv`, `tsv`, or a format string behind `nginx:` or `apache:`.
+    /// `json`, `csv`, `tsv`, a format string behind `nginx:` or `apache:`, or one of the [`catalogue`]; an envelope stands in
+    /// front with a plus, `docker+combined`.
     pub fn from_name(name: &str) -> Option<FormatSettings> {
+        if let Some((word, inner)) = name.split_once('+')
+            && let Some(envelope) = Envelope::from_word(word)
+        {
+            return Some(FormatSettings::Inside(envelope, Box::new(Format::from_name(inner)?)));
+        }
         if let Some(format) = name.strip_prefix("nginx:") {
             return Some(FormatSettings::Web(WebFormat::Nginx(format.to_owned())));
         }
@@ -166,7 +184,8 @@ impl Format {
         };
         Some(match name {
             "common" => FormatSettings::Web(WebFormat::Common),
-            "combined" | "nginx" | "apache" => FormatSettings::Web(WebFormat::Combined),
+            "combined" | "nginx" | "apache" | "nginx-access" | "nginx-combined" | "apache-access"
+            | "apache-combined" => FormatSettings::Web(WebFormat::Combined),
             "vhost_combined" => FormatSettings::Web(WebFormat::VhostCombined),
             "json" => FormatSettings::Json(JsonFormat {
                 zone_secs: JST_SECS,
@@ -174,7 +193,7 @@ impl Format {
             }),
             "csv" => csv(b','),
             "tsv" => csv(b'\t'),
-            _ => return None,
+            _ => return Some(FormatSettings::Defined(catalogue::find(name)?, None)),
         })
     }
 
@@ -195,12 +214,34 @@ impl Format {
             Kind::Layout(layout) => layout.read(line, &mut state.clock, record),
             Kind::Json(json) => json.read(line, &mut state.clock, record),
             Kind::Csv(csv) => csv.read(line, state, record),
+            Kind::Defined(defined) => defined.read(line, state, record),
+            Kind::Inside(envelope, inner) => return inner.parse_inside(*envelope, line, state),
         };
         match read {
             Ok(Got::Record) => {}
             Ok(Got::Nothing) => parsed = Parsed::Nothing,
             Err(_) if memchr::memchr(0, line).is_some() => parsed = Parsed::Reject(Why::Nul),
             Err(why) => parsed = Parsed::Reject(why),
+        }
+        parsed
+    }
+    /// Reads what is in an envelope. The envelope's time counts where the message has none.
+    #[cold]
+    fn parse_inside<'a>(&self, envelope: Envelope, line: &'a [u8], state: &mut FormatState) -> Parsed<'a> {
+        let letter = envelope.open(line);
+        let time = letter.time.and_then(|time| state.clock.any(time, JST_SECS));
+        let mut parsed = match letter.message {
+            Cow::Borrowed(message) => self.parse(message, state),
+            Cow::Owned(message) => match self.parse(&message, state) {
+                Parsed::Record(record) => Parsed::Record(record.into_owned()),
+                Parsed::Reject(why) => Parsed::Reject(why),
+                Parsed::Nothing => Parsed::Nothing,
+            },
+        };
+        if let Parsed::Record(record) = &mut parsed
+            && record.time.is_none()
+        {
+            record.time = time;
         }
         parsed
     }

@@ -31,6 +31,8 @@ pub fn write_record(out: &mut Vec<u8>, line_no: u64, parsed: &Parsed<'_>) {
     text(out, "user", record.user.as_ref());
     text(out, "source", record.source.as_ref());
     text(out, "operation", record.operation.as_ref());
+    let class = record.class.map(|class| Cow::Borrowed(class.as_str().as_bytes()));
+    text(out, "class", class.as_ref());
     text(out, "resource", record.resource.as_ref());
     number(out, "status", record.status.map(u64::from));
     number(out, "bytes", record.bytes);
@@ -114,7 +116,7 @@ mod tests {
         assert_eq!(
             written(&Parsed::Record(record)),
             "{\"line\":7,\"time\":\"2026-11-21T09:05:07.042+09:00\",\"user\":\"山田\\\"\\u001b[2J\\u202e\",\"source\":null,\
-             \"operation\":null,\"resource\":\"/\u{fffd}\",\"status\":200,\"bytes\":null,\"rows\":null,\
+             \"operation\":null,\"class\":null,\"resource\":\"/\u{fffd}\",\"status\":200,\"bytes\":null,\"rows\":null,\
              \"outcome\":\"success\",\"user_agent\":null,\"reject\":null}\n"
         );
     }

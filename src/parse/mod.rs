@@ -10,14 +10,18 @@
 //! Not here: bytes to lines and encodings (`source`), accounts and datasets (`register`), whether a status is a
 //! success (`register`).
 
+pub mod catalogue;
 mod cells;
 mod csv;
+pub mod define;
+mod envelope;
 mod format;
 pub mod json;
 mod jsonl;
 mod layout;
 mod names;
 mod scan;
+mod sessions;
 mod state;
 pub mod time;
 mod web;
@@ -29,11 +33,14 @@ pub mod place;
 
 use std::borrow::Cow;
 
+pub use define::{Definition, DefinitionError};
+pub use envelope::Envelope;
 pub use format::{Format, FormatError};
 pub use state::FormatState;
 
-use crate::access::Outcome;
+use crate::access::{Operation, Outcome};
 use crate::clock::EventTime;
+use crate::text::framing::Framing;
 
 /// How the lines of a source are written, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +52,22 @@ pub enum FormatSettings {
     Json(JsonFormat),
     /// Comma (or other) separated values, RFC 4180 quoting.
     Csv(CsvFormat),
+    /// By a format definition; with the offset of times without a zone, where the source says another one.
+    Defined(Definition, Option<i32>),
+    /// Another format inside an envelope.
+    Inside(Envelope, Box<FormatSettings>),
+}
+
+impl FormatSettings {
+    /// Where the records of the format end.
+    pub fn framing(&self) -> Framing {
+        match self {
+            FormatSettings::Web(_) | FormatSettings::Inside(..) => Framing::Lines,
+            FormatSettings::Json(_) => Framing::Lines,
+            FormatSettings::Csv(_) => Framing::Quoted,
+            FormatSettings::Defined(definition, _) => definition.framing().clone(),
+        }
+    }
 }
 
 /// Which web server format.
@@ -126,6 +149,8 @@ pub struct Record<'a> {
     pub source: Option<Cow<'a, [u8]>>,
     /// Operation as the log says it (`GET`, `照会`).
     pub operation: Option<Cow<'a, [u8]>>,
+    /// What kind of use that word is, where the format knows; the 台帳 has the last word.
+    pub class: Option<Operation>,
     /// What was touched (URI with query, table, function name).
     pub resource: Option<Cow<'a, [u8]>>,
     /// Status code.
@@ -140,6 +165,27 @@ pub struct Record<'a> {
     pub user_agent: Option<Cow<'a, [u8]>>,
     /// Number of the citizen concerned; hashed as soon as it is placed, never stored.
     pub subject: Option<Cow<'a, [u8]>>,
+}
+
+impl Record<'_> {
+    /// The record on its own, where the line does not live as long.
+    pub(crate) fn into_owned(self) -> Record<'static> {
+        let owned = |text: Option<Cow<'_, [u8]>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Record {
+            time: self.time,
+            user: owned(self.user),
+            source: owned(self.source),
+            operation: owned(self.operation),
+            class: self.class,
+            resource: owned(self.resource),
+            status: self.status,
+            bytes: self.bytes,
+            rows: self.rows,
+            outcome: self.outcome,
+            user_agent: owned(self.user_agent),
+            subject: owned(self.subject),
+        }
+    }
 }
 
 /// What one line is.

@@ -66,6 +66,11 @@ impl Slot {
         }
     }
 
+    /// The slot with this key.
+    pub(super) fn from_key(key: &str) -> Option<Slot> {
+        Slot::ALL.into_iter().find(|slot| slot.key() == key)
+    }
+
     /// The configured name.
     pub(super) fn configured(self, names: &FieldNames) -> Option<&str> {
         match self {

@@ -1,12 +1,18 @@
 //! What a format remembers between lines of one file, and how that is stored beside the file's position.
 //!
-//! Only a CSV header is worth storing; the last time stamp is a short cut and is made again after a restart.
+//! A CSV header and the users of open sessions are worth storing; the last time stamp is a short cut and is made again
+//! after a restart.
 
 use super::csv::Plan;
+use super::sessions::Sessions;
 use super::time::TimeCache;
+use crate::clock::EventTime;
 
 /// First byte of [`FormatState::to_bytes`]; another layout gets another number.
 const LAYOUT: u8 = 1;
+
+/// First byte where sessions are kept as well.
+const LAYOUT_SESSIONS: u8 = 2;
 
 /// What a format remembers between lines of one file.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +21,8 @@ pub struct FormatState {
     pub(super) header: Option<Header>,
     /// See [`FormatState::version`].
     version: u32,
+    /// Who the open sessions of this file belong to.
+    pub(super) sessions: Sessions,
     /// The last time stamp read.
     pub(super) clock: TimeCache,
 }
@@ -26,12 +34,19 @@ pub(super) struct Header {
     pub(super) names: Vec<Vec<u8>>,
     /// Which column is which field; made again when the format is another one (new configuration).
     pub(super) plan: Option<Plan>,
+    /// The same for a format definition, with its number.
+    pub(super) table: Option<(u64, Vec<Option<u8>>)>,
 }
 
 impl FormatState {
     /// Changes whenever [`FormatState::to_bytes`] would give something else; store it again only then.
     pub fn version(&self) -> u32 {
-        self.version
+        self.version.wrapping_add(self.sessions.changes())
+    }
+
+    /// Says when the lines are read: the year of stamps that write none is the latest one not behind it.
+    pub fn read_at(&mut self, now: EventTime) {
+        self.clock.reference = Some(now.micros());
     }
 
     /// What must be kept so that reading goes on in the middle of the file. Empty where there is nothing.
@@ -39,10 +54,10 @@ impl FormatState {
         let mut out = Vec::new();
         if let Some(header) = &self.header {
             out.push(LAYOUT);
-            for name in &header.names {
-                out.extend_from_slice(&u32::try_from(name.len()).unwrap_or(u32::MAX).to_le_bytes());
-                out.extend_from_slice(name);
-            }
+            header.names.iter().for_each(|name| push(&mut out, name));
+        } else if !self.sessions.is_empty() {
+            out.push(LAYOUT_SESSIONS);
+            self.sessions.texts().for_each(|text| push(&mut out, text));
         }
         out
     }
@@ -50,11 +65,19 @@ impl FormatState {
     /// The state kept by [`FormatState::to_bytes`]. Bytes of another layout give an empty state: lines are then
     /// rejected until the next header, and that shows.
     pub fn from_bytes(bytes: &[u8]) -> FormatState {
-        let header = names(bytes).map(|names| Header { names, plan: None });
-        FormatState {
-            header,
-            ..FormatState::default()
+        let mut state = FormatState::default();
+        match bytes.split_first() {
+            Some((&LAYOUT, rest)) => {
+                state.header = texts(rest).map(|names| Header {
+                    names,
+                    plan: None,
+                    table: None,
+                });
+            }
+            Some((&LAYOUT_SESSIONS, rest)) => state.sessions = Sessions::from_texts(texts(rest).unwrap_or_default()),
+            _ => {}
         }
+        state
     }
 
     /// Takes over a header line.
@@ -64,16 +87,19 @@ impl FormatState {
     }
 }
 
-fn names(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let (&LAYOUT, mut rest) = bytes.split_first()? else {
-        return None;
-    };
-    let mut names = Vec::new();
+fn push(out: &mut Vec<u8>, text: &[u8]) {
+    out.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes());
+    out.extend_from_slice(text);
+}
+
+fn texts(bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut rest = bytes;
+    let mut texts = Vec::new();
     while !rest.is_empty() {
         let (len, after) = rest.split_first_chunk::<4>()?;
-        let (name, after) = after.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
-        names.push(name.to_vec());
+        let (text, after) = after.split_at_checked(usize::try_from(u32::from_le_bytes(*len)).ok()?)?;
+        texts.push(text.to_vec());
         rest = after;
     }
-    Some(names)
+    Some(texts)
 }

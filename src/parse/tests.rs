@@ -212,7 +212,7 @@ proptest! {
             for line in [&bytes[..], text.as_bytes()] {
                 let mut state = FormatState::default();
                 state.set_header(super::state::Header {
-                    names: ["日時", "利用者ID", "件数"].map(|n| n.as_bytes().to_vec()).to_vec(), plan: None });
+                    names: ["日時", "利用者ID", "件数"].map(|n| n.as_bytes().to_vec()).to_vec(), plan: None, table: None, });
                 for mut state in [FormatState::default(), state] {
                     if let Parsed::Record(Record { user: Some(user), .. }) = format.parse(line, &mut state) {
                         prop_assert!(!user.contains(&b'\n'));

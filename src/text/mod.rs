@@ -6,6 +6,7 @@
 //! Not here: dates (`calendar`), the sentences of a mail (`alert::text`).
 
 mod encoding;
+pub mod framing;
 mod inert;
 mod layout;
 

@@ -217,7 +217,7 @@ proptest::proptest! {
     fn any_header_is_kept_as_it_was(names in proptest::collection::vec("[^\u{0}]{0,12}", 1..8)) {
         let mut state = FormatState::default();
         let names: Vec<_> = names.iter().map(|name| name.as_bytes().to_vec()).collect();
-        state.set_header(Header { names: names.clone(), plan: None });
+        state.set_header(Header { names: names.clone(), plan: None, table: None });
         let again = FormatState::from_bytes(&state.to_bytes());
         proptest::prop_assert_eq!(again.header.unwrap().names, names);
     }

@@ -4,8 +4,8 @@
 //! behind the real one gains nothing. `null` says nothing. Objects on no path are skipped, nested to a fixed depth.
 //! The text of strings is not checked to be UTF-8; what cannot be read as an object is rejected as a whole.
 
-mod paths;
-mod skip;
+pub(super) mod paths;
+pub(super) mod skip;
 
 use super::cells::{Cell, Cells, Form};
 use super::format::{FormatError, Read};
@@ -111,7 +111,7 @@ impl JsonLines {
             }
         };
         for (slot, rank) in wanted.map_or(&[][..], |wanted| &wanted.slots) {
-            let place = found.get_mut(*slot as usize)?;
+            let place = found.get_mut(usize::from(*slot))?;
             if place.is_none_or(|before| *rank < before.rank) {
                 *place = Some(Value { raw, rank: *rank });
             }

@@ -9,7 +9,7 @@ const PLACES: usize = 256;
 
 /// Every path, as nodes; a node is an object some path goes through.
 #[derive(Debug)]
-pub(super) struct Paths(Vec<Node>);
+pub(in crate::parse) struct Paths(Vec<Node>);
 
 #[derive(Debug)]
 struct Node {
@@ -20,22 +20,27 @@ struct Node {
 
 /// A name and what stands under it.
 #[derive(Debug)]
-pub(super) struct Wanted {
+pub(in crate::parse) struct Wanted {
     name: Vec<u8>,
-    /// The fields it is; of several names for a field the lowest rank counts.
-    pub(super) slots: Vec<(Slot, u8)>,
+    /// The values it is, by number; of several names for a value the lowest rank counts.
+    pub(in crate::parse) slots: Vec<(u8, u8)>,
     /// The object that paths go through.
-    pub(super) node: Option<usize>,
+    pub(in crate::parse) node: Option<usize>,
     /// The next name of the same place, as in the index.
     next: u16,
 }
 
 impl Paths {
     /// The object that is the whole line.
-    pub(super) const ROOT: usize = 0;
+    pub(in crate::parse) const ROOT: usize = 0;
+
+    /// No path yet.
+    pub(in crate::parse) fn new() -> Paths {
+        Paths(vec![Node::new()])
+    }
 
     pub(super) fn compile(fields: &FieldNames) -> Result<Paths, FormatError> {
-        let mut paths = Paths(vec![Node::new()]);
+        let mut paths = Paths::new();
         for slot in Slot::ALL {
             if let Some(path) = slot.configured(fields) {
                 if path.split('.').any(str::is_empty) {
@@ -44,11 +49,11 @@ impl Paths {
                         path: path.to_owned(),
                     });
                 }
-                paths.add(slot, path, 0);
+                paths.add(slot as u8, path, 0);
                 continue;
             }
             for (rank, path) in (0_u8..).zip(slot.usual()) {
-                paths.add(slot, path, rank);
+                paths.add(slot as u8, path, rank);
             }
         }
         Ok(paths)
@@ -56,7 +61,7 @@ impl Paths {
 
     /// What stands under `name` in the object `node`.
     #[inline]
-    pub(super) fn find(&self, node: usize, name: &[u8]) -> Option<&Wanted> {
+    pub(in crate::parse) fn find(&self, node: usize, name: &[u8]) -> Option<&Wanted> {
         let node = self.0.get(node)?;
         let mut number = *node.index.get(place(name))?;
         loop {
@@ -69,13 +74,21 @@ impl Paths {
     }
 
     /// Adds a path, and as well the flat member that has the dots in its name.
-    fn add(&mut self, slot: Slot, path: &str, rank: u8) {
-        self.name(Self::ROOT, path, |wanted| wanted.slots.push((slot, rank)));
-        let mut node = Self::ROOT;
-        let Some((objects, last)) = path.rsplit_once('.') else {
+    fn add(&mut self, number: u8, path: &str, rank: u8) {
+        self.name(Self::ROOT, path, |wanted| wanted.slots.push((number, rank)));
+        let segments: Vec<&str> = path.split('.').collect();
+        if 1 < segments.len() {
+            self.add_segments(number, &segments, rank);
+        }
+    }
+
+    /// Adds a path by its segments. `[]` and `[name=text]` stand for elements of an array.
+    pub(in crate::parse) fn add_segments(&mut self, number: u8, segments: &[&str], rank: u8) {
+        let Some((last, objects)) = segments.split_last() else {
             return;
         };
-        for object in objects.split('.') {
+        let mut node = Self::ROOT;
+        for object in objects {
             let fresh = self.0.len();
             let mut inner = fresh;
             self.name(node, object, |wanted| inner = *wanted.node.get_or_insert(fresh));
@@ -84,7 +97,13 @@ impl Paths {
             }
             node = inner;
         }
-        self.name(node, last, |wanted| wanted.slots.push((slot, rank)));
+        self.name(node, last, |wanted| wanted.slots.push((number, rank)));
+    }
+
+    /// The names in the object `node`, in the order they were added.
+    pub(in crate::parse) fn names(&self, node: usize) -> impl Iterator<Item = (&[u8], &Wanted)> {
+        let wanted = self.0.get(node).map(|node| &*node.wanted).unwrap_or_default();
+        wanted.iter().map(|wanted| (&*wanted.name, wanted))
     }
 
     /// Changes what stands under a name.

@@ -7,7 +7,7 @@ const DEPTH_MAX: usize = 128;
 
 /// Without the blanks in front.
 #[inline]
-pub(super) fn blanks(text: &[u8]) -> &[u8] {
+pub(in crate::parse) fn blanks(text: &[u8]) -> &[u8] {
     let mut text = text;
     while let [b' ' | b'\t' | b'\n' | b'\r', rest @ ..] = text {
         text = rest;
@@ -17,7 +17,7 @@ pub(super) fn blanks(text: &[u8]) -> &[u8] {
 
 /// Splits a number, `true`, `false` or `null` from what follows it.
 #[inline]
-pub(super) fn scalar(text: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(in crate::parse) fn scalar(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text
         .iter()
         .position(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'.' | b'+' | b'-' | b'E'));
@@ -61,7 +61,7 @@ fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// What follows the object or array `text` begins with. Only its brackets and strings are looked at.
-pub(super) fn skip(text: &[u8]) -> Option<&[u8]> {
+pub(in crate::parse) fn skip(text: &[u8]) -> Option<&[u8]> {
     let mut open = [0_u8; DEPTH_MAX];
     let mut depth = 0_usize;
     let mut rest = text;

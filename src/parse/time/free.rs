@@ -29,6 +29,12 @@ pub(super) fn read(text: &[u8], zone_secs: i32) -> Option<EventTime> {
         return time_of_day(day, rest, zone_secs);
     }
     match digits {
+        1 | 2 => {
+            let (day, rest) = year_last(small(value)?, rest)?;
+            time_of_day(day, rest.strip_prefix(b",").unwrap_or(rest), zone_secs)
+        }
+        // `161209  4:37:59`, as MySQL wrote it: only with a time of day.
+        6 if rest.contains(&b':') => time_of_day(compact_day(20_000_000 + small(value)?)?, rest, zone_secs),
         4 => {
             let (day, rest) = separated(small(value)?, rest)?;
             time_of_day(day, rest, zone_secs)
@@ -254,15 +260,14 @@ fn spelled(hour: Civil, text: &[u8]) -> (Civil, &[u8]) {
 }
 
 /// The zone at the end; a name of a place in brackets behind it says nothing more.
-fn zone(text: &[u8], zone_secs: i32) -> Option<i32> {
+pub(super) fn zone(text: &[u8], zone_secs: i32) -> Option<i32> {
     let text = match text.trim_ascii() {
         [before @ .., b']'] => before.split(|b| *b == b'[').next()?,
         text => text,
     };
     match text {
         [] => Some(zone_secs),
-        b"Z" | b"z" | b"UTC" | b"GMT" => Some(0),
-        b"JST" => Some(JST_SECS),
+        [b'a'..=b'z' | b'A'..=b'Z', ..] => named_zone(text),
         [sign @ (b'+' | b'-'), digits @ ..] => {
             let (hours, minutes) = match digits {
                 [a, b, b':', c, d] | [a, b, c, d] => (super::two(*a, *b)?, super::two(*c, *d)?),
@@ -273,4 +278,43 @@ fn zone(text: &[u8], zone_secs: i32) -> Option<i32> {
         }
         _ => None,
     }
+}
+
+/// Zones by the abbreviations servers write. Others than these mean several zones, so they mean none.
+pub(super) fn named_zone(name: &[u8]) -> Option<i32> {
+    const HOUR: i32 = 3600;
+    Some(match name {
+        b"Z" | b"z" | b"UTC" | b"GMT" | b"WET" => 0,
+        b"JST" | b"KST" => JST_SECS,
+        b"CET" | b"BST" | b"WEST" | b"MEZ" => HOUR,
+        b"CEST" | b"EET" | b"MESZ" => 2 * HOUR,
+        b"EEST" | b"MSK" => 3 * HOUR,
+        b"EDT" => -4 * HOUR,
+        b"EST" | b"CDT" => -5 * HOUR,
+        b"MDT" => -6 * HOUR,
+        b"MST" | b"PDT" => -7 * HOUR,
+        b"PST" => -8 * HOUR,
+        _ => return None,
+    })
+}
+
+/// `11/21/2026`, as American programs write it (day first where that is the only way to read it), or `21.11.2026`.
+fn year_last(first: u32, text: &[u8]) -> Option<(Civil, &[u8])> {
+    let (mark, rest) = text
+        .split_first()
+        .filter(|(mark, _)| matches!(mark, b'/' | b'.' | b'-'))?;
+    let (second, rest) = part(rest)?;
+    let (year, after) = scan::number(rest.strip_prefix(&[*mark])?)?;
+    if rest.len() - after.len() != 5 {
+        return None;
+    }
+    let day_first = *mark != b'/' || 12 < first;
+    let (day, month) = if day_first { (first, second) } else { (second, first) };
+    let civil = Civil {
+        year: small(year)?,
+        month,
+        day,
+        ..Civil::default()
+    };
+    Some((civil, after))
 }

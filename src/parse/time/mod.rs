@@ -9,6 +9,7 @@
 mod fold;
 mod free;
 pub(super) mod strftime;
+mod words;
 
 use crate::clock::{EventTime, MICROS};
 
@@ -33,6 +34,17 @@ pub fn any(text: &[u8], zone_secs: i32) -> Option<EventTime> {
     let mut folded = fold::Folded::default();
     folded.push(text)?;
     free::read(folded.bytes(), zone_secs)
+}
+
+/// [`any`], and stamps with the month as a word, of which those of RFC 3164 need a `reference` (microseconds since 1970,
+/// the moment the line is read at) for their year.
+pub fn any_or_word(text: &[u8], zone_secs: i32, reference: Option<i64>) -> Option<EventTime> {
+    let text = super::scan::trim(text);
+    let text = match text {
+        [b'[', inner @ .., b']'] => inner,
+        text => text,
+    };
+    any(text, zone_secs).or_else(|| words::read(text, zone_secs, reference))
 }
 
 /// Reads a stamp whose day and time of day stand in two columns.
@@ -197,6 +209,19 @@ fn days_in_month(year: u32, month: u32) -> Option<u32> {
     })
 }
 
+/// Seconds east of UTC of `+09:00`, `UTC`, `JST`.
+pub fn zone_of(text: &[u8]) -> Option<i32> {
+    match text {
+        [] => None,
+        text => free::zone(text, 0),
+    }
+}
+
+/// Whether this is the name of a month.
+pub(super) fn is_month(name: &[u8; 3]) -> bool {
+    month(name).is_some()
+}
+
 /// Number of an English month name of three letters.
 #[inline]
 fn month(name: &[u8; 3]) -> Option<u32> {
@@ -254,6 +279,8 @@ fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
 pub(super) struct TimeCache {
     clf: ([u8; 26], EventTime),
     any: ([u8; CACHED_BYTES_MAX], usize, i32, EventTime),
+    /// The moment lines are read at, for stamps without a year.
+    pub(super) reference: Option<i64>,
 }
 
 impl Default for TimeCache {
@@ -262,6 +289,7 @@ impl Default for TimeCache {
         Self {
             clf: ([0; 26], epoch),
             any: ([0; CACHED_BYTES_MAX], 0, 0, epoch),
+            reference: None,
         }
     }
 }
@@ -283,7 +311,7 @@ impl TimeCache {
         if *len != 0 && *zone == zone_secs && known.get(..*len) == Some(text) {
             return Some(*time);
         }
-        let time = any(text, zone_secs)?;
+        let time = any_or_word(text, zone_secs, self.reference)?;
         if let Some(place) = self.any.0.get_mut(..text.len()) {
             place.copy_from_slice(text);
             (self.any.1, self.any.2, self.any.3) = (text.len(), zone_secs, time);

@@ -1,0 +1,104 @@
+//! The format definitions that come with the program: config/formats, compiled in.
+//!
+//! A file of the same name in the folder `formats` beside the configuration takes the place of one of these (`config`).
+
+use super::Definition;
+
+macro_rules! definitions {
+    ($($name:literal),* $(,)?) => {
+        /// Name and text of every definition, by name.
+        const ALL: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../config/formats/", $name, ".toml")))),*];
+    };
+}
+
+definitions![
+    "auditd",
+    "cloudfront",
+    "dropbear",
+    "iis",
+    "mysql-slow",
+    "postgresql",
+    "s3-access",
+    "s3-access-json",
+    "sshd",
+    "syslog",
+    "traefik",
+    "traefik-clf",
+];
+
+/// The definition called `name`, or that has it as another name.
+pub fn find(name: &str) -> Option<Definition> {
+    if let Ok(at) = ALL.binary_search_by(|(known, _)| (*known).cmp(name)) {
+        return ALL.get(at).and_then(|(_, text)| Definition::read(text).ok());
+    }
+    // Compiling all of them for one name would take long: most do not even hold the word.
+    let word = format!("\"{name}\"");
+    let candidates = ALL.iter().filter(|(_, text)| text.contains(&word));
+    candidates
+        .filter_map(|(_, text)| Definition::read(text).ok())
+        .find(|definition| definition.aliases().iter().any(|alias| alias == name))
+}
+
+/// Every definition, by name.
+pub fn all() -> impl Iterator<Item = Definition> {
+    ALL.iter().filter_map(|(_, text)| Definition::read(text).ok())
+}
+
+/// Every name.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|(name, _)| *name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_file_of_the_folder_is_compiled_in_under_its_own_name_and_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config/formats");
+        let files: BTreeSet<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .filter_map(|entry| {
+                entry
+                    .unwrap()
+                    .file_name()
+                    .to_str()?
+                    .strip_suffix(".toml")
+                    .map(str::to_owned)
+            })
+            .collect();
+        let listed: Vec<String> = names().map(str::to_owned).collect();
+        assert_eq!(listed, files.into_iter().collect::<Vec<_>>());
+        for (name, text) in ALL {
+            match Definition::read(text) {
+                Ok(definition) => assert_eq!(definition.name(), *name),
+                Err(e) => panic!("{name}: {e}"),
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_means_two_formats() {
+        let mut seen = BTreeSet::new();
+        for definition in all() {
+            let names = std::iter::once(definition.name()).chain(definition.aliases().iter().map(String::as_str));
+            for name in names {
+                assert!(seen.insert(name.to_owned()), "{name} stands twice");
+            }
+        }
+    }
+
+    #[test]
+    fn every_sample_means_what_its_definition_says() {
+        let mut wrong = Vec::new();
+        for definition in all() {
+            let (count, errors) = definition.run_samples();
+            if count == 0 {
+                wrong.push(format!("{} has no sample", definition.name()));
+            }
+            wrong.extend(errors.iter().map(ToString::to_string));
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+}
