@@ -4,7 +4,8 @@
 //! resource are placed, an [`Access`]: one normalised access to data. Everything behind `parse` speaks of
 //! accesses only, so a new format never touches a rule.
 //!
-//! Invariant: an `Access` holds no text of a citizen; the subject is a keyed hash from the first moment.
+//! Invariant: an `Access` holds no text of a citizen; the subject is a keyed hash from the first moment, and the
+//! number as an [`Ordinal`] is neither shown nor stored.
 
 mod marks;
 
@@ -236,4 +237,98 @@ pub struct Access {
     pub bytes: Amount,
     /// The citizen concerned, where the access names one.
     pub subject: Option<Subject>,
+    /// What only rules with a memory ask for.
+    pub trace: Trace,
+}
+
+/// From where, of which section, and where among the citizens' numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// Terminal or address.
+    pub terminal: Terminal,
+    /// Section of the person at the time.
+    pub section: SectionHash,
+    /// Whether numbers rise is asked of this; never stored, never shown.
+    pub ordinal: Option<Ordinal>,
+}
+
+/// A terminal or address as the log says it: a hash that stays the same, 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Terminal(pub u64);
+
+impl Terminal {
+    /// Whether the log says none.
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A section by its name: a hash that stays the same, 0 for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct SectionHash(pub u64);
+
+impl SectionHash {
+    /// Whether no section is known.
+    pub fn is_none(self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// A hash that stays the same from one run to the next, for names that must only be told apart; never 0.
+pub fn name_hash(name: &[u8]) -> u64 {
+    let fold = |h: u64, b: u64| (h ^ b).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let (words, rest) = name.as_chunks::<8>();
+    let hash = words
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |h, w| fold(h, u64::from_le_bytes(*w)));
+    let hash = rest.iter().fold(hash ^ 1, |h, b| fold(h, u64::from(*b)));
+    (hash ^ (hash >> 32)).max(1)
+}
+
+/// A citizen's number as a number, for the one question whether numbers rise. It lives as long as its access does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ordinal {
+    value: u64,
+    digits: u8,
+}
+
+impl std::fmt::Debug for Ordinal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ordinal(..)")
+    }
+}
+
+impl Ordinal {
+    /// Of a number in digits; `None` where it holds anything else.
+    pub fn read(number: &[u8]) -> Option<Ordinal> {
+        let number = number.trim_ascii();
+        if number.is_empty() || 18 < number.len() || !number.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let value = number.iter().fold(0u64, |n, b| n * 10 + u64::from(b - b'0'));
+        Some(Ordinal {
+            value: value.saturating_add(1),
+            digits: u8::try_from(number.len()).ok()?,
+        })
+    }
+
+    /// One more than the number, so that 0 is none.
+    pub fn value(self) -> u64 {
+        self.value
+    }
+
+    /// Another number of the same form.
+    #[must_use]
+    pub fn with(self, value: u64) -> Ordinal {
+        Ordinal { value, ..self }
+    }
+
+    /// The number as it is written.
+    pub fn text(self) -> String {
+        format!(
+            "{:0width$}",
+            self.value.saturating_sub(1),
+            width = usize::from(self.digits)
+        )
+    }
 }

@@ -10,7 +10,7 @@ use super::text::NotifyReason;
 use super::{Alert, AlertId, AlertSettings, AlertState, Notified};
 use crate::access::{Access, Amount, DatasetId, LineRef, Marks, Operation, Outcome, SourceId, Standing, WhoId};
 use crate::clock::{EventTime, WallTime};
-use crate::detect::{Finding, RuleKind, RuleSettings, Severity, Within};
+use crate::detect::{Facts, Finding, Relation, RuleKind, RuleSettings, Severity, Within};
 
 /// Line references kept of one batch for an alert.
 pub const EVIDENCE_MAX: usize = 20;
@@ -36,6 +36,8 @@ pub struct Situation {
     pub observed: u64,
     /// The limit.
     pub limit: u64,
+    /// What the words need beside, of the fullest one.
+    pub facts: Facts,
     /// Number of findings.
     pub hits: u64,
     /// Records given out by them, as far as stated.
@@ -73,13 +75,27 @@ pub fn gap(rule: &RuleSettings) -> Duration {
             Within::Rolling(width) => width.max(SITUATION_GAP),
             Within::OneAccess | Within::Day => SITUATION_GAP,
         },
-        RuleKind::Account(_) | RuleKind::Grant(_) | RuleKind::Dormant(_) => SITUATION_GAP,
+        RuleKind::Relation(r) => {
+            let days = u64::try_from(r.within_days).unwrap_or(1);
+            Duration::from_secs(days * 86_400).max(SITUATION_GAP)
+        }
+        RuleKind::Account(_)
+        | RuleKind::Grant(_)
+        | RuleKind::Dormant(_)
+        | RuleKind::Hours(_)
+        | RuleKind::FirstSeen(_)
+        | RuleKind::Sequence(_)
+        | RuleKind::Baseline(_) => SITUATION_GAP,
     }
 }
 
 /// Whether hits are added up (a single access is one too many) or the fullest window counts (`volume`).
 fn adds_up(rule: &RuleSettings) -> bool {
-    !matches!(rule.kind, RuleKind::Volume(_))
+    match &rule.kind {
+        RuleKind::Volume(_) | RuleKind::Baseline(_) | RuleKind::Sequence(_) => false,
+        RuleKind::Relation(r) => !matches!(r.relation, Relation::Converge { .. } | Relation::Repeat),
+        _ => true,
+    }
 }
 
 impl Situation {
@@ -95,6 +111,7 @@ impl Situation {
             window_from: finding.from,
             observed: finding.observed,
             limit: finding.limit,
+            facts: finding.facts,
             hits: 1,
             records,
             records_unknown,
@@ -127,6 +144,9 @@ impl Situation {
             self.standing = access.standing;
         }
         self.marks = self.marks.union(access.marks);
+        if self.observed <= finding.observed {
+            self.facts = finding.facts;
+        }
         self.observed = joined(rule, self.observed, finding.observed);
         self.hits = self.hits.saturating_add(1);
         self.records = self.records.saturating_add(records);
@@ -203,6 +223,7 @@ pub fn begin(id: AlertId, number: String, rule: &RuleSettings, s: &Situation, no
         window_from: s.window_from,
         observed: s.observed,
         limit: s.limit,
+        facts: s.facts,
         hits: s.hits,
         records: s.records,
         records_unknown: s.records_unknown,
@@ -230,6 +251,9 @@ pub fn grow(alert: &mut Alert, s: &Situation, rule: &RuleSettings) {
         alert.standing = s.standing;
     }
     alert.marks = alert.marks.union(s.marks);
+    if alert.observed <= s.observed {
+        alert.facts = s.facts;
+    }
     alert.observed = joined(rule, alert.observed, s.observed);
     alert.limit = s.limit;
     alert.hits = alert.hits.saturating_add(s.hits);

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::access::{DatasetId, LineRef, Marks, Operation, SourceId, Standing, WhoId};
 use crate::clock::{EventTime, WallTime};
-use crate::detect::{Count, Severity, Within, Words};
+use crate::detect::{Count, Facts, RuleKind, Severity, Within, Words};
 
 /// Whom alerts go to and how often, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,6 +105,8 @@ pub struct Alert {
     pub observed: u64,
     /// The limit; the rule holds when `observed > limit`.
     pub limit: u64,
+    /// What the words need beside, by kind of rule.
+    pub facts: Facts,
     /// Accesses that were findings of this alert.
     pub hits: u64,
     /// Records these gave out, as far as known.
@@ -153,6 +155,8 @@ pub struct AlertFacts {
     pub words: Words,
     /// Articles it rests on.
     pub basis: Vec<String>,
+    /// What the rule asks; `None` where it is not configured any more.
+    pub kind: Option<RuleKind>,
     /// What is counted, for volume rules.
     pub count: Option<Count>,
     /// The span, for volume rules.

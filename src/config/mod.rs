@@ -15,6 +15,7 @@ mod doc;
 mod evidence;
 mod formats;
 mod general;
+mod judged;
 mod load;
 mod mail;
 mod nearest;

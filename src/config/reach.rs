@@ -5,7 +5,7 @@
 
 use crate::access::Operation;
 use crate::detect::window::SUBJECTS_MAX;
-use crate::detect::{Count, Per, RuleKind, RuleSettings, Volume, When, Within};
+use crate::detect::{Count, Pattern, Per, RuleKind, RuleSettings, Volume, When, Within};
 use crate::parse::{FormatSettings, WebFormat};
 use crate::register::{DatasetSettings, MatchSettings, Tier};
 
@@ -37,6 +37,30 @@ pub(super) fn check(section: &Section<'_>, rule: &RuleSettings, world: &World<'_
         uncountable(section, volume, &uses, world);
         too_small_a_span(section, volume);
     }
+    let key = match &rule.kind {
+        RuleKind::Relation(_) => Some("relation"),
+        RuleKind::Sequence(s) if matches!(s.pattern, Pattern::Scan { .. }) => Some("pattern"),
+        _ => None,
+    };
+    if let Some(key) = key.filter(|_| !tells_persons_apart(&uses, world)) {
+        let place = section.value(key).map_or_else(|| section.place(), |found| found.place);
+        let message = say!("この規則は成り立つことがありません。", "this rule can never hold");
+        section.problem(&place, message, Some(no_subject()));
+    }
+}
+
+/// Whether any of the uses names a citizen.
+fn tells_persons_apart(uses: &[Use<'_>], world: &World<'_>) -> bool {
+    let in_match = |m: &MatchSettings| m.resource.contains("{subject}") || m.subject_query.is_some();
+    uses.iter()
+        .any(|(_, m)| in_match(m) || sources_of(m, world).any(states_subject))
+}
+
+fn no_subject() -> Say {
+    say!(
+        "対象の情報資産のどれにも {{subject}} や subject_query がなく、本人を区別できません。",
+        "none of its datasets has {{subject}} or subject_query, so persons cannot be told apart"
+    )
 }
 
 /// Whether `when` names the dataset, whatever is done with it.
@@ -75,7 +99,10 @@ fn uncovered_limits(section: &Section<'_>, volume: &Volume, uses: &[Use<'_>]) {
     if volume.limit.all.is_some() || volume.per == Per::Person {
         return;
     }
-    let own = |dataset: &DatasetSettings| volume.limit.datasets.iter().any(|(id, _)| *id == dataset.id);
+    let own = |dataset: &DatasetSettings| {
+        let shared = volume.limit.share.is_some() && dataset.registered.is_some();
+        shared || volume.limit.datasets.iter().any(|(id, _)| *id == dataset.id)
+    };
     for tier in Tier::ALL
         .into_iter()
         .filter(|tier| !volume.limit.tiers.iter().any(|(t, _)| t == tier))
@@ -146,13 +173,8 @@ fn uncountable(section: &Section<'_>, volume: &Volume, uses: &[Use<'_>], world: 
                 section.problem(&place, message, Some(hint));
                 return;
             }
-            let in_match = |m: &MatchSettings| m.resource.contains("{subject}") || m.subject_query.is_some();
-            if !uses.iter().any(|(_, m)| in_match(m)) && !stated(states_subject) {
-                let hint = say!(
-                    "対象の情報資産のどれにも {{subject}} や subject_query がなく、本人を区別できません。",
-                    "none of its datasets has {{subject}} or subject_query, so persons cannot be told apart"
-                );
-                section.problem(&place, message, Some(hint));
+            if !tells_persons_apart(uses, world) {
+                section.problem(&place, message, Some(no_subject()));
             }
         }
         Count::Records => {

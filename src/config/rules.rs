@@ -10,6 +10,7 @@ use crate::register::{DatasetSettings, Tier};
 
 use super::SourceConfig;
 use super::account;
+use super::judged;
 use super::nearest::advice;
 use super::problem::{Place, say, shown};
 use super::reach;
@@ -28,10 +29,10 @@ struct Kind {
 }
 
 /// Every kind. Kinds may share keys; a key that belongs to other kinds only is refused.
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 8] = [
     Kind {
         word: "volume",
-        keys: &["count", "per", "within", "limit", "unknown"],
+        keys: &["count", "per", "within", "limit", "unknown", "leaving"],
         read: |section, world| volume::read(section, world).map(RuleKind::Volume),
     },
     Kind {
@@ -43,6 +44,33 @@ const KINDS: [Kind; 3] = [
         word: "grant",
         keys: &["lacks", "failure"],
         read: |section, _| account::grant(section),
+    },
+    Kind {
+        word: "hours",
+        keys: &["outside", "between", "closed", "accustomed", "more-than"],
+        read: |section, _| judged::hours(section),
+    },
+    Kind {
+        word: "first-seen",
+        keys: &["of", "within", "after"],
+        read: |section, _| judged::first_seen(section),
+    },
+    Kind {
+        word: "sequence",
+        keys: &["pattern", "limit", "within", "step", "accustomed"],
+        read: |section, _| judged::sequence(section),
+    },
+    Kind {
+        word: "relation",
+        keys: &["relation", "limit", "within", "sections", "settled-by"],
+        read: |section, _| judged::relation(section),
+    },
+    Kind {
+        word: "baseline",
+        keys: &[
+            "count", "per", "floor", "ratio", "mad", "days", "enough", "peers", "unknown",
+        ],
+        read: judged::baseline,
     },
 ];
 

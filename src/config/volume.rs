@@ -24,7 +24,8 @@ pub(super) fn read(section: &Section<'_>, world: &World<'_>) -> Option<Volume> {
         .map(|f| f.value);
     let per = per(section);
     let within = within(section);
-    let limit = limit(section, per, world);
+    let limit = limits(section, "limit", per, world);
+    let leaving = leaving(section);
     let unknown = match section.value("unknown") {
         Some(found) => {
             if matches!(count, Some(Count::Accesses | Count::Subjects)) {
@@ -44,11 +45,12 @@ pub(super) fn read(section: &Section<'_>, world: &World<'_>) -> Option<Volume> {
         within: within?,
         limit: limit?,
         unknown: unknown?,
+        leaving: leaving?,
     })
 }
 
 /// `per`: each person and dataset, where nothing is said.
-fn per(section: &Section<'_>) -> Option<Per> {
+pub(super) fn per(section: &Section<'_>) -> Option<Per> {
     if section.value("per").is_none() {
         return Some(Per::PersonDataset);
     }
@@ -88,19 +90,37 @@ fn within(section: &Section<'_>) -> Option<Within> {
     }
 }
 
-/// `limit`: one number, or numbers by tier and by dataset where the rule adds up for each dataset.
-fn limit(section: &Section<'_>, per: Option<Per>, world: &World<'_>) -> Option<Limits> {
-    let Some(found) = section.value("limit") else {
-        section.missing("limit", None);
+/// `leaving`: how much of the limit holds for somebody about to leave, in percent; all of it where nothing is said.
+fn leaving(section: &Section<'_>) -> Option<u64> {
+    if section.value("leaving").is_none() {
+        return Some(100);
+    }
+    let found = section.integer("leaving")?;
+    if !(1..=100).contains(&found.value) {
+        let message = say!(
+            "1 から 100 までの数（百分率）を書いてください。",
+            "write a number from 1 to 100 (percent)"
+        );
+        section.problem(&found.place, message, None);
+        return None;
+    }
+    Some(found.value)
+}
+
+/// `key` (`limit`, `floor`): one number, or numbers by tier and by dataset where the rule adds up for each dataset, or a
+/// share of the registered persons.
+pub(super) fn limits(section: &Section<'_>, key: &str, per: Option<Per>, world: &World<'_>) -> Option<Limits> {
+    let Some(found) = section.value(key) else {
+        section.missing(key, None);
         return None;
     };
     if !found.value.is_table() {
-        return section.integer("limit").map(|n| Limits {
+        return section.integer(key).map(|n| Limits {
             all: Some(n.value),
             ..Limits::default()
         });
     }
-    let table = section.table("limit")?;
+    let table = section.table(key)?;
     if per == Some(Per::Person) {
         let message = say!(
             "per = [\"person\"] は情報資産をまたいで合計するので、情報資産や重要度ごとの基準値は使えません。",
@@ -117,6 +137,13 @@ fn limit(section: &Section<'_>, per: Option<Per>, world: &World<'_>) -> Option<L
     let mut limits = Some(Limits::default());
     for key in table.keys() {
         let number = table.integer(&key.value);
+        if let ("share" | "least", Some(n), Some(limits)) = (key.value.as_str(), &number, &mut limits) {
+            match key.value.as_str() {
+                "share" => limits.share = Some(n.value),
+                _ => limits.least = n.value,
+            }
+            continue;
+        }
         let tier = Tier::ALL.into_iter().find(|tier| tier.as_str() == key.value);
         match (number, tier, &mut limits) {
             (Some(n), Some(tier), Some(limits)) => limits.tiers.push((tier, n.value)),

@@ -8,9 +8,11 @@
 
 use hashbrown::HashMap;
 
+use super::memo::Space;
 use super::page::{Amounts, CELL_SECS, Page};
+use super::relation::List;
 use super::window::JST_SECS;
-use crate::access::{Access, Amount, DatasetId, Operation, Outcome, WhoId};
+use crate::access::{Access, Amount, DatasetId, Operation, Ordinal, Outcome, Subject, WhoId};
 use crate::clock::EventTime;
 
 /// Days since 1970-01-01, JST.
@@ -107,6 +109,26 @@ pub trait History {
         to: DayNumber,
         sink: &mut dyn FnMut(DayNumber, PageKey, &Page),
     ) -> Result<(), HistoryError>;
+    /// Whether rules have kept anything in `space` before.
+    fn has_memos(&mut self, _space: Space) -> Result<bool, HistoryError> {
+        Ok(false)
+    }
+    /// What a rule has kept under `key`.
+    fn memo(&mut self, _space: Space, _key: u64) -> Result<Option<Vec<u8>>, HistoryError> {
+        Ok(None)
+    }
+    /// Whether a named person closed as legitimate what was found of `who` and `dataset` on `day`.
+    fn is_legitimate(&mut self, _who: WhoId, _dataset: DatasetId, _day: DayNumber) -> Result<bool, HistoryError> {
+        Ok(false)
+    }
+    /// Whether a citizen stands on a list, and of whom (0 where the list names nobody).
+    fn lists(&mut self, _list: List, _subject: Subject) -> Option<WhoId> {
+        None
+    }
+    /// The keyed hash of a citizen's number, where the key is at hand.
+    fn subject_of(&self, _number: Ordinal) -> Option<Subject> {
+        None
+    }
 }
 
 /// A history without a past.

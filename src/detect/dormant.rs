@@ -184,6 +184,7 @@ mod tests {
             records: Amount::Unknown,
             bytes: Amount::Unknown,
             subject: None,
+            trace: crate::access::Trace::default(),
         }
     }
 

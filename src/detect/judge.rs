@@ -4,6 +4,7 @@
 //! one for each rule of its kind. Kinds that look at the access alone (`account`, `grant`) need none.
 
 use super::book::{History, HistoryError};
+use super::memo::Memo;
 use super::{Scope, Severity};
 use crate::access::{Access, DatasetId, WhoId};
 use crate::clock::EventTime;
@@ -23,7 +24,14 @@ pub struct Held {
     pub limit: u64,
     /// How bad, where it is not the rule's own severity.
     pub severity: Option<Severity>,
+    /// What the words of a mail need beside.
+    pub facts: Facts,
 }
+
+/// Numbers by which a kind says in a mail why it held; what each means stands where the words are made
+/// (`alert::text`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Facts(pub [u64; 4]);
 
 impl Held {
     /// A single access is one too many.
@@ -35,6 +43,7 @@ impl Held {
             observed: 1,
             limit: 0,
             severity: None,
+            facts: Facts::default(),
         }
     }
 }
@@ -55,8 +64,9 @@ pub trait Judge: std::fmt::Debug + Send {
         history: &mut dyn History,
     ) -> Result<Option<Held>, HistoryError>;
 
-    /// The batch in hand is sealed; what comes now belongs to the next one.
-    fn next_batch(&mut self) {}
+    /// The batch in hand is sealed; what comes now belongs to the next one. What it changed of what the rule keeps goes
+    /// to `out` and is committed with the batch.
+    fn seal(&mut self, _out: &mut Vec<Memo>) {}
 
     /// Forgets what no access can ask for any more, given the newest record time seen.
     fn prune(&mut self, newest: EventTime);

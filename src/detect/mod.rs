@@ -6,12 +6,18 @@
 //! Not here: whether anybody is told (`alert`), storage (`store`).
 
 mod account;
+mod baseline;
 pub mod book;
 mod dormant;
+mod first_seen;
+mod hours;
 mod judge;
+pub mod memo;
 pub mod page;
+mod relation;
 mod rule;
 mod sample;
+mod sequence;
 pub mod sketch;
 mod volume;
 pub mod window;
@@ -20,15 +26,26 @@ use crate::access::{Access, DatasetId, Operation, WhoId};
 use crate::clock::EventTime;
 use crate::register::DatasetSettings;
 use account::Marked;
+use baseline::BaselineJudge;
 use book::{History, HistoryError};
 use dormant::Dormant;
+use first_seen::FirstSeenJudge;
+use hours::HoursJudge;
+use memo::Memo;
+use relation::RelationJudge;
+use sequence::SequenceJudge;
 use volume::VolumeRule;
 
 pub use account::{AccountRule, GrantRule};
+pub use baseline::BaselineRule;
 pub use dormant::DormantRule;
-pub use judge::{Held, Judge};
+pub use first_seen::{FirstSeenRule, Thing};
+pub use hours::{HoursRule, OffHours};
+pub use judge::{Facts, Held, Judge};
+pub use relation::{List, Relation, RelationRule};
 pub use rule::{Count, Limits, Per, RuleKind, RuleSettings, Sample, Severity, Volume, When, Within, Words};
 pub use sample::{SampleError, run_samples};
+pub use sequence::{Pattern, SequenceRule};
 
 /// Number of a rule in the order of configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +106,8 @@ pub struct Finding {
     pub limit: u64,
     /// How bad.
     pub severity: Severity,
+    /// What the words of a mail need beside.
+    pub facts: Facts,
 }
 
 #[derive(Debug)]
@@ -122,7 +141,7 @@ impl Detector {
             .iter()
             .map(|rule| Rule {
                 severity: rule.severity,
-                scope: Scope::new(&rule.when, datasets),
+                scope: Scope::new(&looked_at(rule), datasets),
                 kind: match &rule.kind {
                     RuleKind::Volume(v) => {
                         Compiled::Volume(Box::new(VolumeRule::new(v.clone(), limits(&v.limit, datasets))))
@@ -130,6 +149,16 @@ impl Detector {
                     RuleKind::Account(rule) => Compiled::Marked(Marked::of_account(rule)),
                     RuleKind::Grant(rule) => Compiled::Marked(Marked::of_grant(rule)),
                     RuleKind::Dormant(rule) => Compiled::Judged(Box::new(Dormant::new(*rule))),
+                    RuleKind::Hours(hours) => Compiled::Judged(Box::new(HoursJudge::new(&rule.id, *hours))),
+                    RuleKind::FirstSeen(first) => Compiled::Judged(Box::new(FirstSeenJudge::new(&rule.id, *first))),
+                    RuleKind::Sequence(sequence) => Compiled::Judged(Box::new(SequenceJudge::new(&rule.id, *sequence))),
+                    RuleKind::Relation(relation) => {
+                        Compiled::Judged(Box::new(RelationJudge::new(&rule.id, relation.clone())))
+                    }
+                    RuleKind::Baseline(baseline) => {
+                        let floors = limits(&baseline.floor, datasets);
+                        Compiled::Judged(Box::new(BaselineJudge::new(&rule.id, baseline.clone(), floors)))
+                    }
                 },
             })
             .collect();
@@ -168,7 +197,7 @@ impl Detector {
             let Some(rule) = self.rules.get_mut(usize::from(*ix)) else {
                 continue;
             };
-            let finding = |who, dataset, from, observed, limit, severity| Finding {
+            let finding = |who, dataset, from, observed, limit, severity, facts| Finding {
                 rule: RuleIx(*ix),
                 who,
                 dataset,
@@ -177,23 +206,42 @@ impl Detector {
                 observed,
                 limit,
                 severity,
+                facts,
             };
             match &mut rule.kind {
                 Compiled::Volume(volume) => {
                     let (who, dataset) = volume.key(access);
                     if let Some(p) = volume.observe(access, &rule.scope, history)? {
-                        out.push(finding(who, dataset, p.from, p.observed, p.limit, rule.severity));
+                        out.push(finding(
+                            who,
+                            dataset,
+                            p.from,
+                            p.observed,
+                            p.limit,
+                            rule.severity,
+                            Facts::default(),
+                        ));
                     }
                 }
                 Compiled::Marked(marked) => {
                     if let Some(severity) = marked.holds(access, rule.severity) {
-                        out.push(finding(access.who, access.dataset, access.time, 1, 0, severity));
+                        out.push(finding(
+                            access.who,
+                            access.dataset,
+                            access.time,
+                            1,
+                            0,
+                            severity,
+                            Facts::default(),
+                        ));
                     }
                 }
                 Compiled::Judged(judge) => {
                     if let Some(h) = judge.observe(access, &rule.scope, history)? {
                         let severity = h.severity.unwrap_or(rule.severity);
-                        out.push(finding(h.who, h.dataset, h.from, h.observed, h.limit, severity));
+                        out.push(finding(
+                            h.who, h.dataset, h.from, h.observed, h.limit, severity, h.facts,
+                        ));
                     }
                 }
             }
@@ -201,15 +249,17 @@ impl Detector {
         Ok(())
     }
 
-    /// The batch in hand is sealed; what comes now belongs to the next one.
-    pub fn next_batch(&mut self) {
+    /// The batch in hand is sealed; what comes now belongs to the next one. Gives what the rules keep of it.
+    pub fn seal(&mut self) -> Vec<Memo> {
+        let mut memos = Vec::new();
         for rule in &mut self.rules {
             match &mut rule.kind {
                 Compiled::Volume(volume) => volume.next_batch(),
-                Compiled::Judged(judge) => judge.next_batch(),
+                Compiled::Judged(judge) => judge.seal(&mut memos),
                 Compiled::Marked(_) => {}
             }
         }
+        memos
     }
 
     /// Forgets what no window can ask for any more, given the newest record time seen.
@@ -245,6 +295,17 @@ impl Detector {
     }
 }
 
+/// What a rule must be shown: beside what it looks at, what speaks for business (`relation`).
+fn looked_at(rule: &RuleSettings) -> When {
+    let mut when = rule.when.clone();
+    if let RuleKind::Relation(relation) = &rule.kind
+        && !when.operations.is_empty()
+    {
+        when.operations.extend(&relation.settled_by);
+    }
+    when
+}
+
 /// The limit of each dataset by id, and last the one for all others.
 fn limits(limits: &Limits, datasets: &[(DatasetId, &DatasetSettings)]) -> Vec<u64> {
     let common = limits.all.unwrap_or(u64::MAX);
@@ -257,8 +318,10 @@ fn limits(limits: &Limits, datasets: &[(DatasetId, &DatasetSettings)]) -> Vec<u6
             .find(|(name, _)| *name == dataset.id)
             .map(|l| l.1);
         let tier = limits.tiers.iter().find(|(tier, _)| *tier == dataset.tier).map(|l| l.1);
+        let share = limits.share.zip(dataset.registered);
+        let share = share.map(|(share, all)| (all.saturating_mul(share) / 100).max(limits.least));
         if let Some(slot) = out.get_mut(usize::from(id.0)) {
-            *slot = own.or(tier).unwrap_or(common);
+            *slot = own.or(share).or(tier).unwrap_or(common);
         }
     }
     out

@@ -5,7 +5,12 @@
 use std::time::Duration;
 
 use super::account::{AccountRule, GrantRule};
+use super::baseline::BaselineRule;
 use super::dormant::DormantRule;
+use super::first_seen::FirstSeenRule;
+use super::hours::HoursRule;
+use super::relation::RelationRule;
+use super::sequence::SequenceRule;
 use crate::access::Operation;
 use crate::register::Tier;
 use crate::text::Lang;
@@ -116,6 +121,16 @@ pub enum RuleKind {
     Grant(GrantRule),
     /// Use of an account that was not used for long.
     Dormant(DormantRule),
+    /// Use when the office does not work.
+    Hours(HoursRule),
+    /// A first use.
+    FirstSeen(FirstSeenRule),
+    /// Several accesses shortly after one another.
+    Sequence(SequenceRule),
+    /// Who looks at whom.
+    Relation(RelationRule),
+    /// Far more than usual.
+    Baseline(BaselineRule),
 }
 
 /// A limit on an amount in a window. The rule holds when `observed > limit`.
@@ -131,6 +146,8 @@ pub struct Volume {
     pub limit: Limits,
     /// What an access counts for where the log states no number (`records`, `bytes`).
     pub unknown: u64,
+    /// How much of the limit holds for somebody about to leave, in percent.
+    pub leaving: u64,
 }
 
 /// What a volume rule counts. Successful accesses only.
@@ -189,6 +206,10 @@ pub struct Limits {
     pub tiers: Vec<(Tier, u64)>,
     /// By dataset id; only where `per` names the dataset.
     pub datasets: Vec<(String, u64)>,
+    /// Of the persons registered in a dataset, in percent; where their number is known.
+    pub share: Option<u64>,
+    /// What `share` never goes below.
+    pub least: u64,
 }
 
 /// A sample that stands inside a rule and must come out as it says.

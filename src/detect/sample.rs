@@ -6,7 +6,8 @@ use hashbrown::HashMap;
 use super::book::NoHistory;
 use super::{Detector, RuleSettings};
 use crate::access::{
-    Access, Amount, DatasetId, LineRef, Mark, Marks, Operation, Outcome, SourceId, Standing, Subject, WhoId,
+    Access, Amount, DatasetId, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId, Standing,
+    Subject, Terminal, Trace, WhoId, name_hash,
 };
 use crate::clock::EventTime;
 use crate::register::DatasetSettings;
@@ -116,6 +117,7 @@ impl Reader<'_> {
             records: Amount::Unknown,
             bytes: Amount::Unknown,
             subject: None,
+            trace: Trace::default(),
         };
         for word in words {
             apply(&mut access, word)?;
@@ -130,7 +132,12 @@ fn apply(access: &mut Access, word: &str) -> Result<(), String> {
         None if word == "failure" => access.outcome = Outcome::Failure,
         Some(("records", v)) => access.records = number(v)?,
         Some(("bytes", v)) => access.bytes = number(v)?,
-        Some(("subject", v)) => access.subject = Some(Subject(fnv(v))),
+        Some(("subject", v)) => {
+            access.subject = Some(Subject(fnv(v)));
+            access.trace.ordinal = Ordinal::read(v.as_bytes());
+        }
+        Some(("terminal", v)) => access.trace.terminal = Terminal(name_hash(v.as_bytes())),
+        Some(("section", v)) => access.trace.section = SectionHash(name_hash(v.as_bytes())),
         Some(("standing", v)) => {
             let all = Standing::SUSPICIOUS.into_iter().chain([Standing::Valid]);
             access.standing = all
@@ -148,7 +155,7 @@ fn apply(access: &mut Access, word: &str) -> Result<(), String> {
         }
         _ => {
             return Err(format!(
-                "{word:?} is unknown; write failure, records=, bytes=, subject=, standing= or marks="
+                "{word:?} is unknown; write failure, records=, bytes=, subject=, terminal=, section=, standing= or marks="
             ));
         }
     }

@@ -31,6 +31,7 @@ fn access(dataset: u16, operation: Operation) -> Access {
         records: Amount::Known(100),
         bytes: Amount::Unknown,
         subject: None,
+        trace: crate::access::Trace::default(),
     }
 }
 
@@ -54,6 +55,7 @@ fn volume(limit: Limits) -> RuleKind {
         within: Within::OneAccess,
         limit,
         unknown: 1,
+        leaving: 100,
     })
 }
 
@@ -80,6 +82,7 @@ fn a_limit_is_the_datasets_own_else_its_tiers_else_the_common_one() {
         all: Some(40),
         tiers: vec![(Tier::A, 30), (Tier::S, 10)],
         datasets: vec![("big".into(), 99)],
+        ..Limits::default()
     };
     let rules = [rule(volume(limits), When::default())];
     let limit = |dataset| {
@@ -244,6 +247,7 @@ fn findings_come_in_the_order_of_the_rules_and_name_what_they_add_up() {
             within: Within::Day,
             limit: any.clone(),
             unknown: 1,
+            leaving: 100,
         };
         rule(RuleKind::Volume(kind), When::default())
     };
@@ -383,6 +387,7 @@ mod samples {
             within,
             limit,
             unknown: 1,
+            leaving: 100,
         })
     }
 

@@ -9,7 +9,7 @@ use super::book::{DayNumber, History, HistoryError, Select, cell_secs};
 use super::page::{Amounts, Cell, Page, Subjects};
 use super::window::{Fill, Span, SubjectSlot, SumSlot};
 use super::{Count, Per, Scope, Volume};
-use crate::access::{Access, Amount, DatasetId, Outcome, WhoId};
+use crate::access::{Access, Amount, DatasetId, Mark, Outcome, WhoId};
 use crate::clock::EventTime;
 
 /// A limit that no amount passes.
@@ -61,6 +61,15 @@ impl VolumeRule {
         *by_dataset.or(self.limits.last()).unwrap_or(&NO_LIMIT)
     }
 
+    /// The limit for this access: less of it for somebody about to leave.
+    fn limit_for(&self, access: &Access) -> u64 {
+        let limit = self.limit(access.dataset);
+        if self.volume.leaving < 100 && self.volume.per != Per::Dataset && access.marks.has(Mark::Leaving) {
+            return limit / 100 * self.volume.leaving + limit % 100 * self.volume.leaving / 100;
+        }
+        limit
+    }
+
     /// Whose amounts an access is added to: who and dataset, 0 for all.
     pub fn key(&self, access: &Access) -> (WhoId, DatasetId) {
         match self.volume.per {
@@ -81,7 +90,7 @@ impl VolumeRule {
             return Ok(None);
         }
         let amount = self.amount(access);
-        let limit = self.limit(access.dataset);
+        let limit = self.limit_for(access);
         let fill = match (self.span, self.volume.count) {
             (None, Count::Subjects) => return Ok(None),
             (None, _) => {

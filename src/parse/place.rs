@@ -13,7 +13,10 @@ use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
 
 use super::Record;
-use crate::access::{Access, Amount, LineRef, Mark, Marks, Outcome, SourceId, Standing, Subject, WhoId};
+use crate::access::{
+    Access, Amount, LineRef, Mark, Marks, Ordinal, Outcome, SectionHash, SourceId, Standing, Subject, Terminal, Trace,
+    WhoId, name_hash,
+};
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
@@ -129,6 +132,7 @@ struct Spelling {
     marks: Marks,
     span: Option<SpanIx>,
     declared: bool,
+    section: SectionHash,
 }
 
 /// Joins records with the register and the 台帳.
@@ -166,6 +170,11 @@ impl Placer {
         }
     }
 
+    /// The key by which citizens' numbers are hashed.
+    pub fn key(&self) -> &SubjectKey {
+        &self.key
+    }
+
     /// The register in force.
     pub fn register(&self) -> &Register {
         &self.register
@@ -200,7 +209,7 @@ impl Placer {
         let stated = record.subject.as_deref().filter(|number| !is_blank(number));
         let number = stated.or(hit.subject.as_deref().filter(|number| !is_blank(number)));
         let subject = number.map(|number| self.key.hash(number));
-        let (who, standing, marks) = self.who(record, time, &hit, ids);
+        let (who, standing, marks, section) = self.who(record, time, &hit, ids);
         let outcome = outcome(record);
         let amount = |stated: Option<u64>| stated.map_or(Amount::Unknown, Amount::Known);
         Placed::Access(Access {
@@ -220,6 +229,11 @@ impl Placer {
             },
             bytes: amount(record.bytes),
             subject,
+            trace: Trace {
+                terminal: terminal(record),
+                section,
+                ordinal: number.and_then(Ordinal::read),
+            },
         })
     }
 
@@ -229,10 +243,10 @@ impl Placer {
         time: EventTime,
         hit: &Hit<'_>,
         ids: &mut dyn WhoIds,
-    ) -> (WhoId, Standing, Marks) {
+    ) -> (WhoId, Standing, Marks, SectionHash) {
         let Some(user) = record.user.as_deref().filter(|user| !is_blank(user)) else {
             let anonymous = *self.anonymous.get_or_insert_with(|| ids.account("-"));
-            return (anonymous, Standing::Anonymous, Marks::NONE);
+            return (anonymous, Standing::Anonymous, Marks::NONE, SectionHash::default());
         };
         let day = day_of(time);
         let known = match self.spellings.get_mut(user) {
@@ -286,7 +300,23 @@ impl Placer {
                 }
             }
         }
-        (known.who, known.standing, marks)
+        (known.who, known.standing, marks, known.section)
+    }
+}
+
+/// A section as rules tell it from another.
+fn section(name: &str) -> SectionHash {
+    if name.is_empty() {
+        return SectionHash::default();
+    }
+    SectionHash(name_hash(name.as_bytes()))
+}
+
+/// The terminal or address as rules tell it from another.
+fn terminal(record: &Record<'_>) -> Terminal {
+    match record.source.as_deref().map(<[u8]>::trim_ascii) {
+        None | Some(b"" | b"-") => Terminal::default(),
+        Some(name) => Terminal(name_hash(name)),
     }
 }
 
@@ -309,6 +339,7 @@ impl Spelling {
             day: 0,
             standing: Standing::Unknown,
             marks: Marks::NONE,
+            section: SectionHash::default(),
             span: None,
             declared: false,
         }
@@ -330,6 +361,7 @@ fn registered(register: &Register, ix: AccountIx, day: Day, ids: &mut dyn WhoIds
         } else {
             verdict.marks
         },
+        section: section(verdict.section),
         span: Some(verdict.span()),
         declared: verdict.declared.is_some(),
     }

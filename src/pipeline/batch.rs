@@ -11,11 +11,12 @@ use crate::alert::decide::{self, Situation};
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::detect::book::Book;
+use crate::detect::memo::Memo;
 use crate::detect::{Detector, Finding, RuleIx, RuleSettings};
 use crate::parse::place::{Placed, Placer};
 use crate::parse::{Record, Why};
 use crate::source::{SegmentState, SourceEvent};
-use crate::store::{Batch, Committed, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally};
+use crate::store::{Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally};
 use crate::text::inert;
 
 /// Longest account name or address kept of a log, in characters.
@@ -29,6 +30,7 @@ pub(super) struct Work {
     /// For looking: sees what is committed.
     pub store: Store,
     names: Names,
+    lists: Lists,
     detector: Detector,
     placer: Placer,
     rules: Vec<RuleSettings>,
@@ -60,6 +62,7 @@ pub(super) struct OfSources {
 pub(super) struct Sealed {
     of_sources: OfSources,
     pub book: Book,
+    memos: Vec<Memo>,
     names: NewNames,
     situations: BTreeMap<Key, Ongoing>,
     rejects: Vec<RejectCount>,
@@ -73,6 +76,7 @@ impl Sealed {
             segments: &self.of_sources.segments,
             events: &self.of_sources.events,
             book: &self.book,
+            memos: &self.memos,
             names: &self.names,
             tallies: &self.of_sources.tallies,
             rejects: &self.rejects,
@@ -105,10 +109,12 @@ impl Work {
         rules: Vec<RuleSettings>,
     ) -> Result<Work, PipelineError> {
         let names = store.names()?;
+        let lists = store.lists(Lists::default(), &names)?;
         let gaps = rules.iter().map(decide::gap).collect();
         Ok(Work {
             store,
             names,
+            lists,
             detector,
             placer,
             rules,
@@ -197,6 +203,8 @@ impl Work {
         let mut history = PageHistory {
             store: &self.store,
             names: &self.names,
+            key: Some(self.placer.key()),
+            lists: Some(&self.lists),
         };
         self.detector.observe(access, &mut history, &mut self.findings)?;
         if self.findings.is_empty() {
@@ -240,10 +248,12 @@ impl Work {
         self.shadow = Some(Shadow::of(&self.situations, self.store.last_alert()?));
         self.begun = 0;
         let book = std::mem::replace(&mut self.book, std::mem::take(&mut self.spare));
-        self.detector.next_batch();
+        let memos = self.detector.seal();
+        self.lists = self.store.lists(std::mem::take(&mut self.lists), &self.names)?;
         Ok(Sealed {
             of_sources,
             book,
+            memos,
             names: self.names.take_added(),
             situations: std::mem::take(&mut self.situations),
             rejects: std::mem::take(&mut self.rejects),

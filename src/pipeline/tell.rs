@@ -361,14 +361,18 @@ impl Teller {
             .map(|(_, name)| name);
         let volume = rule.and_then(|r| match &r.kind {
             RuleKind::Volume(v) => Some(v),
-            RuleKind::Account(_) | RuleKind::Grant(_) | RuleKind::Dormant(_) => None,
+            _ => None,
         });
         AlertFacts {
             alert: alert.clone(),
             rule_title: rule.map_or_else(String::new, |r| r.title.clone()),
             words: rule.map_or_else(Default::default, |r| r.words.clone()),
             basis: rule.map_or_else(Vec::new, |r| r.basis.clone()),
-            count: volume.map(|v| v.count),
+            kind: rule.map(|r| r.kind.clone()),
+            count: match rule.map(|r| &r.kind) {
+                Some(RuleKind::Baseline(b)) => Some(b.count),
+                _ => volume.map(|v| v.count),
+            },
             within: volume.map(|v| v.within),
             section: person
                 .as_ref()

@@ -136,9 +136,11 @@ CREATE TABLE alert (
     notified_severity INTEGER,
     notified_hits INTEGER,
     closed_as TEXT NOT NULL DEFAULT '',
-    marks INTEGER NOT NULL DEFAULT 0     -- bits of access::Mark: what else spoke against the accesses
+    marks INTEGER NOT NULL DEFAULT 0,    -- bits of access::Mark: what else spoke against the accesses
+    facts TEXT NOT NULL DEFAULT ''       -- numbers the words of a mail need, by kind of rule
 ) STRICT;
 CREATE INDEX alert_key ON alert (rule, who, dataset, last_seen);
+CREATE INDEX alert_who ON alert (who, dataset);
 CREATE INDEX alert_told ON alert (rule, notified_at);
 CREATE INDEX alert_state ON alert (state, severity);
 
@@ -224,6 +226,32 @@ CREATE TABLE ledger_state (
     signed_at INTEGER NOT NULL,
     signed_note TEXT NOT NULL
 ) STRICT;
+
+-- What rules keep of one key beyond the counters (detect/memo.rs). `until`: the day behind which nobody asks for it.
+CREATE TABLE memo (
+    space INTEGER NOT NULL,
+    key INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (space, key)
+) STRICT, WITHOUT ROWID;
+
+-- Lists of citizens' keyed hashes, without their numbers: 1 watched, 2 staff and their households.
+CREATE TABLE listed (
+    list INTEGER NOT NULL,
+    subject INTEGER NOT NULL,
+    person TEXT NOT NULL,                -- 職員番号 the entry belongs to; empty: nobody's
+    PRIMARY KEY (list, subject, person)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE list_version (
+    list INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    by TEXT NOT NULL,
+    entries INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (list, at)
+) STRICT, WITHOUT ROWID;
 
 -- Read-only views for people who come with sqlite3.
 CREATE VIEW v_count AS

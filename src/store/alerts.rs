@@ -8,7 +8,7 @@ use super::{Committed, NewMail, Store, StoreError, count, int, outbox, steps};
 use crate::access::{DatasetId, LineRef, Marks, Operation, SegmentId, SourceId, Standing, WhoId};
 use crate::alert::{Alert, AlertId, AlertState, Notified};
 use crate::clock::{EventTime, WallTime};
-use crate::detect::Severity;
+use crate::detect::{Facts, Severity};
 
 /// An alert with what was looked up when it was raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) const COLUMNS: &str =
     "a.id, a.number, a.rule, a.who, a.dataset, a.severity, a.state, a.first_seen, a.last_seen,
     a.window_from, a.observed, a.\"limit\", a.hits, a.records, a.records_unknown, a.successes, a.source, a.operation,
     a.standing, a.detected_at, a.mails, a.notified_at, a.notified_level, a.notified_severity, a.notified_hits,
-    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks";
+    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks, a.facts";
 
 fn severity_of(n: u8) -> Severity {
     match n {
@@ -52,6 +52,19 @@ fn severity_of(n: u8) -> Severity {
         1 => Severity::Warning,
         _ => Severity::Critical,
     }
+}
+
+/// Numbers with commas between them.
+fn facts_text(facts: Facts) -> String {
+    facts.0.map(|n| n.to_string()).join(",")
+}
+
+fn facts_of(text: &str) -> Facts {
+    let mut facts = Facts::default();
+    for (fact, number) in facts.0.iter_mut().zip(text.split(',')) {
+        *fact = number.parse().unwrap_or(0);
+    }
+    facts
 }
 
 fn state_of(word: &str) -> AlertState {
@@ -96,6 +109,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredAlert, rusqlite::Error> {
             window_from: time(9)?,
             observed: n(10)?,
             limit: n(11)?,
+            facts: facts_of(&row.get::<_, String>(33)?),
             hits: n(12)?,
             records: n(13)?,
             records_unknown: n(14)?,
@@ -175,9 +189,9 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 "INSERT INTO alert (id, number, rule, who, dataset, severity, state, first_seen, last_seen, window_from,
                     observed, \"limit\", hits, records, records_unknown, successes, source, operation, standing,
                     account, address, section, valid_from, valid_to, config, detected_at, mails, notified_at,
-                    notified_level, notified_severity, notified_hits, closed_as, marks)
+                    notified_level, notified_severity, notified_hits, closed_as, marks, facts)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33)
+                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)
                  ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, state = excluded.state,
                     first_seen = excluded.first_seen, last_seen = excluded.last_seen,
                     window_from = excluded.window_from, observed = excluded.observed, \"limit\" = excluded.\"limit\",
@@ -187,7 +201,8 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                     section = excluded.section, valid_from = excluded.valid_from, valid_to = excluded.valid_to,
                     config = excluded.config, mails = excluded.mails, notified_at = excluded.notified_at,
                     notified_level = excluded.notified_level, notified_severity = excluded.notified_severity,
-                    notified_hits = excluded.notified_hits, closed_as = excluded.closed_as, marks = excluded.marks",
+                    notified_hits = excluded.notified_hits, closed_as = excluded.closed_as, marks = excluded.marks,
+                    facts = excluded.facts",
             )?
             .execute(params![
                 a.id.0,
@@ -222,7 +237,8 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 notified.map(|n| n.severity as u8),
                 notified.map(|n| int(n.hits)),
                 s.closed_as,
-                a.marks.bits()
+                a.marks.bits(),
+                facts_text(a.facts)
             ])?;
         if self.seen.insert(a.id) {
             self.done.alerts.push(a.id);

@@ -2,12 +2,13 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{NewNames, Store, StoreError, alerts, int, ledger, outbox, pages, pass, segments};
+use super::{NewNames, Store, StoreError, alerts, int, ledger, memos, outbox, pages, pass, segments};
 use crate::access::{LineRef, SourceId};
 use crate::alert::AlertId;
 use crate::alert::outbox::Message;
 use crate::clock::WallTime;
 use crate::detect::book::{Book, DayNumber};
+use crate::detect::memo::Memo;
 use crate::parse::Why;
 use crate::source::{SegmentState, SourceEvent};
 
@@ -72,6 +73,8 @@ pub struct Batch<'a> {
     pub events: &'a [SourceEvent],
     /// The net change of the book.
     pub book: &'a Book,
+    /// What rules keep beyond the counters.
+    pub memos: &'a [Memo],
     /// New persons and accounts.
     pub names: &'a NewNames,
     /// What was read, by source.
@@ -113,6 +116,7 @@ impl Store {
         pass("commit.positions")?;
         segments::write_events(&tx, batch.events)?;
         pages::write(&tx, batch.book)?;
+        memos::write(&tx, batch.memos)?;
         pass("commit.book")?;
         write_tallies(&tx, batch)?;
         let mut desk = alerts::AlertDesk::new(&tx);

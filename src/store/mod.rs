@@ -7,6 +7,8 @@
 mod alerts;
 mod commit;
 mod ledger;
+mod lists;
+mod memos;
 mod names;
 mod outbox;
 mod pages;
@@ -22,6 +24,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
 pub use ledger::Signed;
+pub use lists::{ListVersion, Lists};
 pub use names::{Names, NewNames};
 pub use pages::PageHistory;
 pub use query::{CountBy, CountRow, MailCounts, SourceRow};

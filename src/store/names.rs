@@ -47,6 +47,11 @@ impl Names {
         }
     }
 
+    /// The id of the person with this 職員番号, if it has one.
+    pub fn known_person(&self, number: &str) -> Option<WhoId> {
+        self.known.get(&(Kind::Person, number.into())).copied()
+    }
+
     fn get(&mut self, kind: Kind, name: &str) -> WhoId {
         use hashbrown::hash_map::RawEntryMut;
         let key: (Kind, Box<str>) = (kind, name.into());

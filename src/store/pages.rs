@@ -2,10 +2,14 @@
 
 use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, params};
 
+use super::lists::Lists;
 use super::{Names, Store, StoreError, count, int};
-use crate::access::{DatasetId, Operation, WhoId};
+use crate::access::{DatasetId, Operation, Ordinal, Subject, WhoId};
+use crate::detect::List;
 use crate::detect::book::{Book, DayNumber, History, HistoryError, PageKey, Select};
+use crate::detect::memo::Space;
 use crate::detect::page::{Amounts, Page};
+use crate::parse::place::SubjectKey;
 
 const SELECT_ONE: &str = "
 SELECT accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects
@@ -106,6 +110,10 @@ pub struct PageHistory<'a> {
     pub store: &'a Store,
     /// Names, to know who is new in this run.
     pub names: &'a Names,
+    /// The key of citizens' hashes, where it is at hand.
+    pub key: Option<&'a SubjectKey>,
+    /// The lists of citizens.
+    pub lists: Option<&'a Lists>,
 }
 
 const PERSON: &str = "
@@ -132,10 +140,34 @@ impl History for PageHistory<'_> {
         to: DayNumber,
         sink: &mut dyn FnMut(DayNumber, PageKey, &Page),
     ) -> Result<(), HistoryError> {
-        self.read(select, from, to, sink).map_err(|e| HistoryError {
-            why: e.to_string(),
-            transient: e.is_transient(),
-        })
+        self.read(select, from, to, sink).map_err(lost)
+    }
+
+    fn has_memos(&mut self, space: Space) -> Result<bool, HistoryError> {
+        self.store.has_memos(space).map_err(lost)
+    }
+
+    fn memo(&mut self, space: Space, key: u64) -> Result<Option<Vec<u8>>, HistoryError> {
+        self.store.memo(space, key).map_err(lost)
+    }
+
+    fn is_legitimate(&mut self, who: WhoId, dataset: DatasetId, day: DayNumber) -> Result<bool, HistoryError> {
+        self.store.is_legitimate(who, dataset, day).map_err(lost)
+    }
+
+    fn lists(&mut self, list: List, subject: Subject) -> Option<WhoId> {
+        self.lists?.find(list, subject)
+    }
+
+    fn subject_of(&self, number: Ordinal) -> Option<Subject> {
+        self.key.map(|key| key.hash(number.text().as_bytes()))
+    }
+}
+
+fn lost(e: StoreError) -> HistoryError {
+    HistoryError {
+        why: e.to_string(),
+        transient: e.is_transient(),
     }
 }
 

@@ -108,6 +108,7 @@ fn access(who: u32, secs: i64, records: u64, subject: u64) -> Access {
         records: Amount::Known(records),
         bytes: Amount::Unknown,
         subject: Some(Subject(subject)),
+        trace: crate::access::Trace::default(),
     }
 }
 
@@ -146,6 +147,7 @@ fn commit_with(
         segments: &parts.segments,
         events: std::slice::from_ref(&event),
         book: &book,
+        memos: &[],
         names: &parts.names,
         tallies: &[(
             SourceId(1),
@@ -179,7 +181,12 @@ fn named(store: &Store, people: &[&str]) -> NewNames {
 fn pages(store: &Store, select: Select, from: DayNumber, to: DayNumber) -> Vec<(DayNumber, Page)> {
     let names = store.names().unwrap();
     let mut out = Vec::new();
-    let mut history = PageHistory { store, names: &names };
+    let mut history = PageHistory {
+        store,
+        names: &names,
+        key: None,
+        lists: None,
+    };
     history
         .pages(select, from, to, &mut |day, _, page| out.push((day, page.clone())))
         .unwrap();
@@ -483,6 +490,8 @@ fn a_damaged_page_is_an_error_and_not_an_empty_one() {
     let mut history = PageHistory {
         store: &p.store,
         names: &names,
+        key: None,
+        lists: None,
     };
     let read = history.pages(Select::Person(WhoId(1)), 0, i32::MAX, &mut |_, _, _| {});
     assert!(read.is_err_and(|e| e.to_string().contains("cannot be read")));

@@ -28,6 +28,7 @@ fn volume(within: Within) -> RuleSettings {
         within,
         limit: Limits::default(),
         unknown: 1,
+        leaving: 100,
     }))
 }
 
@@ -48,6 +49,7 @@ fn finding(at: i64, observed: u64) -> Finding {
         from: EventTime::from_secs(at - 10),
         observed,
         limit: 100,
+        facts: crate::detect::Facts::default(),
         severity: Severity::Warning,
     }
 }
@@ -70,6 +72,7 @@ fn access(at: i64, records: Amount, outcome: Outcome) -> Access {
         records,
         bytes: Amount::Unknown,
         subject: None,
+        trace: crate::access::Trace::default(),
     }
 }
 

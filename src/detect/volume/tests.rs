@@ -103,6 +103,7 @@ fn rule(count: Count, per: Per, within: Within) -> RuleSettings {
                 ..Limits::default()
             },
             unknown: 3,
+            leaving: 100,
         }),
         when: When {
             operations: vec![Operation::Export, Operation::View],
@@ -163,6 +164,7 @@ fn access(secs: i64, who: u32, dataset: u16, kind: u8, records: u64, subject: u6
         records: amount(records),
         bytes: amount(records * 1_000),
         subject: (0 < subject).then_some(Subject(subject)),
+        trace: crate::access::Trace::default(),
     }
 }
 
@@ -238,7 +240,7 @@ fn forgetting(steps: &[(Access, Between)]) -> Vec<Vec<Finding>> {
             }
         }
         std::mem::swap(&mut book, &mut on_its_way);
-        detector.next_batch();
+        detector.seal();
         begun = i + 1;
         if *between == Between::Restart {
             history.commit(&mut on_its_way);
@@ -364,7 +366,7 @@ fn an_unknown_number_counts_as_the_rule_says_from_memory_and_from_history() {
         );
     }
     history.commit(&mut book);
-    detector.next_batch();
+    detector.seal();
     history.restart();
     detector.reset();
     assert_eq!(
@@ -389,7 +391,7 @@ fn a_restart_does_not_forget_whose_data_a_dataset_gave_out() {
         observe(&mut detector, &one, &mut history);
     }
     history.commit(&mut book);
-    detector.next_batch();
+    detector.seal();
     history.restart();
     detector.reset();
     assert_eq!(
@@ -420,7 +422,7 @@ fn a_crowded_day_is_looked_back_at_by_the_hour_after_a_restart() {
         ));
     }
     history.commit(&mut book);
-    detector.next_batch();
+    detector.seal();
     history.restart();
     detector.reset();
     let mut at = |secs| observe(&mut detector, &access(secs, 1, 1, 0, 1, 1), &mut history)[0].observed;
@@ -447,7 +449,7 @@ fn keys_that_nobody_can_ask_for_leave_memory_and_are_read_again_when_they_come_b
     }
     assert_eq!((detector.keys(), history.looks), (50, 0), "nobody new is looked up");
     history.commit(&mut book);
-    detector.next_batch();
+    detector.seal();
     detector.prune(EventTime::from_secs(MIDNIGHT + 7_000));
     assert_eq!(detector.keys(), 50, "somebody an hour late would still be asked about");
     detector.prune(EventTime::from_secs(MIDNIGHT + 7_500));

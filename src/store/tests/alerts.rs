@@ -21,6 +21,7 @@ pub(super) fn stored(id: i64, number: &str) -> StoredAlert {
             window_from: EventTime::from_secs(MIDNIGHT - 60),
             observed: 12_480,
             limit: 1_000,
+            facts: crate::detect::Facts([1, 2, 3, u64::MAX]),
             hits: 3,
             records: 12_480,
             records_unknown: 1,

@@ -1,5 +1,6 @@
 //! The English text: complete, and saying the same as the Japanese. Titles stay as configured.
 
+mod judged;
 mod rows;
 mod steps;
 mod summary;
@@ -31,7 +32,7 @@ pub(super) fn subject(view: &View, why: NotifyReason) -> String {
     let mark = match why {
         NotifyReason::First => String::new(),
         NotifyReason::Grown { times } if view.alert.limit > 0 => format!(", {}x the limit", number(times)),
-        NotifyReason::Grown { .. } => format!(", now {}", amount(view.alert.observed, view.facts.count)),
+        NotifyReason::Grown { .. } => format!(", now {}", judged::measured(view.alert.observed, view)),
         NotifyReason::Worse { .. } => ", severity raised".to_string(),
         NotifyReason::Repeat => ", ongoing".to_string(),
         NotifyReason::Reopened => ", reopened".to_string(),
@@ -99,7 +100,7 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
         NotifyReason::Grown { .. } => {
             format!(
                 "It has gone on since the last mail: {} by now.",
-                amount(view.alert.observed, view.facts.count)
+                judged::measured(view.alert.observed, view)
             )
         }
         NotifyReason::Worse { from } => {
@@ -171,10 +172,10 @@ pub(super) fn one_line(view: &View) -> String {
         (None, _) => format!("\"{}\"", view.account),
     };
     let amount = match view.alert.limit {
-        0 => amount(view.alert.observed, view.facts.count),
+        0 => judged::measured(view.alert.observed, view),
         limit => format!(
             "{} (limit {})",
-            amount(view.alert.observed, view.facts.count),
+            judged::measured(view.alert.observed, view),
             number(limit)
         ),
     };

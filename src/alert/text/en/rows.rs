@@ -1,5 +1,6 @@
 //! The facts and what they rest on, a label and a value each (English).
 
+use super::judged::measured;
 use super::{amount, dataset, severity, who};
 use crate::access::{Mark, Standing};
 use crate::alert::text::Row;
@@ -34,12 +35,12 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
 fn limit(view: &View) -> String {
     match view.alert.limit {
         0 => "0 (a single access is an alert)".to_string(),
-        limit => amount(limit, view.facts.count),
+        limit => measured(limit, view),
     }
 }
 
 fn observed(view: &View) -> String {
-    let observed = amount(view.alert.observed, view.facts.count);
+    let observed = measured(view.alert.observed, view);
     match view.ratio() {
         Some(ratio) => format!("{observed} (about {ratio} times the limit)"),
         None => observed,

@@ -1,5 +1,6 @@
 //! The Japanese text: official, plain, and fair. An account acted; whether the person did is still to be found out.
 
+mod judged;
 mod rows;
 mod steps;
 mod summary;
@@ -163,11 +164,11 @@ pub(super) fn one_line(view: &View) -> String {
     let state = state(view.alert.state);
     let pad = " ".repeat(8_usize.saturating_sub(columns(state)));
     let amount = match view.alert.limit {
-        0 => amount(view.alert.observed, view.facts.count),
+        0 => judged::measured(view.alert.observed, view),
         limit => format!(
             "{}（しきい値 {}）",
-            amount(view.alert.observed, view.facts.count),
-            self::amount(limit, view.facts.count)
+            judged::measured(view.alert.observed, view),
+            judged::measured(limit, view)
         ),
     };
     format!(

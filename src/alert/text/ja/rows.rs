@@ -1,6 +1,7 @@
 //! The facts and what they rest on, a label and a value each (Japanese).
 
-use super::{amount, dataset, span_text, who};
+use super::judged::measured;
+use super::{dataset, span_text, who};
 use crate::access::{Mark, Standing};
 use crate::alert::text::Row;
 use crate::alert::text::view::{self, Off, View};
@@ -43,12 +44,12 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
 fn limit(view: &View) -> String {
     match view.alert.limit {
         0 => "0回（1回の利用でも警告）".to_string(),
-        limit => amount(limit, view.facts.count),
+        limit => measured(limit, view),
     }
 }
 
 fn observed(view: &View) -> String {
-    let observed = amount(view.alert.observed, view.facts.count);
+    let observed = measured(view.alert.observed, view);
     match view.ratio() {
         Some(ratio) => format!("{observed}（しきい値の約{ratio}倍）"),
         None => observed,

@@ -1,5 +1,6 @@
 //! What happened, in one sentence (Japanese).
 
+use super::judged::judged;
 use super::rows::standing_text;
 use super::{amount, dataset, operation, span_text, who};
 use crate::access::{Operation, Standing};
@@ -10,6 +11,9 @@ use crate::text::number;
 
 /// What happened, in one sentence of plain words.
 pub(super) fn summary(view: &View) -> String {
+    if let Some(text) = judged(view) {
+        return text;
+    }
     if let (Some(count), Some(within)) = (view.facts.count, view.facts.within) {
         return volume_summary(view, count, within);
     }
