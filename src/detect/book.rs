@@ -6,8 +6,6 @@
 //! Beside each person's pages there is one page for each dataset and operation over all persons (who 0), so
 //! that a limit on a dataset can look back without reading everybody's pages.
 
-use hashbrown::HashMap;
-
 use super::memo::Space;
 use super::page::{Amounts, CELL_SECS, Page};
 use super::relation::List;
@@ -51,27 +49,39 @@ impl PageKey {
     }
 }
 
-/// One access as the book takes it: what is unknown is flagged, so that a million of them stay small.
+/// One access as the book takes it: half a cache line, so that a million of them stay small and sort fast.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     key: PageKey,
-    records: u64,
-    bytes: u64,
     subject: u64,
+    /// As stated; with `LARGE` the place of the true numbers in `Book::large`.
+    records: u32,
+    bytes: u32,
     day: DayNumber,
     cell: u16,
     flags: u8,
+}
+
+impl Entry {
+    /// Day, key and cell in one number, to be compared at once; days before 1970 come first.
+    fn rank(&self, key: PageKey) -> u128 {
+        let day = self.day.cast_unsigned() ^ 1 << 31;
+        u128::from(day) << 80 | u128::from(key.0) << 16 | u128::from(self.cell)
+    }
 }
 
 const SUCCESS: u8 = 1;
 const RECORDS_KNOWN: u8 = 2;
 const BYTES_KNOWN: u8 = 4;
 const HAS_SUBJECT: u8 = 8;
+const LARGE: u8 = 16;
 
 /// What a batch adds to the book.
 #[derive(Debug, Default)]
 pub struct Book {
     entries: Vec<Entry>,
+    /// Records and bytes of entries where either needs more than 32 bits.
+    large: Vec<(u64, u64)>,
 }
 
 /// Which pages a look into the past asks for.
@@ -179,11 +189,18 @@ impl Book {
         if access.subject.is_some() {
             flags |= HAS_SUBJECT;
         }
+        let (records, bytes) = if let (Ok(records), Ok(bytes)) = (u32::try_from(records), u32::try_from(bytes)) {
+            (records, bytes)
+        } else {
+            flags |= LARGE;
+            self.large.push((records, bytes));
+            (u32::try_from(self.large.len() - 1).unwrap_or(u32::MAX), 0)
+        };
         self.entries.push(Entry {
             key: PageKey::new(access.who, access.dataset, access.operation),
+            subject: access.subject.map_or(0, |s| s.0),
             records,
             bytes,
-            subject: access.subject.map_or(0, |s| s.0),
             day,
             cell,
             flags,
@@ -203,52 +220,31 @@ impl Book {
     /// Forgets the batch: it was committed, or it failed and will be read again.
     pub fn clear(&mut self) {
         self.entries.clear();
+        self.large.clear();
     }
 
     /// Gives the net change page by page, in order of day and key; everybody's pages come last. `put` may change the
-    /// page; it is used again for the next one.
+    /// page; it is used again for the next one. The entries are sorted where they lie, twice: what they sum up to does
+    /// not depend on their order.
     ///
     /// # Errors
     /// The first error of `put`.
-    pub fn fold<E>(&self, mut put: impl FnMut(DayNumber, PageKey, &mut Page) -> Result<(), E>) -> Result<(), E> {
-        let mut order: Vec<(DayNumber, PageKey, u32)> =
-            (0u32..).zip(&self.entries).map(|(i, e)| (e.day, e.key, i)).collect();
-        order.sort_unstable();
-        let mut everybody: HashMap<(DayNumber, PageKey), Vec<u32>> = HashMap::new();
+    pub fn fold<E>(&mut self, mut put: impl FnMut(DayNumber, PageKey, &mut Page) -> Result<(), E>) -> Result<(), E> {
         let mut scratch = Scratch::default();
-        for group in order.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let Some((day, key, _)) = group.first().copied() else {
-                continue;
-            };
-            put(
-                day,
-                key,
-                scratch.page(group.iter().filter_map(|g| self.entry(g.2)), true),
-            )?;
-            everybody
-                .entry((day, key.everybody()))
-                .or_default()
-                .extend(group.iter().map(|g| g.2));
+        self.entries.sort_unstable_by_key(|e| e.rank(e.key));
+        for group in self.entries.chunk_by(|a, b| (a.day, a.key) == (b.day, b.key)) {
+            if let Some(Entry { day, key, .. }) = group.first().copied() {
+                put(day, key, scratch.page(group, &self.large, true))?;
+            }
         }
-        drop(order);
-        let mut keys: Vec<(DayNumber, PageKey)> = everybody.keys().copied().collect();
-        keys.sort_unstable();
-        for key in keys {
-            let Some(indices) = everybody.get_mut(&key) else {
-                continue;
-            };
-            indices.sort_unstable_by_key(|i| self.entry(*i).map(|e| e.cell));
-            put(
-                key.0,
-                key.1,
-                scratch.page(indices.iter().filter_map(|i| self.entry(*i)), false),
-            )?;
+        self.entries.sort_unstable_by_key(|e| e.rank(e.key.everybody()));
+        let same = |a: &Entry, b: &Entry| (a.day, a.key.everybody()) == (b.day, b.key.everybody());
+        for group in self.entries.chunk_by(same) {
+            if let Some(Entry { day, key, .. }) = group.first().copied() {
+                put(day, key.everybody(), scratch.page(group, &self.large, false))?;
+            }
         }
         Ok(())
-    }
-
-    fn entry(&self, index: u32) -> Option<&Entry> {
-        usize::try_from(index).ok().and_then(|i| self.entries.get(i))
     }
 }
 
@@ -260,11 +256,11 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn page<'a>(&mut self, entries: impl Iterator<Item = &'a Entry>, with_subjects: bool) -> &mut Page {
+    fn page(&mut self, entries: &[Entry], large: &[(u64, u64)], with_subjects: bool) -> &mut Page {
         self.page.clear();
         self.subjects.clear();
         for entry in entries {
-            self.page.add(entry.cell, &amounts(entry));
+            self.page.add(entry.cell, &amounts(entry, large));
             if with_subjects && entry.flags & (HAS_SUBJECT | SUCCESS) == HAS_SUBJECT | SUCCESS {
                 self.subjects.push((entry.subject, entry.cell));
             }
@@ -276,7 +272,7 @@ impl Scratch {
     }
 }
 
-fn amounts(entry: &Entry) -> Amounts {
+fn amounts(entry: &Entry, large: &[(u64, u64)]) -> Amounts {
     let has = |flag: u8| entry.flags & flag != 0;
     if !has(SUCCESS) {
         return Amounts {
@@ -284,11 +280,16 @@ fn amounts(entry: &Entry) -> Amounts {
             ..Amounts::default()
         };
     }
+    let at = |index: u32| usize::try_from(index).ok().and_then(|i| large.get(i)).copied();
+    let (records, bytes) = match has(LARGE) {
+        true => at(entry.records).unwrap_or((u64::MAX, u64::MAX)),
+        false => (u64::from(entry.records), u64::from(entry.bytes)),
+    };
     Amounts {
         accesses: 1,
-        records: entry.records,
+        records,
         records_unknown: u64::from(!has(RECORDS_KNOWN)),
-        bytes: entry.bytes,
+        bytes,
         bytes_unknown: u64::from(!has(BYTES_KNOWN)),
         denied: 0,
     }

@@ -149,7 +149,7 @@ impl VolumeRule {
         if let Some(slot) = self.sums.get_mut(&key)
             && slot.covers_from <= wanted
         {
-            slot.touched = self.batch;
+            slot.in_hand.touch(self.batch, bucket);
             return Ok(slot.add(span, bucket, amount));
         }
         let known = self.sums.get(&key).map(|s| s.covers_from);
@@ -172,7 +172,7 @@ impl VolumeRule {
         }
         slot.loaded(span);
         slot.covers_from = covers_from;
-        slot.touched = self.batch;
+        slot.in_hand.touch(self.batch, bucket);
         Ok(slot.add(span, bucket, amount))
     }
 
@@ -193,7 +193,7 @@ impl VolumeRule {
         if let Some(slot) = self.subjects.get_mut(&key)
             && slot.covers_from <= wanted
         {
-            slot.touched = self.batch;
+            slot.in_hand.touch(self.batch, bucket);
             return Ok(slot.add(span, bucket, subject.0));
         }
         let known = self.subjects.get(&key).map(|s| s.covers_from);
@@ -236,7 +236,7 @@ impl VolumeRule {
             .for_each(|(distinct, accesses)| slot.load_sketch(distinct, accesses));
         slot.loaded(span);
         slot.covers_from = covers_from;
-        slot.touched = self.batch;
+        slot.in_hand.touch(self.batch, bucket);
         Ok(slot.add(span, bucket, subject.0))
     }
 
@@ -268,7 +268,7 @@ impl VolumeRule {
     pub fn prune(&mut self, newest: EventTime) {
         let Some(span) = self.span else { return };
         let idle = span.first(span.first(span.bucket(newest)));
-        let (in_hand, evicted_to) = (self.batch, &mut self.evicted_to);
+        let (batch, evicted_to) = (self.batch, &mut self.evicted_to);
         let mut stays = |last: Option<i32>| {
             let stays = last.is_some_and(|last| idle <= last);
             if !stays {
@@ -277,16 +277,12 @@ impl VolumeRule {
             stays
         };
         self.sums.retain(|_, slot| {
-            slot.touched == in_hand || {
-                slot.prune(&span);
-                stays(slot.last())
-            }
+            slot.prune(&span, batch);
+            slot.in_hand.oldest(batch) < i32::MAX || stays(slot.last())
         });
         self.subjects.retain(|_, slot| {
-            slot.touched == in_hand || {
-                slot.prune(&span);
-                stays(slot.last())
-            }
+            slot.prune(&span, batch);
+            slot.in_hand.oldest(batch) < i32::MAX || stays(slot.last())
         });
     }
 

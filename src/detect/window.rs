@@ -103,7 +103,7 @@ pub struct SumSlot {
     /// Bucket and amount, sorted.
     buckets: Vec<(i32, u64)>,
     /// Index of the first bucket of the window that ends with the last bucket.
-    head: usize,
+    head: u32,
     /// Sum from `head` on.
     sum: u64,
     /// The newest bucket; `EMPTY` if there is none.
@@ -112,8 +112,43 @@ pub struct SumSlot {
     first: i32,
     /// Everything at or behind this bucket is known.
     pub covers_from: i32,
+    /// What the batch in hand put in.
+    pub in_hand: InHand,
+}
+
+/// Which part of a slot only memory knows, because the batch that added it is not committed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InHand {
     /// Number of the batch that last added something.
-    pub touched: u32,
+    batch: u32,
+    /// The oldest bucket it added to.
+    oldest: i32,
+}
+
+impl InHand {
+    /// `batch` adds to `bucket`.
+    pub fn touch(&mut self, batch: u32, bucket: i32) {
+        self.oldest = if self.batch == batch {
+            self.oldest.min(bucket)
+        } else {
+            bucket
+        };
+        self.batch = batch;
+    }
+
+    /// The bucket before which nothing belongs to `batch`; `i32::MAX` when nothing at all does.
+    pub fn oldest(&self, batch: u32) -> i32 {
+        if self.batch == batch { self.oldest } else { i32::MAX }
+    }
+}
+
+impl Default for InHand {
+    fn default() -> Self {
+        InHand {
+            batch: u32::MAX,
+            oldest: i32::MAX,
+        }
+    }
 }
 
 /// No bucket.
@@ -128,7 +163,7 @@ impl Default for SumSlot {
             last: EMPTY,
             first: EMPTY,
             covers_from: 0,
-            touched: 0,
+            in_hand: InHand::default(),
         }
     }
 }
@@ -166,9 +201,10 @@ impl SumSlot {
         };
         let first = span.first(last);
         self.last = last;
-        self.head = self.buckets.partition_point(|b| b.0 < first);
-        self.first = self.buckets.get(self.head).map_or(last, |b| b.0);
-        self.sum = sum(self.buckets.get(self.head..).unwrap_or_default());
+        let head = self.buckets.partition_point(|b| b.0 < first);
+        self.set_head(head);
+        self.first = self.buckets.get(head).map_or(last, |b| b.0);
+        self.sum = sum(self.buckets.get(head..).unwrap_or_default());
     }
 
     /// Adds an amount and says what the fullest window holds that it belongs to.
@@ -199,13 +235,23 @@ impl SumSlot {
     }
 
     fn advance(&mut self, first: i32) {
-        while let Some((bucket, amount)) = self.buckets.get(self.head)
+        let mut head = self.head();
+        while let Some((bucket, amount)) = self.buckets.get(head)
             && *bucket < first
         {
             self.sum = self.sum.saturating_sub(*amount);
-            self.head += 1;
+            head += 1;
         }
-        self.first = self.buckets.get(self.head).map_or(self.last, |b| b.0);
+        self.first = self.buckets.get(head).map_or(self.last, |b| b.0);
+        self.set_head(head);
+    }
+
+    fn head(&self) -> usize {
+        usize::try_from(self.head).unwrap_or(usize::MAX)
+    }
+
+    fn set_head(&mut self, head: usize) {
+        self.head = u32::try_from(head).unwrap_or(u32::MAX);
     }
 
     fn add_late(&mut self, span: &Span, bucket: i32, amount: u64) -> Fill {
@@ -235,14 +281,17 @@ impl SumSlot {
         best
     }
 
-    /// Forgets what lies more than one further window behind the newest bucket.
-    pub fn prune(&mut self, span: &Span) {
+    /// Forgets what lies more than one further window behind the newest bucket, but nothing that belongs to `batch`:
+    /// that can be read back from nowhere.
+    pub fn prune(&mut self, span: &Span, batch: u32) {
         let Some(last) = self.last() else { return };
         let keep = span.first(span.first(last)).saturating_sub(1);
+        let keep = keep.min(self.in_hand.oldest(batch));
         let n = self.buckets.partition_point(|b| b.0 < keep);
         if n > 0 {
             self.buckets.drain(..n);
-            self.head = self.head.saturating_sub(n);
+            self.buckets.shrink_to(self.buckets.len() * 2);
+            self.set_head(self.head().saturating_sub(n));
             self.covers_from = self.covers_from.max(keep);
         }
     }

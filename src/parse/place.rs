@@ -3,8 +3,12 @@
 //! The account becomes a person and a standing at the record's own time; the resource becomes a dataset and a
 //! class of operation; the citizen's number becomes a keyed hash here and is nowhere else from here on.
 //!
+//! In two steps: what a record says of data, whoever it was ([`Surveyor`], which remembers nothing, so that another
+//! thread may do it ahead), and who it was ([`Placer`], which gives out row ids and must see records in order).
+//!
 //! Not here: row ids (given by [`WhoIds`]), counters and rules (`detect`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -14,13 +18,13 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::Record;
 use crate::access::{
-    Access, Amount, LineRef, Mark, Marks, Ordinal, Outcome, SectionHash, SourceId, Standing, Subject, Terminal, Trace,
-    WhoId, name_hash,
+    Access, Amount, DatasetId, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId, Standing,
+    Subject, Terminal, Trace, WhoId, name_hash,
 };
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
-use crate::register::{AccountIx, Datasets, Granted, Hit, Register, SpanIx};
+use crate::register::{AccountIx, Datasets, Granted, Register, SpanIx};
 use crate::text::inert;
 
 /// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
@@ -135,13 +139,81 @@ struct Spelling {
     section: SectionHash,
 }
 
+/// Says what a record means for the 台帳, whoever it was.
+#[derive(Debug)]
+pub struct Surveyor {
+    datasets: Datasets,
+    key: SubjectKey,
+}
+
+/// What a record says of a dataset.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight {
+    dataset: DatasetId,
+    operation: Operation,
+    outcome: Outcome,
+    records: Amount,
+    bytes: Amount,
+    subject: Option<Subject>,
+    ordinal: Option<Ordinal>,
+    terminal: Terminal,
+}
+
+/// What of a record goes on from here: small, because it passes from one core to another.
+#[derive(Debug)]
+pub struct Surveyed<'a> {
+    /// The record's own time.
+    pub time: Option<EventTime>,
+    /// Account name, undecorated.
+    pub user: Option<Cow<'a, [u8]>>,
+    /// Address or terminal.
+    pub source: Option<Cow<'a, [u8]>>,
+    /// What it is about; `None`: no dataset.
+    pub sight: Option<Sight>,
+}
+
+impl Surveyor {
+    /// Looks at a record of source number `index` (in configuration).
+    pub fn survey<'a>(&self, record: Record<'a>, index: usize) -> Surveyed<'a> {
+        let sight = self.sight(&record, index);
+        Surveyed {
+            time: record.time,
+            user: record.user,
+            source: record.source,
+            sight,
+        }
+    }
+
+    fn sight(&self, record: &Record<'_>, index: usize) -> Option<Sight> {
+        let operation = record.operation.as_deref().unwrap_or_default();
+        let resource = record.resource.as_deref().unwrap_or_default();
+        let hit = self.datasets.resolve(index, operation, resource)?;
+        let stated = record.subject.as_deref().filter(|number| !is_blank(number));
+        let number = stated.or(hit.subject.as_deref().filter(|number| !is_blank(number)));
+        let amount = |stated: Option<u64>| stated.map_or(Amount::Unknown, Amount::Known);
+        Some(Sight {
+            dataset: hit.dataset,
+            operation: hit.operation,
+            outcome: outcome(record),
+            records: if record.status == Some(304) {
+                Amount::Known(0)
+            } else {
+                amount(record.rows.or(hit.records))
+            },
+            bytes: amount(record.bytes),
+            subject: number.map(|number| self.key.hash(number)),
+            ordinal: number.and_then(Ordinal::read),
+            terminal: terminal(record),
+        })
+    }
+}
+
 /// Joins records with the register and the 台帳.
 #[derive(Debug)]
 pub struct Placer {
     register: Arc<Register>,
     calendar: Arc<Calendar>,
-    datasets: Datasets,
-    key: SubjectKey,
+    surveyor: Arc<Surveyor>,
     spellings: Spellings,
     anonymous: Option<WhoId>,
 }
@@ -163,8 +235,7 @@ impl Placer {
         Placer {
             register,
             calendar,
-            datasets,
-            key,
+            surveyor: Arc::new(Surveyor { datasets, key }),
             spellings: Spellings::default(),
             anonymous: None,
         }
@@ -172,7 +243,7 @@ impl Placer {
 
     /// The key by which citizens' numbers are hashed.
     pub fn key(&self) -> &SubjectKey {
-        &self.key
+        &self.surveyor.key
     }
 
     /// The register in force.
@@ -186,32 +257,24 @@ impl Placer {
         self.spellings.clear();
     }
 
+    /// What says which dataset a record is about, to be used beside the placer.
+    pub fn surveyor(&self) -> &Arc<Surveyor> {
+        &self.surveyor
+    }
+
     /// Forgets ids that were given out but not committed.
     pub fn reset(&mut self) {
         self.spellings.clear();
         self.anonymous = None;
     }
 
-    /// Places a record of source number `index` (in configuration), `source` in the store.
-    pub fn place(
-        &mut self,
-        record: &Record<'_>,
-        at: LineRef,
-        (source, index): (SourceId, usize),
-        ids: &mut dyn WhoIds,
-    ) -> Placed {
+    /// Places a record of `source`.
+    pub fn place(&mut self, record: &Surveyed<'_>, at: LineRef, source: SourceId, ids: &mut dyn WhoIds) -> Placed {
         let Some(time) = record.time else { return Placed::NoTime };
-        let operation = record.operation.as_deref().unwrap_or_default();
-        let resource = record.resource.as_deref().unwrap_or_default();
-        let Some(hit) = self.datasets.resolve(index, operation, resource) else {
+        let Some(sight) = record.sight else {
             return Placed::NoDataset;
         };
-        let stated = record.subject.as_deref().filter(|number| !is_blank(number));
-        let number = stated.or(hit.subject.as_deref().filter(|number| !is_blank(number)));
-        let subject = number.map(|number| self.key.hash(number));
-        let (who, standing, marks, section) = self.who(record, time, &hit, ids);
-        let outcome = outcome(record);
-        let amount = |stated: Option<u64>| stated.map_or(Amount::Unknown, Amount::Known);
+        let (who, standing, marks, section) = self.who(record, time, &sight, ids);
         Placed::Access(Access {
             at,
             source,
@@ -219,29 +282,25 @@ impl Placer {
             who,
             standing,
             marks,
-            dataset: hit.dataset,
-            operation: hit.operation,
-            outcome,
-            records: if record.status == Some(304) {
-                Amount::Known(0)
-            } else {
-                amount(record.rows.or(hit.records))
-            },
-            bytes: amount(record.bytes),
-            subject,
+            dataset: sight.dataset,
+            operation: sight.operation,
+            outcome: sight.outcome,
+            records: sight.records,
+            bytes: sight.bytes,
+            subject: sight.subject,
             trace: Trace {
-                terminal: terminal(record),
+                terminal: sight.terminal,
                 section,
-                ordinal: number.and_then(Ordinal::read),
+                ordinal: sight.ordinal,
             },
         })
     }
 
     fn who(
         &mut self,
-        record: &Record<'_>,
+        record: &Surveyed<'_>,
         time: EventTime,
-        hit: &Hit<'_>,
+        sight: &Sight,
         ids: &mut dyn WhoIds,
     ) -> (WhoId, Standing, Marks, SectionHash) {
         let Some(user) = record.user.as_deref().filter(|user| !is_blank(user)) else {
@@ -270,7 +329,7 @@ impl Placer {
                 fresh
             }
         };
-        let facts = self.datasets.facts(hit.dataset);
+        let facts = self.surveyor.datasets.facts(sight.dataset);
         let mut marks = known.marks;
         if let Some(facts) = facts {
             let host = record.source.as_deref().filter(|host| !is_blank(host));
@@ -279,7 +338,7 @@ impl Placer {
             }
         }
         if let Some(span) = known.span {
-            let granted = self.register.granted(span, day, hit.dataset, hit.operation);
+            let granted = self.register.granted(span, day, sight.dataset, sight.operation);
             if let Some(mark) = lacking(granted, facts.map_or(0, |facts| facts.handover_days)) {
                 marks = marks.with(mark);
             }

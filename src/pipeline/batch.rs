@@ -1,6 +1,7 @@
 //! What a batch collects before it is committed: changes of the book, situations, rejects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::ongoing::{Ongoing, Shadow};
@@ -13,8 +14,8 @@ use crate::clock::{EventTime, WallTime};
 use crate::detect::book::Book;
 use crate::detect::memo::Memo;
 use crate::detect::{Detector, Finding, RuleIx, RuleSettings};
-use crate::parse::place::{Placed, Placer};
-use crate::parse::{Record, Why};
+use crate::parse::Why;
+use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
 use crate::source::{SegmentState, SourceEvent};
 use crate::store::{Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally};
 use crate::text::inert;
@@ -71,11 +72,11 @@ pub(super) struct Sealed {
 
 impl Sealed {
     /// Makes it durable, or none of it.
-    pub fn commit(&self, store: &mut Store, teller: &Teller) -> Result<Committed, StoreError> {
+    pub fn commit(&mut self, store: &mut Store, teller: &Teller) -> Result<Committed, StoreError> {
         let batch = Batch {
             segments: &self.of_sources.segments,
             events: &self.of_sources.events,
-            book: &self.book,
+            book: &mut self.book,
             memos: &self.memos,
             names: &self.names,
             tallies: &self.of_sources.tallies,
@@ -83,7 +84,7 @@ impl Sealed {
             day: day_of(EventTime::from_micros(self.now.micros())).0,
             now: self.now,
         };
-        store.commit(&batch, &mut |desk| {
+        store.commit(batch, &mut |desk| {
             teller.tell_events(desk, &self.of_sources.events, self.now)?;
             teller.tell_rejects(desk, &self.rejects, self.now)?;
             teller.tell(desk, &self.situations, self.now)
@@ -172,8 +173,13 @@ impl Work {
         }
     }
 
+    /// What says which dataset a record is about.
+    pub fn surveyor(&self) -> &Arc<Surveyor> {
+        self.placer.surveyor()
+    }
+
     /// Takes in a record: counts it and shows it to the rules.
-    pub fn record(&mut self, record: &Record<'_>, at: LineRef, tally: &mut Tally) -> Result<(), PipelineError> {
+    pub fn record(&mut self, record: &Surveyed<'_>, at: LineRef, tally: &mut Tally) -> Result<(), PipelineError> {
         let reject = match record.time {
             None => Some(Why::Time),
             Some(time) if self.turn.latest < time => Some(Why::Future),
@@ -188,7 +194,7 @@ impl Work {
             self.turn.newest = self.turn.newest.max(time.micros());
             self.newest = self.newest.max(Some(time));
         }
-        match self.placer.place(record, at, self.turn.source, &mut self.names) {
+        match self.placer.place(record, at, self.turn.source.0, &mut self.names) {
             Placed::Access(access) => {
                 tally.accesses += 1;
                 self.access(record, &access)?;
@@ -198,7 +204,7 @@ impl Work {
         Ok(())
     }
 
-    fn access(&mut self, record: &Record<'_>, access: &Access) -> Result<(), PipelineError> {
+    fn access(&mut self, record: &Surveyed<'_>, access: &Access) -> Result<(), PipelineError> {
         self.book.add(access);
         let mut history = PageHistory {
             store: &self.store,
@@ -219,7 +225,7 @@ impl Work {
         Ok(())
     }
 
-    fn finding(&mut self, finding: &Finding, record: &Record<'_>, access: &Access) -> Result<(), PipelineError> {
+    fn finding(&mut self, finding: &Finding, record: &Surveyed<'_>, access: &Access) -> Result<(), PipelineError> {
         let ix = usize::from(finding.rule.0);
         let (Some(rule), Some(gap)) = (self.rules.get(ix), self.gaps.get(ix)) else {
             return Ok(());
@@ -297,7 +303,7 @@ impl Work {
 }
 
 /// The situation a finding begins, with what people are told of the account.
-fn situation(placer: &Placer, finding: &Finding, record: &Record<'_>, access: &Access) -> Situation {
+fn situation(placer: &Placer, finding: &Finding, record: &Surveyed<'_>, access: &Access) -> Situation {
     let mut situation = Situation::new(finding, access);
     if finding.who == WhoId(0) {
         return situation;

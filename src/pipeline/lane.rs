@@ -1,16 +1,18 @@
 //! One source on its way into the batch: its files, its encoding, its format.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 
 use super::PipelineError;
+use super::ahead::{Ahead, Seen};
 use super::batch::{OfSources, Work};
-use crate::access::{Damage, Line, SegmentId, SourceId};
+use crate::access::{Damage, Line, LineRef, SegmentId, SourceId};
 use crate::clock::WallTime;
 use crate::config::SourceConfig;
-use crate::parse::{Format, FormatState, Parsed, Why};
+use crate::parse::{Format, FormatState, Why};
 use crate::source::{Decoder, Incarnation, SegmentState, SourceEvent, SourceSettings, Tailer};
 use crate::store::Tally;
 
@@ -21,6 +23,7 @@ pub(super) struct Lane {
     index: usize,
     tailer: Tailer,
     reader: Reader,
+    ahead: Ahead,
     /// Position of each segment as committed.
     committed: HashMap<SegmentId, u64>,
     events: Vec<SourceEvent>,
@@ -62,6 +65,7 @@ impl Lane {
                 states: HashMap::new(),
                 tally: Tally::default(),
             },
+            ahead: Ahead::default(),
             committed,
             events: Vec::new(),
             more: false,
@@ -124,19 +128,29 @@ impl Lane {
             reader,
             id,
             index,
+            more,
+            ahead,
             ..
         } = self;
         work.begin_turn(now, skew, (*id, *index));
-        let mut failed = None;
+        // Where the last turn did not reach the end, this one is full: two threads are worth their while.
+        let run_ahead = *more && reader.may_run_ahead();
+        let mut result = Ok(());
         let outcome = tailer.read(now, budget, &mut || fresh(next), &mut |line, format_state| {
-            if failed.is_none()
-                && let Err(e) = reader.line(line, format_state, work)
-            {
-                failed = Some(e);
+            if run_ahead && line.damage != Some(Damage::Oversize) {
+                ahead.gather(&line);
+            } else if result.is_ok() {
+                result = reader.line(line, format_state, *index, work);
             }
         });
-        if let Some(e) = failed {
-            return Err(e);
+        result?;
+        if run_ahead {
+            let surveyor = Arc::clone(work.surveyor());
+            let tally = &mut reader.tally;
+            ahead.read(&reader.format, &surveyor, *index, |seen, line| {
+                tally.lines += 1;
+                take(tally, seen, line, work)
+            })?;
         }
         reader.tally.bytes = reader.tally.bytes.saturating_add(outcome.bytes);
         reader.tally.newest = reader.tally.newest.max(work.turn_newest());
@@ -183,7 +197,19 @@ fn fresh(next: &mut SegmentId) -> SegmentId {
 }
 
 impl Reader {
-    fn line(&mut self, line: Line<'_>, stored: &mut Vec<u8>, work: &mut Work) -> Result<(), PipelineError> {
+    /// Whether lines may be read ahead on another thread: as they stand in the file, by a format that remembers
+    /// nothing worth keeping.
+    fn may_run_ahead(&self) -> bool {
+        self.decoder.is_transparent() && self.format.is_stateless()
+    }
+
+    fn line(
+        &mut self,
+        line: Line<'_>,
+        stored: &mut Vec<u8>,
+        index: usize,
+        work: &mut Work,
+    ) -> Result<(), PipelineError> {
         self.tally.lines += 1;
         let decoded = self.decoder.decode(line.bytes);
         if decoded.damaged {
@@ -203,15 +229,25 @@ impl Reader {
         if state.version() != version {
             *stored = state.to_bytes();
         }
-        match parsed {
-            Parsed::Nothing => self.tally.nothing += 1,
-            Parsed::Record(record) => work.record(&record, line.at, &mut self.tally)?,
-            Parsed::Reject(why) => {
-                self.tally.rejects += 1;
-                let nul = line.damage == Some(Damage::Nul);
-                work.reject(if nul { Why::Nul } else { why }, line.at);
-            }
-        }
-        Ok(())
+        let seen = Seen::of(parsed, index, work.surveyor());
+        take(&mut self.tally, &seen, (line.at, line.damage), work)
     }
+}
+
+fn take(
+    tally: &mut Tally,
+    seen: &Seen<'_>,
+    (at, damage): (LineRef, Option<Damage>),
+    work: &mut Work,
+) -> Result<(), PipelineError> {
+    match seen {
+        Seen::Nothing => tally.nothing += 1,
+        Seen::Record(record) => work.record(record, at, tally)?,
+        Seen::Reject(why) => {
+            tally.rejects += 1;
+            let nul = damage == Some(Damage::Nul);
+            work.reject(if nul { Why::Nul } else { *why }, at);
+        }
+    }
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! One batch from source to store: `step()` is the only place that carries a line all the way.
 //!
-//! read -> decode -> parse -> place -> count -> judge -> decide -> commit, by plain calls on one thread. What a
-//! batch means is in memory only until the commit; if that fails, all of it is forgotten and the lines are
+//! read -> decode -> parse -> place -> count -> judge -> decide -> commit, by plain calls on one thread. While behind,
+//! lines are parsed ahead (`ahead`) and batches committed (`writer`) on the second core, each in order. What a batch means is in memory only until the commit; if that fails, all of it is forgotten and the lines are
 //! read again from the committed positions. Memory is a cache of committed rows.
 //!
 //! Not here: waiting and waking (`service`), sending (`mail`).
 
+mod ahead;
 mod batch;
 mod lane;
 mod ongoing;
@@ -36,7 +37,7 @@ pub use tell::Teller;
 use writer::Writer;
 
 /// Lines a batch may hold while behind; the transaction and its fsync are shared by all of them.
-const BATCH_LINES_MAX: u64 = 300_000;
+const BATCH_LINES_MAX: u64 = 1_000_000;
 /// Situations a batch may hold: a flood of alerts is committed in parts, so that none waits long.
 const SITUATIONS_MAX: u64 = 1_000;
 /// Bytes read from one source before the next one has its turn.

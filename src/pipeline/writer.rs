@@ -37,13 +37,13 @@ impl Writer {
     }
 
     /// Commits a batch at once. The one before must have been finished.
-    pub fn commit(&mut self, sealed: Sealed, teller: &Teller) -> Result<(Book, Committed), StoreError> {
+    pub fn commit(&mut self, mut sealed: Sealed, teller: &Teller) -> Result<(Book, Committed), StoreError> {
         let committed = sealed.commit(self.store()?, teller)?;
         Ok((sealed.book, committed))
     }
 
     /// Begins to commit a batch on a thread of its own. The one before must have been finished.
-    pub fn begin(&mut self, sealed: Sealed, teller: &Arc<Teller>) -> Result<(), StoreError> {
+    pub fn begin(&mut self, mut sealed: Sealed, teller: &Arc<Teller>) -> Result<(), StoreError> {
         let mut store = self.store.take().ok_or_else(lost)?;
         let teller = Arc::clone(teller);
         let commit = move || {

@@ -72,7 +72,7 @@ pub struct Batch<'a> {
     /// Events of sources.
     pub events: &'a [SourceEvent],
     /// The net change of the book.
-    pub book: &'a Book,
+    pub book: &'a mut Book,
     /// What rules keep beyond the counters.
     pub memos: &'a [Memo],
     /// New persons and accounts.
@@ -106,7 +106,7 @@ impl Store {
     /// [`StoreError`]; the transaction is rolled back, and the caller must forget the batch and read it again.
     pub fn commit(
         &mut self,
-        batch: &Batch<'_>,
+        batch: Batch<'_>,
         decide: &mut dyn FnMut(&mut alerts::AlertDesk<'_, '_>) -> Result<(), StoreError>,
     ) -> Result<Committed, StoreError> {
         pass("commit.before")?;
@@ -118,7 +118,7 @@ impl Store {
         pages::write(&tx, batch.book)?;
         memos::write(&tx, batch.memos)?;
         pass("commit.book")?;
-        write_tallies(&tx, batch)?;
+        write_tallies(&tx, &batch)?;
         let mut desk = alerts::AlertDesk::new(&tx);
         decide(&mut desk)?;
         let committed = desk.done();

@@ -26,7 +26,7 @@ UPDATE page SET accesses = ?5, records = ?6, records_unknown = ?7, bytes = ?8, b
 WHERE day = ?1 AND who = ?2 AND dataset = ?3 AND operation = ?4 AND job = 0";
 
 /// Writes the net change of the book, page by page in key order.
-pub(super) fn write(tx: &Transaction<'_>, book: &Book) -> Result<(), StoreError> {
+pub(super) fn write(tx: &Transaction<'_>, book: &mut Book) -> Result<(), StoreError> {
     if book.is_empty() {
         return Ok(());
     }

@@ -146,7 +146,7 @@ fn commit_with(
     let batch = Batch {
         segments: &parts.segments,
         events: std::slice::from_ref(&event),
-        book: &book,
+        book: &mut book,
         memos: &[],
         names: &parts.names,
         tallies: &[(
@@ -162,7 +162,7 @@ fn commit_with(
         day: 20_778,
         now: at(0),
     };
-    store.commit(&batch, decide)
+    store.commit(batch, decide)
 }
 
 fn commit(store: &mut Store, parts: &Parts) -> Result<Committed, StoreError> {

@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Fill, Span, sum};
+use super::{Fill, InHand, Span, sum};
 
 /// One key's distinct subjects.
 ///
@@ -25,8 +25,8 @@ pub struct SubjectSlot {
     full_to: Option<i32>,
     /// Everything at or behind this bucket is known.
     pub covers_from: i32,
-    /// Number of the batch that last added something.
-    pub touched: u32,
+    /// What the batch in hand put in.
+    pub in_hand: InHand,
 }
 
 /// A page of which only the number of subjects is known, and when it was accessed.
@@ -237,10 +237,11 @@ impl SubjectSlot {
         ends
     }
 
-    /// Forgets what lies more than one further window behind the newest bucket.
-    pub fn prune(&mut self, span: &Span) {
+    /// Forgets what lies more than one further window behind the newest bucket, but nothing that belongs to `batch`.
+    pub fn prune(&mut self, span: &Span, batch: u32) {
         let Some(last) = self.last() else { return };
         let keep = span.first(span.first(last)).saturating_sub(1);
+        let keep = keep.min(self.in_hand.oldest(batch));
         let n = self.seen.partition_point(|s| s.0 < keep);
         let mut forgot = 0 < n;
         self.seen.drain(..n);

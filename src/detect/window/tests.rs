@@ -113,8 +113,8 @@ proptest! {
         let mut newest = i32::MIN;
         for (i, (bucket, n)) in before.iter().chain(&after).enumerate() {
             if i % 7 == 3 || i == before.len() {
-                sums.prune(&span);
-                subjects.prune(&span);
+                sums.prune(&span, 1);
+                subjects.prune(&span, 1);
             }
             newest = newest.max(*bucket);
             let (full, pruned) = (kept_sums.add(&span, *bucket, *n), sums.add(&span, *bucket, *n));
@@ -237,7 +237,7 @@ fn times_out_of_any_range_keep_their_side() {
     let mut slot = SumSlot::new(LOWEST);
     assert_eq!(slot.add(&span, LOWEST, 1).observed, 1);
     assert_eq!(slot.add(&span, 178_000_000, 2).observed, 2);
-    slot.prune(&span);
+    slot.prune(&span, 1);
     assert_eq!(
         slot.add(&span, 178_000_000, u64::MAX).observed,
         u64::MAX,

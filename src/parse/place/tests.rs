@@ -74,8 +74,9 @@ fn record<'a>(user: Option<&'a str>, resource: &'a str) -> Record<'a> {
     }
 }
 
-fn placed(placer: &mut Placer, record: &Record<'_>, ids: &mut Ids) -> Placed {
-    placer.place(record, LineRef::default(), (SourceId(3), 0), ids)
+fn placed(placer: &mut Placer, record: &Record<'_>, ids: &mut dyn WhoIds) -> Placed {
+    let surveyed = placer.surveyor().survey(record.clone(), 0);
+    placer.place(&surveyed, LineRef::default(), SourceId(3), ids)
 }
 
 fn access(record: &Record<'_>) -> Access {
@@ -372,12 +373,7 @@ fn a_flood_of_made_up_names_does_not_fill_memory() {
     }
     for i in 0..SPELLINGS_MAX + 1_000 {
         let user = format!("u{i}");
-        placer.place(
-            &record(Some(&user), "/juki/1"),
-            LineRef::default(),
-            (SourceId(1), 0),
-            &mut ids,
-        );
+        placed(&mut placer, &record(Some(&user), "/juki/1"), &mut ids);
     }
     assert!(placer.spellings.short.len() + placer.spellings.long.len() <= SPELLINGS_MAX);
 }
