@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The daemon, live: latency, outages of the mail relay, kill -9, and what it costs while nothing happens.
+"""The daemon, live: latency, outages of the mail relay, kill -9, rotation, and what it costs while nothing happens.
 
-    SEKIMORI=target/release/sekimori tests/live/run.py [latency] [outage] [killed] [idle]
+    SEKIMORI=target/release/sekimori tests/live/run.py [latency] [outage] [killed] [idle] [rotation]
 
 Needs Python 3 and Debian's package `postfix`, and root, as Postfix's master does. Everything happens in one temporary
 folder and on loopback. Prints the figures; exit status 1: a limit was broken or a mail lost. The folder is then
@@ -19,8 +19,9 @@ import idle
 import killed
 import latency
 import outage
+import rotation
 
-PARTS = {"latency": latency, "outage": outage, "killed": killed, "idle": idle}
+PARTS = {"latency": latency, "outage": outage, "killed": killed, "idle": idle, "rotation": rotation}
 BINARY = Path(__file__).resolve().parents[2] / "target" / "release" / "sekimori"
 
 
