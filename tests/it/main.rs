@@ -15,6 +15,8 @@ mod bad_input;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crash_points;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod live_equals_replay;

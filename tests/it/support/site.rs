@@ -240,7 +240,11 @@ impl Site {
 
     /// Runs a command to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
-        let done = self.command(args).output().unwrap();
+        Site::ran(self.command(args))
+    }
+
+    fn ran(mut command: Command) -> Ran {
+        let done = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ran {
             code: done.status.code(),
@@ -253,6 +257,13 @@ impl Site {
     /// Reads all there is and ends.
     pub fn pass(&self) -> Ran {
         self.run(&["run", "--until-idle"])
+    }
+
+    /// Reads all there is, and something happens at a named place (`sekimori::fault`).
+    pub fn pass_with(&self, fault: &str) -> Ran {
+        let mut command = self.command(&["run", "--until-idle"]);
+        command.env("SEKIMORI_FAULT", fault);
+        Site::ran(command)
     }
 
     /// Starts the daemon.
