@@ -83,7 +83,7 @@ timeout = "5s"
 SOURCE = """
 [[source]]
 name = "{name}"
-paths = ["{paths}"]
+paths = [{paths}]
 format = "combined"
 """
 
@@ -91,8 +91,9 @@ format = "combined"
 class Site:
     """A folder with a configuration, logs and a store: where one daemon works."""
 
-    def __init__(self, folder, accounts, relay_port=None, sources=1):
-        """`sources` sources, each of all `logs/NAME/*.log`, and registered accounts `accounts`."""
+    def __init__(self, folder, accounts, relay_port=None, sources=1, olddir=False):
+        """`sources` sources, each of all `logs/NAME/*.log`, and registered accounts `accounts`. With `olddir` also what
+        logrotate moves into `logs/NAME/old`."""
         self.folder = Path(folder)
         self.store = self.folder / "var" / "sekimori.db"
         self.names = [f"web{i:02}" for i in range(sources)]
@@ -101,7 +102,10 @@ class Site:
         (self.folder / "var").mkdir(mode=0o700)
         mail = RELAY.format(port=relay_port) if relay_port else 'folder = "var/outbox"'
         main = MAIN.format(mail=mail, officer=OFFICER, owner=OWNER)
-        main += "".join(SOURCE.format(name=name, paths=f"logs/{name}/*.log") for name in self.names)
+        folders = ["logs/{0}", "logs/{0}/old"] if olddir else ["logs/{0}"]
+        for name in self.names:
+            paths = ", ".join(f'"{folder.format(name)}/*.log"' for folder in folders)
+            main += SOURCE.format(name=name, paths=paths)
         (self.folder / "sekimori.toml").write_text(main)
         listed = "[" + ", ".join(f'"{name}"' for name in self.names) + "]"
         (self.folder / "datasets.toml").write_text(DATASETS.format(sources=listed))

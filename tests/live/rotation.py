@@ -42,7 +42,7 @@ def one(binary, folder, mode, place, check):
         return
     accounts = [f"t{n:05}" for n in range(WATCHED + MISSED + 2)]
     folder.mkdir(parents=True)
-    site = Site(folder, accounts)
+    site = Site(folder, accounts, olddir=mode == "olddir")
     log = logrotate.Log(site.log().parent, mode, keep=9)
     written = {}
 

@@ -71,7 +71,7 @@ class Soak:
         # Each block of lines is of one account, so that a line lost here and one twice there do not make up for it.
         self.accounts = [f"t{n:05}" for n in range(400)]
         self.exporters = [f"e{n + 10000}" for n in range(int(options.minutes * 30) + 10)]
-        self.site = Site(folder / "site", self.accounts + self.exporters)
+        self.site = Site(folder / "site", self.accounts + self.exporters, olddir="olddir" in self.modes)
         self.disk = self.site.folder / "var"
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={STORE_MIB}m,mode=700", "none", self.disk], check=True)
         self.logs = [logrotate.Log(self.site.log().parent, mode) for mode in self.modes]
