@@ -31,6 +31,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     }
     let mut wrong = Vec::new();
     samples(&config, &mut wrong);
+    let read = formats(&config, &mut wrong);
     if let Err(e) = mailer_for(&config.mail) {
         wrong.push(e.to_string());
     }
@@ -51,7 +52,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         return Err(Failure::Config(wrong.join("\n")));
     }
     let n = |n: usize| number(u64::try_from(n).unwrap_or(0));
-    let tested = config.rules.iter().map(|r| r.samples.len()).sum::<usize>();
+    let tested = read + config.rules.iter().map(|r| r.samples.len()).sum::<usize>();
     let (sources, datasets, rules) = (n(config.sources.len()), n(config.datasets.len()), n(config.rules.len()));
     let (tested, accounts) = (n(tested), n(accounts));
     out.line(&match out.lang() {
@@ -72,6 +73,19 @@ fn samples(config: &Config, wrong: &mut Vec<String>) {
     for error in run_samples(&config.rules, &config.datasets, &read) {
         wrong.push(error.to_string());
     }
+}
+
+/// Runs the samples of every definition a source uses; gives their number.
+fn formats(config: &Config, wrong: &mut Vec<String>) -> usize {
+    let mut count = 0;
+    for source in &config.sources {
+        if let Some(definition) = source.format.definition() {
+            let (samples, errors) = definition.run_samples();
+            count += samples;
+            wrong.extend(errors.iter().map(ToString::to_string));
+        }
+    }
+    count
 }
 
 /// Logs that cannot be read now are no mistake of the configuration, but somebody should know.

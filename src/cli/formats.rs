@@ -1,9 +1,115 @@
-//! `sekimori formats`: which formats there are, and what each wants of its source.
+//! `sekimori formats`: which formats there are, what each wants of its source, with a sample; and which one a file is in.
 
 use std::path::Path;
 
-use super::Failure;
-use crate::parse::{Definition, Format, FormatSettings};
+use clap::{Arg, ArgMatches, Command};
+
+use super::out::Out;
+use super::parse::Records;
+use super::{Failure, json_arg};
+use crate::parse::{Definition, Format, FormatSettings, FormatState, Parsed, catalogue};
+use crate::source::Decoder;
+use crate::text::framing::Framing;
+use crate::text::{Encoding, Lang, inert};
+
+/// Formats written in the program: name, title in Japanese and English, a line.
+const BUILT_IN: [(&str, &str, &str, &str); 6] = [
+    (
+        "combined",
+        "nginx・Apache の combined（仮想ホストつきも）",
+        "nginx and Apache, combined (also behind a virtual host)",
+        r#"10.0.4.9 - 012345 [21/Nov/2026:09:05:07 +0900] "GET /juminzei/1 HTTP/1.1" 200 1234 "-" "Mozilla/5.0""#,
+    ),
+    (
+        "common",
+        "nginx・Apache の common",
+        "nginx and Apache, common",
+        r#"10.0.4.9 - 012345 [21/Nov/2026:09:05:07 +0900] "GET /juminzei/1 HTTP/1.1" 200 1234"#,
+    ),
+    (
+        "vhost_combined",
+        "Apache の vhost_combined",
+        "Apache, vhost_combined",
+        r#"portal.example.jp:443 10.0.4.9 - 012345 [21/Nov/2026:09:05:07 +0900] "GET /juminzei/1 HTTP/1.1" 200 1234 "-" "Mozilla/5.0""#,
+    ),
+    (
+        "json",
+        "JSON Lines（よくある項目名で読む）",
+        "JSON lines, by the usual names",
+        r#"{"time":"2026-11-21T09:05:07+09:00","user":"012345","remote_addr":"10.0.4.9","method":"GET","uri":"/juminzei/1"}"#,
+    ),
+    (
+        "csv",
+        "見出しつき CSV（日本語の列名も）",
+        "CSV with a header, Japanese names too",
+        "操作日時,職員番号,業務名,操作区分,件数",
+    ),
+    (
+        "tsv",
+        "見出しつきタブ区切り",
+        "tab separated with a header",
+        "time\tuser\tresource",
+    ),
+];
+
+pub(super) fn command(lang: Lang) -> Command {
+    Command::new("formats")
+        .about(lang.pick(
+            "読める書式の一覧、または一つの書式の説明と例を表示します",
+            "lists the formats, or explains one with samples",
+        ))
+        .arg(
+            Arg::new("name")
+                .value_name("NAME")
+                .help(lang.pick("書式の名前", "name of a format")),
+        )
+        .arg(json_arg(lang))
+}
+
+pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    let lang = out.lang();
+    if let Some(name) = args.get_one::<String>("name") {
+        return one(name, out);
+    }
+    for (name, ja, en, _) in BUILT_IN {
+        line(out, args, name, lang.pick(ja, en), "web")?;
+    }
+    for definition in catalogue::all() {
+        line(out, args, definition.name(), definition.title(lang), definition.group())?;
+    }
+    Ok(())
+}
+
+fn line(out: &mut Out, args: &ArgMatches, name: &str, title: &str, group: &str) -> Result<(), Failure> {
+    if args.get_flag("json") {
+        let object = serde_json::json!({ "name": name, "title": title, "group": group });
+        return Ok(out.line(&object.to_string())?);
+    }
+    Ok(out.line(&format!("{name:<20} {title}"))?)
+}
+
+fn one(name: &str, out: &mut Out) -> Result<(), Failure> {
+    let lang = out.lang();
+    if let Some((_, ja, en, sample)) = BUILT_IN.iter().find(|(known, ..)| *known == name) {
+        out.line(lang.pick(ja, en))?;
+        return Ok(out.line(sample)?);
+    }
+    let FormatSettings::Defined(definition, _) = named(name)? else {
+        return Ok(out.line(name)?);
+    };
+    out.line(definition.title(lang))?;
+    if !definition.aliases().is_empty() {
+        let word = out.pick("別名: ", "also called: ").to_owned();
+        out.line(&format!("{word}{}", definition.aliases().join(", ")))?;
+    }
+    out.line("")?;
+    out.line(definition.note(lang))?;
+    if let Some(sample) = definition.sample() {
+        out.line("")?;
+        out.line(sample.trim())?;
+    }
+    Ok(())
+}
 
 /// The format called `name`, or the definition in the file of that path.
 pub(super) fn named(name: &str) -> Result<FormatSettings, Failure> {
@@ -18,5 +124,127 @@ pub(super) fn named(name: &str) -> Result<FormatSettings, Failure> {
         Failure::Failed(format!(
             "there is no format {name}; `sekimori formats` lists them, and a definition of your own is named by its path, ./{name}.toml"
         ))
+    })
+}
+
+/// Records of a file that are looked at to tell its format.
+const LOOKED_AT: usize = 120;
+
+/// How well a format fits a file.
+#[derive(Debug)]
+pub(super) struct Fit {
+    /// The format's name.
+    pub(super) name: String,
+    /// Between 0 and 1000; the best one is first.
+    pub(super) score: u32,
+}
+
+/// Every format that reads something of the file, best first.
+pub(super) fn detect(path: &Path, encoding: Encoding) -> Result<Vec<Fit>, Failure> {
+    let mut candidates: Vec<(String, FormatSettings, Option<Definition>)> = Vec::new();
+    for (name, ..) in BUILT_IN {
+        candidates.extend(Format::from_name(name).map(|settings| (name.to_owned(), settings, None)));
+    }
+    for definition in catalogue::all() {
+        let settings = FormatSettings::Defined(definition.clone(), None);
+        candidates.push((definition.name().to_owned(), settings, Some(definition)));
+    }
+    let mut fits = Vec::new();
+    for (name, settings, definition) in candidates {
+        let score = fit(path, encoding, &settings, definition.as_ref())?;
+        if 0 < score {
+            fits.push(Fit { name, score });
+        }
+    }
+    fits.sort_by_key(|fit| std::cmp::Reverse(fit.score));
+    Ok(fits)
+}
+
+/// What share of the records is read, weighed by how much each says and by the signs the format leaves.
+fn fit(
+    path: &Path,
+    encoding: Encoding,
+    settings: &FormatSettings,
+    definition: Option<&Definition>,
+) -> Result<u32, Failure> {
+    let Ok(format) = Format::compile(settings) else {
+        return Ok(0);
+    };
+    let mut records = Records::open(path, settings.framing())?;
+    let mut decoder = Decoder::new(encoding);
+    let mut state = FormatState::default();
+    if let Some(written) = records.written {
+        state.read_at(written);
+    }
+    let signs = definition.map(Definition::signs).unwrap_or_default();
+    let (mut seen, mut said, mut signed, mut several) = (0_u32, 0_u32, 0_u32, false);
+    while let Some((_, bytes)) = records.next()? {
+        if bytes.trim_ascii().is_empty() {
+            continue;
+        }
+        let text = decoder.decode(bytes).text;
+        several |= text.trim_ascii().contains(&b'\n');
+        signed += u32::from(
+            signs
+                .iter()
+                .any(|sign| memchr::memmem::find(text, sign.as_bytes()).is_some()),
+        );
+        seen += 1;
+        if let Parsed::Record(record) = format.parse(text, &mut state) {
+            let fields = [
+                record.time.is_some(),
+                record.user.is_some(),
+                record.source.is_some(),
+                record.operation.is_some(),
+                record.resource.is_some(),
+                record.status.is_some(),
+                record.bytes.is_some() || record.rows.is_some(),
+                record.outcome.is_some(),
+                record.user_agent.is_some(),
+            ];
+            // Half for being read, half for what it says.
+            said += 500 + fields.iter().filter(|field| **field).map(|_| 55).sum::<u32>();
+        }
+        if LOOKED_AT <= usize::try_from(seen).unwrap_or(usize::MAX) {
+            break;
+        }
+    }
+    if seen == 0 {
+        return Ok(0);
+    }
+    let mut score = said / seen;
+    if !signs.is_empty() {
+        score = if signed == 0 {
+            score / 4
+        } else {
+            score + 300 * signed / seen
+        };
+    }
+    // Records of several lines that a format of single lines would tear apart.
+    if several
+        && matches!(
+            settings.framing(),
+            Framing::Begins(..) | Framing::Same(_) | Framing::Xml(_)
+        )
+    {
+        score += 60;
+    }
+    // What reads anything says least about what it reads.
+    if definition.is_some_and(|d| d.group() == "generic" && signs.is_empty())
+        || matches!(settings, FormatSettings::Json(_))
+    {
+        score = score * 3 / 5;
+    }
+    Ok(score)
+}
+
+/// What is proposed for a file, in words.
+pub(super) fn proposal(fits: &[Fit], lang: Lang) -> Option<String> {
+    let best = fits.first()?;
+    let others: Vec<&str> = fits.iter().skip(1).take(2).map(|fit| fit.name.as_str()).collect();
+    let name = inert(best.name.as_bytes(), 60);
+    Some(match lang {
+        Lang::Ja => format!("書式: {name}（次の候補: {}）", others.join(", ")),
+        Lang::En => format!("format: {name} (next: {})", others.join(", ")),
     })
 }

@@ -146,6 +146,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("check", args)) => check::run(args, out),
         Some(("replay", args)) => replay::run(args, out),
         Some(("parse", args)) => parse::run(args, out),
+        Some(("formats", args)) => formats::run(args, out),
         Some(("count", args)) => count::run(args, out),
         Some(("status", args)) => status::run(args, out),
         Some(("alert", args)) => alert::run(args, out),
@@ -173,6 +174,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(check::command(lang))
         .subcommand(replay::command(lang))
         .subcommand(parse::command(lang))
+        .subcommand(formats::command(lang))
         .subcommand(count::command(lang))
         .subcommand(status::command(lang))
         .subcommand(alert::command(lang))

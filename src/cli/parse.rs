@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::out::Out;
 use super::{Failure, formats, json_arg};
@@ -23,10 +23,19 @@ pub(super) fn command(lang: Lang) -> Command {
             Arg::new("format")
                 .long("format")
                 .value_name("FORMAT")
-                .required(true)
+                .required_unless_present("detect")
                 .help(lang.pick(
-                    "common, combined, vhost_combined, json, csv, または nginx:書式 / apache:書式",
-                    "common, combined, vhost_combined, json, csv, or nginx:FORMAT / apache:FORMAT",
+                    "書式の名前（sekimori formats で一覧）、定義ファイル ./my.toml、nginx:書式 / apache:書式、auto",
+                    "name of a format (see sekimori formats), a definition ./my.toml, nginx:FORMAT / apache:FORMAT, or auto",
+                )),
+        )
+        .arg(
+            Arg::new("detect")
+                .long("detect")
+                .action(ArgAction::SetTrue)
+                .help(lang.pick(
+                    "書式を推定し、最初の数件を表示します",
+                    "proposes the format and shows the first accesses",
                 )),
         )
         .arg(
@@ -58,8 +67,27 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
             "there is no encoding {word}; write utf-8, cp932, euc-jp or iso-2022-jp"
         ))
     })?;
-    let name = args.get_one::<String>("format").map_or("", String::as_str);
-    let settings = formats::named(name)?;
+    let name = args.get_one::<String>("format").map_or("auto", String::as_str);
+    let detect = args.get_flag("detect");
+    let mut left = if detect { SHOWN } else { usize::MAX };
+    let settings = if detect || name == "auto" {
+        let fits = formats::detect(path, encoding)?;
+        let said = formats::proposal(&fits, out.lang());
+        let unknown = out.pick("どの書式にも当てはまりません", "no format fits");
+        let said = said.ok_or_else(|| Failure::Failed(format!("{}: {unknown}", path.display())))?;
+        if detect && args.get_flag("json") {
+            let best = fits.first().map_or("", |fit| &fit.name);
+            return Ok(out.line(&serde_json::json!({ "format": best }).to_string())?);
+        }
+        if detect {
+            out.line(&said)?;
+        } else {
+            out.error(&said);
+        }
+        formats::named(fits.first().map_or("", |fit| &fit.name))?
+    } else {
+        formats::named(name)?
+    };
     let format = Format::compile(&settings).map_err(|e| Failure::Failed(e.to_string()))?;
     let mut state = FormatState::default();
     let mut records = Records::open(path, settings.framing())?;
@@ -71,7 +99,15 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     while let Some((number, bytes)) = records.next()? {
         let decoded = decoder.decode(bytes);
         let parsed = format.parse(decoded.text, &mut state);
-        if args.get_flag("json") {
+        if detect {
+            if let Parsed::Record(_) = &parsed {
+                out.line(&human(number, &parsed))?;
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+            }
+        } else if args.get_flag("json") {
             if parsed != Parsed::Nothing {
                 text.clear();
                 json::write_record(&mut text, number, &parsed);
@@ -84,6 +120,9 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// Accesses shown where the format was guessed.
+const SHOWN: usize = 5;
 
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;

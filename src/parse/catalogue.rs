@@ -13,17 +13,80 @@ macro_rules! definitions {
 
 definitions![
     "auditd",
+    "aws-alb",
+    "box",
+    "bunkerweb",
+    "caddy",
+    "cas-audit",
+    "cef",
     "cloudfront",
+    "cloudtrail",
+    "cri",
+    "docker-json",
     "dropbear",
+    "dropbox",
+    "envoy",
+    "fastly",
+    "filebrowser",
+    "gitea",
+    "gitlab",
+    "google-workspace",
+    "grafana",
+    "guacamole",
+    "haproxy",
+    "harbor",
     "iis",
+    "iis-native",
+    "keycloak",
+    "laurel",
+    "leef",
+    "litespeed",
+    "logfmt",
+    "m365",
+    "mariadb-audit",
+    "mongodb",
+    "mssql-errorlog",
+    "mysql-audit",
+    "mysql-audit-xml",
+    "mysql-error",
     "mysql-slow",
+    "nextcloud",
+    "nginx-error",
+    "nginx-proxy-manager",
+    "oracle-audit",
+    "oracle-unified",
+    "oracle-unified-csv",
     "postgresql",
+    "postgresql-csv",
+    "postgresql-json",
+    "proftpd",
+    "proxmox",
+    "pureftpd",
+    "redmine",
     "s3-access",
     "s3-access-json",
+    "samba-audit",
+    "samba-auth",
+    "sftpgo",
+    "snowflake-query",
+    "sqlserver-audit",
+    "squid",
     "sshd",
+    "synology",
     "syslog",
+    "technitium",
+    "teleport",
+    "tomcat",
     "traefik",
     "traefik-clf",
+    "upsun",
+    "vaultwarden",
+    "vsftpd",
+    "webmin",
+    "windows-xml",
+    "winlogbeat",
+    "xferlog",
+    "zimbra",
 ];
 
 /// The definition called `name`, or that has it as another name.
@@ -76,6 +139,28 @@ mod tests {
                 Err(e) => panic!("{name}: {e}"),
             }
         }
+    }
+
+    #[test]
+    fn the_manual_has_a_row_for_every_format() {
+        let manual = include_str!("../../docs/formats.md");
+        for definition in all() {
+            let note = definition.note(crate::text::Lang::Ja).replace('|', "&#124;");
+            let row = format!(
+                "| `{}` | {} | {note} |",
+                definition.name(),
+                definition.title(crate::text::Lang::Ja)
+            );
+            assert!(manual.contains(&row), "docs/formats.md lacks: {row}");
+        }
+    }
+
+    #[test]
+    fn the_example_of_the_manual_is_a_definition_that_works() {
+        let manual = include_str!("../../docs/formats.md");
+        let example = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let (count, errors) = Definition::read(example).unwrap().run_samples();
+        assert_eq!((count, errors), (1, Vec::new()));
     }
 
     #[test]

@@ -59,6 +59,15 @@ pub enum FormatSettings {
 }
 
 impl FormatSettings {
+    /// The definition the format is read by, if there is one.
+    pub fn definition(&self) -> Option<&Definition> {
+        match self {
+            FormatSettings::Defined(definition, _) => Some(definition),
+            FormatSettings::Inside(_, inner) => inner.definition(),
+            _ => None,
+        }
+    }
+
     /// Where the records of the format end.
     pub fn framing(&self) -> Framing {
         match self {

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use hashbrown::HashMap;
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 use super::values::Values;
 use crate::parse::scan::unescape;
@@ -135,7 +135,7 @@ impl Pairs {
         };
         let value = if memchr(b'\\', inner).is_some() && !self.open {
             Cow::Owned(unescape(inner))
-        } else if self.open && memmem::find(inner, b"\\=").is_some() {
+        } else if self.open && memchr(b'\\', inner).is_some() {
             Cow::Owned(without_escapes(inner))
         } else {
             Cow::Borrowed(inner)

@@ -68,7 +68,9 @@ impl Defined {
         values: &mut Values<'a, '_>,
         record: &mut Record<'a>,
     ) -> Read {
-        if let Some(number) = self.letter.message {
+        if let Some(number) = self.letter.message
+            && !matches!(self.shape, Reader::Json(_))
+        {
             values.set(number, Cow::Borrowed(message));
         }
         match &self.shape {
