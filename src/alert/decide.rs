@@ -296,6 +296,46 @@ pub fn decide(alert: &Alert, rule: &RuleSettings, settings: &AlertSettings, now:
     Decision::Hold(if closed { Why::Closed } else { Why::Known })
 }
 
+/// Decides whether people are told of an alert with its further reasons, the leading one first; each stands with its
+/// rule. A notice waits for the daily digest.
+pub fn decide_together(
+    all: &[(&Alert, &RuleSettings)],
+    settings: &AlertSettings,
+    now: WallTime,
+) -> Option<NotifyReason> {
+    let severity = all.iter().map(|(alert, _)| alert.severity).max()?;
+    if severity == Severity::Notice {
+        return None;
+    }
+    let Some(told) = all.first().and_then(|(lead, _)| lead.notified) else {
+        return Some(NotifyReason::First);
+    };
+    if told.severity < severity {
+        return Some(NotifyReason::Worse { from: told.severity });
+    }
+    let known = |rule: &RuleSettings| {
+        let of_same_kind = |r: &RuleSettings| std::mem::discriminant(&r.kind) == std::mem::discriminant(&rule.kind);
+        all.iter().any(|(a, r)| a.notified.is_some() && of_same_kind(r))
+    };
+    let mut best: Option<NotifyReason> = None;
+    for (alert, rule) in all {
+        let reason = match alert.notified {
+            Some(_) => match decide(alert, rule, settings, now) {
+                Decision::Notify(reason) => Some(reason),
+                Decision::Hold(_) => None,
+            },
+            None if Severity::Notice < alert.severity && !known(rule) => Some(NotifyReason::Further),
+            None => None,
+        };
+        if let Some(reason) = reason
+            && best.is_none_or(|best| best.weight() < reason.weight())
+        {
+            best = Some(reason);
+        }
+    }
+    best
+}
+
 /// Notes on the alert that people are told at `now`; a closed alert is open again.
 pub fn notified(alert: &mut Alert, rule: &RuleSettings, now: WallTime) {
     let mails = alert.notified.map_or(0, |n| n.mails).saturating_add(1);

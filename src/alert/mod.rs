@@ -183,6 +183,8 @@ pub struct AlertFacts {
     pub source: String,
     /// Address or terminal of the last hit, inert.
     pub address: String,
+    /// What other rules found in the same situation.
+    pub reasons: Vec<AlertFacts>,
     /// References of lines that stand as evidence, first and last ones; contents are never mailed.
     pub evidence: Vec<LineRef>,
 }

@@ -37,7 +37,19 @@ pub enum Notice {
         /// One line an alert.
         alerts: Vec<String>,
     },
+    /// The notices (注意) since the last digest.
+    Digest {
+        /// One line a notice, the first ones.
+        alerts: Vec<String>,
+        /// How many there are.
+        total: u64,
+    },
 }
+
+/// Notices listed in one digest; more are counted.
+pub const DIGEST_MAX: u32 = 100;
+/// When the digest goes out on business days, in minutes since midnight (JST).
+pub const DIGEST_MINUTE: u32 = 8 * 60 + 45;
 
 /// Mails about alerts of one rule within [`MANY_WITHIN`]; further ones are told together. 重大 is never held.
 pub const MANY: u64 = 500;
@@ -101,17 +113,24 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         ),
         Notice::Rejects { source, why, lines } => rejects(source, why, *lines, lang),
         Notice::Many { rule, alerts } => many(rule, alerts, lang),
+        Notice::Digest { alerts, total } => digest(alerts, *total, lang),
     };
     let at = match lang {
         Lang::Ja => Jst::from(ctx.now).wareki(),
         Lang::En => Jst::from(ctx.now).iso(),
     };
     let is_many = matches!(notice, Notice::Many { .. });
+    let is_digest = matches!(notice, Notice::Digest { .. });
     let head = match is_many {
+        _ if is_digest => lang.pick("【注意】", "[NOTICES] "),
         true => lang.pick("【警告】", "[WARNING] "),
         false => lang.pick("【監視の異常】", "[WATCH IMPAIRED] "),
     };
     let intro = match is_many {
+        _ if is_digest => lang.pick(
+            "個人情報アクセスの監視で、次の「注意」に当たる利用がありました。急ぎの対応は要りませんが、本日中に目を通してください。",
+            "The watch over access to personal data noticed the following. Nothing is urgent; please look through it today:",
+        ),
         true => lang.pick(
             "同じ規則の警告が短時間に多数発生したため、まとめてお知らせします。",
             "Many alerts of one rule came in a short time; this mail tells of them together:",
@@ -239,6 +258,33 @@ fn rejects(source: &str, why: &[(String, u64)], lines: u64, lang: Lang) -> Parts
             "解釈できない行に利用の記録が含まれていると、その利用は集計も警告もされません。\n書式の変更（システムの更新など）がなかったかを情報システム担当に確認してください。\n心当たりがない場合は、監視を逃れるための細工の疑いがあります。",
             "Accesses in such lines are neither counted nor judged. Ask those who run the system whether the format changed\n(an update, for instance). If not, somebody may be hiding from the watch.",
         ),
+    )
+}
+
+fn digest(alerts: &[String], total: u64, lang: Lang) -> Parts {
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("全{}件", number(total)),
+        Lang::En => format!("{} in all", number(total)),
+    }];
+    lines.extend(alerts.iter().cloned());
+    let more = total.saturating_sub(u64::try_from(alerts.len()).unwrap_or(0));
+    if 0 < more {
+        lines.push(match lang {
+            Lang::Ja => format!("（ほか{}件。一覧は sekimori alert list で確認できます）", number(more)),
+            Lang::En => format!("({} more; see sekimori alert list)", number(more)),
+        });
+    }
+    let advice = lang.pick(
+        "内容は sekimori alert show 警告番号、業務上の理由を確認したときは sekimori alert close で記録してください。",
+        "See sekimori alert show NUMBER; where a reason was confirmed, record it with sekimori alert close.",
+    );
+    (
+        lang.pick(
+            "個人情報アクセスの注意（日次）",
+            "notices on access to personal data (daily)",
+        ),
+        lines,
+        advice,
     )
 }
 

@@ -106,7 +106,11 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
 }
 
 fn facts(store: &Store, teller: &Teller, stored: &StoredAlert) -> Result<AlertFacts, Failure> {
-    Ok(teller.facts(stored, store.who(stored.alert.who)?, store.evidence(stored.alert.id)?))
+    let mut facts = teller.facts(stored, store.who(stored.alert.who)?, store.evidence(stored.alert.id)?);
+    for reason in store.reasons(stored.alert.id)? {
+        facts.reasons.push(teller.facts(&reason, None, Vec::new()));
+    }
+    Ok(facts)
 }
 
 fn list(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -114,6 +118,7 @@ fn list(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
     let teller = Teller::for_console(config, &store)?;
     let filter = AlertFilter {
         open_only: !args.get_flag("all"),
+        leads_only: true,
         max: None,
     };
     for stored in store.alerts(filter)? {

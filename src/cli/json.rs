@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::alert::AlertFacts;
+use crate::alert::{Alert, AlertFacts};
 use crate::calendar::rfc3339;
 use crate::store::StoredAlert;
 
@@ -35,5 +35,19 @@ pub(super) fn alert(stored: &StoredAlert, facts: &AlertFacts) -> Value {
         "records_unknown": a.records_unknown,
         "detected_at": rfc3339(a.detected_at.micros()),
         "mails": a.notified.map_or(0, |n| n.mails),
+        "reasons": facts.reasons.iter().map(|r| reason(&r.alert)).collect::<Vec<_>>(),
+    })
+}
+
+/// What a further rule found in the same situation.
+fn reason(a: &Alert) -> Value {
+    json!({
+        "rule": a.rule,
+        "severity": a.severity.as_str(),
+        "first_seen": rfc3339(a.first_seen.micros()),
+        "last_seen": rfc3339(a.last_seen.micros()),
+        "observed": a.observed,
+        "limit": a.limit,
+        "hits": a.hits,
     })
 }

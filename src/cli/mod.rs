@@ -6,14 +6,17 @@
 mod alert;
 mod check;
 mod count;
+mod explain;
 mod formats;
 mod json;
 mod out;
 mod parse;
 mod replay;
+mod rules;
 mod run;
 mod status;
 mod verify;
+mod watchlist;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -145,6 +148,9 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("run", args)) => run::run(args, out),
         Some(("check", args)) => check::run(args, out),
         Some(("replay", args)) => replay::run(args, out),
+        Some(("explain", args)) => explain::run(args, out),
+        Some(("rules", args)) => rules::run(args, out),
+        Some(("watchlist", args)) => watchlist::run(args, out),
         Some(("parse", args)) => parse::run(args, out),
         Some(("formats", args)) => formats::run(args, out),
         Some(("count", args)) => count::run(args, out),
@@ -173,6 +179,9 @@ fn command(lang: Lang) -> Command {
         .subcommand(run::command(lang))
         .subcommand(check::command(lang))
         .subcommand(replay::command(lang))
+        .subcommand(explain::command(lang))
+        .subcommand(rules::command(lang))
+        .subcommand(watchlist::command(lang))
         .subcommand(parse::command(lang))
         .subcommand(formats::command(lang))
         .subcommand(count::command(lang))

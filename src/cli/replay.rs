@@ -52,10 +52,10 @@ pub(super) fn command(lang: Lang) -> Command {
 }
 
 /// A folder that is removed at the end.
-struct Scratch(PathBuf);
+pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Scratch, Failure> {
+    pub(super) fn new() -> Result<Scratch, Failure> {
         use std::os::unix::fs::DirBuilderExt;
         let mut bytes = [0u8; 8];
         getrandom::fill(&mut bytes).map_err(|e| Failure::Failed(e.to_string()))?;
@@ -63,6 +63,11 @@ impl Scratch {
         let folder = std::env::temp_dir().join(name);
         std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
         Ok(Scratch(folder))
+    }
+
+    /// A file in it.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
     }
 }
 
@@ -123,16 +128,21 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
 }
 
 fn print(pipeline: &Pipeline, as_json: bool, out: &mut Out) -> Result<(), Failure> {
-    let mut alerts = pipeline.store().alerts(AlertFilter::default())?;
+    let mut alerts = pipeline.store().alerts(AlertFilter {
+        leads_only: true,
+        ..AlertFilter::default()
+    })?;
     alerts.sort_by_key(|s| (s.alert.first_seen, s.alert.id));
     if !as_json {
         return run::print_alerts(pipeline, &alerts, out);
     }
     for stored in &alerts {
         let store = pipeline.store();
-        let facts = pipeline
-            .teller()
-            .facts(stored, store.who(stored.alert.who)?, Vec::new());
+        let teller = pipeline.teller();
+        let mut facts = teller.facts(stored, store.who(stored.alert.who)?, Vec::new());
+        for reason in store.reasons(stored.alert.id)? {
+            facts.reasons.push(teller.facts(&reason, None, Vec::new()));
+        }
         out.line(&json::alert(stored, &facts).to_string())?;
     }
     Ok(())
@@ -163,7 +173,7 @@ fn choose_files(config: &mut Config, files: &[PathBuf], named: Option<&str>) -> 
     Ok(())
 }
 
-fn source_of(config: &Config, file: &Path, named: Option<&str>) -> Result<usize, Failure> {
+pub(super) fn source_of(config: &Config, file: &Path, named: Option<&str>) -> Result<usize, Failure> {
     let names: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
     if let Some(name) = named {
         let hint = || Failure::Failed(format!("there is no source {name}; there are: {}", names.join(", ")));

@@ -75,7 +75,10 @@ fn report(config: &Config, ran: &Ran, out: &mut Out) -> Result<(), Failure> {
     let fresh: Vec<StoredAlert> = ran
         .pipeline
         .store()
-        .alerts(AlertFilter::default())?
+        .alerts(AlertFilter {
+            leads_only: true,
+            ..AlertFilter::default()
+        })?
         .into_iter()
         .rev()
         .filter(|s| ran.alerts.contains(&s.alert.id))

@@ -67,10 +67,12 @@ fn as_json(
     let mails = store.mail_counts()?;
     let last = store.alerts(AlertFilter {
         open_only: false,
+        leads_only: true,
         max: Some(1),
     })?;
     let open = store.alerts(AlertFilter {
         open_only: true,
+        leads_only: true,
         max: None,
     })?;
     let time = |micros: i64| {
@@ -174,6 +176,7 @@ fn human(
     })?;
     let last = store.alerts(AlertFilter {
         open_only: false,
+        leads_only: true,
         max: Some(1),
     })?;
     if let Some(last) = last.first() {

@@ -124,6 +124,60 @@ struct Rule {
     kind: Compiled,
 }
 
+impl Rule {
+    fn ask(&mut self, ix: RuleIx, access: &Access, history: &mut dyn History) -> Result<Option<Finding>, HistoryError> {
+        let finding = |held: Held, severity| Finding {
+            rule: ix,
+            who: held.who,
+            dataset: held.dataset,
+            at: access.time,
+            from: held.from,
+            observed: held.observed,
+            limit: held.limit,
+            severity,
+            facts: held.facts,
+        };
+        Ok(match &mut self.kind {
+            Compiled::Volume(volume) => {
+                let (who, dataset) = volume.key(access);
+                let passed = volume.observe(access, &self.scope, history)?;
+                passed.map(|p| Finding {
+                    rule: ix,
+                    who,
+                    dataset,
+                    at: access.time,
+                    from: p.from,
+                    observed: p.observed,
+                    limit: p.limit,
+                    severity: self.severity,
+                    facts: Facts::default(),
+                })
+            }
+            Compiled::Marked(marked) => {
+                let severity = marked.holds(access, self.severity);
+                severity.map(|severity| finding(Held::once(access), severity))
+            }
+            Compiled::Judged(judge) => {
+                let held = judge.observe(access, &self.scope, history)?;
+                held.map(|h| finding(h, h.severity.unwrap_or(self.severity)))
+            }
+        })
+    }
+}
+
+/// What one rule made of one access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Explained {
+    /// The rule.
+    pub rule: RuleIx,
+    /// Whether it looks at this dataset and class of operation.
+    pub looks: bool,
+    /// Whether it held.
+    pub finding: Option<Finding>,
+    /// What it measured against which limit, also where it did not hold (`volume`).
+    pub measured: Option<(u64, u64)>,
+}
+
 /// All rules, with the windows they keep.
 #[derive(Debug)]
 pub struct Detector {
@@ -194,59 +248,53 @@ impl Detector {
             return Ok(());
         };
         for ix in applying {
-            let Some(rule) = self.rules.get_mut(usize::from(*ix)) else {
-                continue;
-            };
-            let finding = |who, dataset, from, observed, limit, severity, facts| Finding {
-                rule: RuleIx(*ix),
-                who,
-                dataset,
-                at: access.time,
-                from,
-                observed,
-                limit,
-                severity,
-                facts,
-            };
-            match &mut rule.kind {
-                Compiled::Volume(volume) => {
-                    let (who, dataset) = volume.key(access);
-                    if let Some(p) = volume.observe(access, &rule.scope, history)? {
-                        out.push(finding(
-                            who,
-                            dataset,
-                            p.from,
-                            p.observed,
-                            p.limit,
-                            rule.severity,
-                            Facts::default(),
-                        ));
-                    }
-                }
-                Compiled::Marked(marked) => {
-                    if let Some(severity) = marked.holds(access, rule.severity) {
-                        out.push(finding(
-                            access.who,
-                            access.dataset,
-                            access.time,
-                            1,
-                            0,
-                            severity,
-                            Facts::default(),
-                        ));
-                    }
-                }
-                Compiled::Judged(judge) => {
-                    if let Some(h) = judge.observe(access, &rule.scope, history)? {
-                        let severity = h.severity.unwrap_or(rule.severity);
-                        out.push(finding(
-                            h.who, h.dataset, h.from, h.observed, h.limit, severity, h.facts,
-                        ));
-                    }
-                }
+            if let Some(rule) = self.rules.get_mut(usize::from(*ix))
+                && let Some(finding) = rule.ask(RuleIx(*ix), access, history)?
+            {
+                out.push(finding);
             }
         }
         Ok(())
+    }
+
+    /// Shows an access to every rule, by the same code, and says what each made of it.
+    ///
+    /// # Errors
+    /// The past cannot be read.
+    pub fn explain(&mut self, access: &Access, history: &mut dyn History) -> Result<Vec<Explained>, HistoryError> {
+        let mut all = Vec::with_capacity(self.rules.len());
+        for (rule, ix) in self.rules.iter_mut().zip(0u16..) {
+            let looks = rule.scope.holds(access.dataset, access.operation);
+            let mut explained = Explained {
+                rule: RuleIx(ix),
+                looks,
+                finding: None,
+                measured: None,
+            };
+            match &mut rule.kind {
+                Compiled::Volume(volume) if looks => {
+                    let (who, dataset) = volume.key(access);
+                    let weighed = volume.weigh(access, &rule.scope, history)?;
+                    explained.measured = weighed.map(|p| (p.observed, p.limit));
+                    let passed = weighed.filter(|p| p.limit < p.observed);
+                    explained.finding = passed.map(|p| Finding {
+                        rule: RuleIx(ix),
+                        who,
+                        dataset,
+                        at: access.time,
+                        from: p.from,
+                        observed: p.observed,
+                        limit: p.limit,
+                        severity: rule.severity,
+                        facts: Facts::default(),
+                    });
+                }
+                _ if looks => explained.finding = rule.ask(RuleIx(ix), access, history)?,
+                _ => {}
+            }
+            all.push(explained);
+        }
+        Ok(all)
     }
 
     /// The batch in hand is sealed; what comes now belongs to the next one. Gives what the rules keep of it.
@@ -327,5 +375,7 @@ fn limits(limits: &Limits, datasets: &[(DatasetId, &DatasetSettings)]) -> Vec<u6
     out
 }
 
+#[cfg(test)]
+mod kinds;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ use crate::clock::{EventTime, MICROS};
 const SPARE: usize = 8;
 /// Entries kept of a key at most.
 const ENTRIES_MAX: usize = 192;
+/// Of them where people or terminals are told apart: a gateway behind which everybody stands must cost little.
+const TOGETHER_MAX: usize = 32;
 /// Usual terminals remembered of a person.
 const USUAL_MAX: usize = 16;
 /// Days behind which use no longer makes a terminal usual.
@@ -132,8 +134,7 @@ impl Recent {
             .entries
             .partition_point(|e| (e.time, e.number, e.what) < (entry.time, entry.number, entry.what));
         let near = |e: &Entry| e.what == entry.what && e.time / same_within == entry.time / same_within;
-        let around = at.saturating_sub(8)..(at + 8).min(self.entries.len());
-        if self.entries.get(around).unwrap_or_default().iter().any(near) {
+        if self.entries.iter().any(near) {
             return None;
         }
         self.entries.insert(at, entry);
@@ -175,27 +176,39 @@ impl Recent {
         days.map_or(0, |d| d.1.count(day - REMEMBERED_DAYS, day - 2))
     }
 
-    /// The window with most different entries that holds `at`: those, in order of time.
-    fn fullest(&self, at: i64, within: i64) -> &[Entry] {
-        let mut best: &[Entry] = &[];
-        let mut most = 0;
+    /// The window with most different entries that holds `at`, in order of time; of equals one that goes to and fro.
+    fn fullest(&self, at: i64, within: i64, to_and_fro: bool) -> &[Entry] {
+        let mut best: (usize, bool, &[Entry]) = (0, false, &[]);
         let from = self.entries.partition_point(|e| e.time < at);
         let ends = self.entries.get(from..).unwrap_or_default();
+        let mut before = None;
         for end in ends
             .iter()
             .map(|e| e.time)
             .take_while(|end| end.saturating_sub(within) <= at)
         {
+            if before.replace(end) == Some(end) {
+                continue;
+            }
             let a = self.entries.partition_point(|e| e.time < end.saturating_sub(within));
             let b = self.entries.partition_point(|e| e.time <= end);
             let window = self.entries.get(a..b).unwrap_or_default();
-            let n = distinct(window).len();
-            if most < n {
-                (most, best) = (n, window);
+            let (n, returns) = (distinct(window).len(), to_and_fro && goes_to_and_fro(window));
+            if (best.0, best.1) < (n, returns) {
+                best = (n, returns, window);
             }
         }
-        best
+        best.2
     }
+}
+
+/// Whether something comes again behind something else.
+fn goes_to_and_fro(window: &[Entry]) -> bool {
+    let again = |(i, e): (usize, &Entry)| {
+        let later = window.get(i + 1..).unwrap_or_default();
+        later.iter().skip_while(|l| l.what == e.what).any(|l| l.what == e.what)
+    };
+    window.iter().enumerate().any(again)
 }
 
 fn distinct(window: &[Entry]) -> Vec<u64> {
@@ -322,7 +335,11 @@ impl SequenceJudge {
         };
         let is_new = by_person && !history.knows(access.who);
         let found = self.recent.change(key, is_new, history, |recent| {
-            let mut changed = recent.insert(entry, MINUTE, ENTRIES_MAX).is_some();
+            // Who is here already says nothing new.
+            if recent.insert(entry, MINUTE, TOGETHER_MAX).is_none() {
+                return (false, None);
+            }
+            let mut changed = true;
             recent.forget(within);
             if rule.accustomed.is_some() {
                 changed |= recent.note(0, day);
@@ -330,13 +347,9 @@ impl SequenceJudge {
                     changed |= recent.note(what, day);
                 }
             }
-            let window = recent.fullest(entry.time, within);
+            let window = recent.fullest(entry.time, within, by_person);
             let (first, all) = (window.first().map_or(entry.time, |e| e.time), distinct(window));
-            let returns = window
-                .iter()
-                .rposition(|e| e.what == what)
-                .and_then(|last| window.get(..last))
-                .is_some_and(|w| w.iter().skip_while(|e| e.what != what).any(|e| e.what != what));
+            let returns = by_person && goes_to_and_fro(window);
             let over = rule.limit < u64::try_from(all.len()).unwrap_or(u64::MAX);
             if over && !by_person && rule.accustomed.is_some() {
                 changed |= recent.note(1, day);

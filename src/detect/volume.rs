@@ -30,7 +30,7 @@ pub struct VolumeRule {
     batch: u32,
 }
 
-/// A limit was passed.
+/// What a window holds, against its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Passed {
     /// Largest amount of a window that holds the access.
@@ -86,6 +86,18 @@ impl VolumeRule {
         scope: &Scope,
         history: &mut dyn History,
     ) -> Result<Option<Passed>, HistoryError> {
+        let weighed = self.weigh(access, scope, history)?;
+        Ok(weighed.filter(|w| w.limit < w.observed))
+    }
+
+    /// Takes in an access and says what the fullest window holds that it stands in, with the limit; `None` where it does
+    /// not count.
+    pub fn weigh(
+        &mut self,
+        access: &Access,
+        scope: &Scope,
+        history: &mut dyn History,
+    ) -> Result<Option<Passed>, HistoryError> {
         if access.outcome == Outcome::Failure {
             return Ok(None);
         }
@@ -94,19 +106,18 @@ impl VolumeRule {
         let fill = match (self.span, self.volume.count) {
             (None, Count::Subjects) => return Ok(None),
             (None, _) => {
-                let passed = Passed {
+                return Ok(Some(Passed {
                     observed: amount,
                     limit,
                     from: access.time,
-                };
-                return Ok((limit < amount).then_some(passed));
+                }));
             }
             (Some(_), Count::Subjects) if access.subject.is_none() => return Ok(None),
             (Some(span), Count::Subjects) => self.add_subject(&span, access, scope, history)?,
             (Some(span), _) => self.add_sum(&span, access, amount, scope, history)?,
         };
         let Some(span) = self.span else { return Ok(None) };
-        Ok((limit < fill.observed).then(|| Passed {
+        Ok(Some(Passed {
             observed: fill.observed,
             limit,
             from: span.start(fill.from),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cases::Cases;
 use super::ongoing::{Ongoing, Shadow};
 use super::{PipelineError, Teller};
 use crate::access::{Access, DatasetId, LineRef, SourceId, WhoId};
@@ -39,6 +40,7 @@ pub(super) struct Work {
     book: Book,
     spare: Book,
     situations: BTreeMap<Key, Ongoing>,
+    cases: Cases,
     /// Situations of this batch so far.
     begun: u64,
     /// What the batch says whose commit is on its way, while there is one.
@@ -123,6 +125,7 @@ impl Work {
             book: Book::default(),
             spare: Book::default(),
             situations: BTreeMap::new(),
+            cases: Cases::default(),
             begun: 0,
             shadow: None,
             rejects: Vec::new(),
@@ -216,7 +219,9 @@ impl Work {
         if self.findings.is_empty() {
             return Ok(());
         }
-        let findings = std::mem::take(&mut self.findings);
+        let mut findings = std::mem::take(&mut self.findings);
+        // The worst leads; of equals the first in the order of the rules.
+        findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
         for finding in &findings {
             self.finding(finding, record, access)?;
         }
@@ -241,11 +246,20 @@ impl Work {
                 None => ongoing.load(span.start, stored),
             }
         }
+        let case = (finding.who, finding.dataset);
+        if let Some(from) = self.cases.lacks(case, finding.at) {
+            let stored = self.store.cases_since(case.0, case.1, from)?;
+            self.cases.load(case, stored);
+        }
         let (placer, begun) = (&self.placer, &mut self.begun);
-        ongoing.join(finding, access, (rule, *gap), || {
+        let joins = self.cases.joins(case, finding.at);
+        let lead = ongoing.join(finding, access, (rule, *gap), joins, || {
             *begun = begun.saturating_add(1);
             (situation(placer, finding, record, access), *begun)
         });
+        if let Some(lead) = lead {
+            self.cases.hit(case, lead, finding.at);
+        }
         Ok(())
     }
 
@@ -253,6 +267,7 @@ impl Work {
     pub fn seal(&mut self, of_sources: OfSources, now: WallTime) -> Result<Sealed, StoreError> {
         self.shadow = Some(Shadow::of(&self.situations, self.store.last_alert()?));
         self.begun = 0;
+        self.cases.seal();
         let book = std::mem::replace(&mut self.book, std::mem::take(&mut self.spare));
         let memos = self.detector.seal();
         self.lists = self.store.lists(std::mem::take(&mut self.lists), &self.names)?;
@@ -271,6 +286,7 @@ impl Work {
     pub fn settle(&mut self, mut book: Book, situations: &[(u64, AlertId)]) {
         let alerts: BTreeMap<u64, AlertId> = situations.iter().copied().collect();
         self.situations.values_mut().for_each(|ongoing| ongoing.settle(&alerts));
+        self.cases.settle(&alerts);
         self.shadow = None;
         book.clear();
         self.spare = book;
@@ -285,6 +301,7 @@ impl Work {
     pub fn prune(&mut self) {
         if let Some(newest) = self.newest {
             self.detector.prune(newest);
+            self.cases.prune(newest);
         }
     }
 
@@ -294,6 +311,7 @@ impl Work {
         self.detector.reset();
         self.book.clear();
         self.situations.clear();
+        self.cases.clear();
         self.begun = 0;
         self.shadow = None;
         self.rejects.clear();

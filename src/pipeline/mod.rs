@@ -8,6 +8,8 @@
 
 mod ahead;
 mod batch;
+mod cases;
+mod digest;
 mod lane;
 mod ongoing;
 mod proof;
@@ -127,6 +129,8 @@ pub struct Pipeline {
     uncommitted_since: Option<WallTime>,
     batch_lines: u64,
     batches: u32,
+    /// Day of the last digest of this run; the mail's own id keeps it one a day.
+    digest_day: Option<i32>,
     next_segment: SegmentId,
 }
 
@@ -184,6 +188,7 @@ impl Pipeline {
             uncommitted_since: None,
             batch_lines: 0,
             batches: 0,
+            digest_day: None,
             next_segment,
         })
     }
@@ -216,6 +221,7 @@ impl Pipeline {
             self.settle()?;
         }
         self.prove(now)?;
+        self.digest_if_due(now)?;
         let due = match (self.uncommitted_since, self.scanned_at) {
             (Some(since), _) => Some(since.plus(commit_after)),
             (None, scanned) => scanned.map(|at| at.plus(SCAN_EVERY)),

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::batch::Key;
+use super::cases::Lead;
 use crate::access::Access;
 use crate::alert::AlertId;
 use crate::alert::decide::Situation;
@@ -37,6 +38,8 @@ pub(super) struct Going {
     pub nth: u64,
     first_seen: EventTime,
     last_seen: EventTime,
+    /// The alert it is a reason of; itself where it leads.
+    pub lead: Lead,
     /// What this batch says of it.
     pub added: Option<Situation>,
 }
@@ -72,14 +75,15 @@ impl Ongoing {
     }
 
     /// Takes in the stored alerts of a span that was lacking: number, first and last finding.
-    pub fn load(&mut self, from: EventTime, stored: impl IntoIterator<Item = (AlertId, EventTime, EventTime)>) {
+    pub fn load(&mut self, from: EventTime, stored: impl IntoIterator<Item = Stored>) {
         self.since = from;
-        let going = |(id, first_seen, last_seen)| Going {
+        let going = |(id, first_seen, last_seen, lead)| Going {
             alert: Some(id),
             pending: None,
             nth: 0,
             first_seen,
             last_seen,
+            lead: Lead::Alert(lead),
             added: None,
         };
         self.alerts.extend(stored.into_iter().map(going));
@@ -105,6 +109,7 @@ impl Ongoing {
                     nth: 0,
                     first_seen: shadow.first_seen,
                     last_seen: shadow.last_seen,
+                    lead: shadow.lead,
                     added: None,
                 }),
             }
@@ -119,20 +124,23 @@ impl Ongoing {
             if let Some(nth) = going.pending.take() {
                 going.alert = situations.get(&nth).copied();
             }
+            going.lead = going.lead.settled(situations);
         }
     }
 
     /// Joins a finding with what it continues. `fresh` gives its situation where it begins one, for this batch or
-    /// altogether.
+    /// altogether; `lead` what it is a reason of in the latter case, `None`: it leads. Gives the lead.
     pub fn join(
         &mut self,
         finding: &Finding,
         access: &Access,
         (rule, gap): (&RuleSettings, Duration),
+        lead: Option<Lead>,
         fresh: impl FnOnce() -> (Situation, u64),
-    ) {
+    ) -> Option<Lead> {
         let at = finding.at;
-        let joined = match self.reached(at, gap) {
+        let reached = self.reached(at, gap);
+        let joined = match reached {
             Some(joined) => joined,
             None => {
                 self.alerts.push(Going {
@@ -141,14 +149,13 @@ impl Ongoing {
                     nth: 0,
                     first_seen: at,
                     last_seen: at,
+                    lead: lead.unwrap_or(Lead::Nth(0)),
                     added: None,
                 });
                 self.alerts.len().saturating_sub(1)
             }
         };
-        let Some(going) = self.alerts.get_mut(joined) else {
-            return;
-        };
+        let going = self.alerts.get_mut(joined)?;
         going.first_seen = going.first_seen.min(at);
         going.last_seen = going.last_seen.max(at);
         match &mut going.added {
@@ -158,9 +165,14 @@ impl Ongoing {
                 (going.added, going.nth) = (Some(situation), nth);
             }
         }
+        if reached.is_none() && lead.is_none() {
+            going.lead = Lead::Nth(going.nth);
+        }
+        let of = going.lead;
         if self.alerts.get(self.latest).map(Going::order) < self.alerts.get(joined).map(Going::order) {
             self.latest = joined;
         }
+        Some(of)
     }
 
     /// The alert that a finding at `at` continues.
@@ -192,7 +204,11 @@ struct ShadowSpan {
     nth: u64,
     first_seen: EventTime,
     last_seen: EventTime,
+    lead: Lead,
 }
+
+/// A stored alert: number, first and last finding, and the one it is a reason of.
+pub(super) type Stored = (AlertId, EventTime, EventTime, AlertId);
 
 impl Shadow {
     /// What `situations` say; `floor` is the last alert there was before.
@@ -202,6 +218,7 @@ impl Shadow {
             nth: g.nth,
             first_seen: g.first_seen,
             last_seen: g.last_seen,
+            lead: g.lead.sealed(),
         };
         let spans = situations
             .iter()
@@ -213,13 +230,7 @@ impl Shadow {
     }
 
     /// Loads the stored alerts of a span as they are with that batch.
-    pub fn load(
-        &self,
-        key: &Key,
-        ongoing: &mut Ongoing,
-        from: EventTime,
-        stored: impl IntoIterator<Item = (AlertId, EventTime, EventTime)>,
-    ) {
+    pub fn load(&self, key: &Key, ongoing: &mut Ongoing, from: EventTime, stored: impl IntoIterator<Item = Stored>) {
         ongoing.load(from, stored.into_iter().filter(|(id, ..)| *id <= self.floor));
         ongoing.lay_over(self.spans.get(key).map_or(&[], Vec::as_slice));
     }

@@ -7,10 +7,11 @@
 use std::collections::BTreeMap;
 
 use super::batch::Key;
+use super::cases::Lead;
 use super::ongoing::Ongoing;
 use super::{Numbered, SourceIds};
 use crate::access::{DatasetId, SourceId, WhoId};
-use crate::alert::decide::{self, Decision, EVIDENCE_MAX, Situation};
+use crate::alert::decide::{self, EVIDENCE_MAX, Situation};
 use crate::alert::notice::{self, Notice};
 use crate::alert::outbox::Message;
 use crate::alert::text::{MailContext, NotifyReason, compose, one_line};
@@ -115,15 +116,29 @@ impl Teller {
     ) -> Result<(), StoreError> {
         let mut ordered = Vec::new();
         for (key, ongoing) in situations {
-            ordered.extend(ongoing.added().map(|(going, s)| (going.nth, key.0, going.alert, s)));
+            ordered.extend(ongoing.added().map(|(going, s)| (going.nth, key.0, going, s)));
         }
         ordered.sort_unstable_by_key(|(nth, ..)| *nth);
-        let mut crowd = Crowd::default();
-        for (nth, rule, alert, situation) in ordered {
-            if let Some(rule) = self.rules.get(usize::from(rule.0)) {
-                let id = self.one(desk, situation, alert, rule, &mut crowd, now)?;
-                desk.begun(nth, id);
+        let mut begun: BTreeMap<u64, AlertId> = BTreeMap::new();
+        let mut leads: Vec<AlertId> = Vec::new();
+        for (nth, rule, going, situation) in ordered {
+            let Some(rule) = self.rules.get(usize::from(rule.0)) else {
+                continue;
+            };
+            let lead = match going.lead {
+                Lead::Alert(id) => Some(id),
+                Lead::Nth(lead) | Lead::Pending(lead) => begun.get(&lead).copied(),
+            };
+            let stored = self.note(desk, situation, (going.alert, lead), rule, now)?;
+            begun.insert(nth, stored.alert.id);
+            desk.begun(nth, stored.alert.id);
+            if !leads.contains(&stored.lead) {
+                leads.push(stored.lead);
             }
+        }
+        let mut crowd = Crowd::default();
+        for lead in leads {
+            self.speak(desk, lead, &mut crowd, now)?;
         }
         for (rule, alerts) in crowd.held {
             let notice = Notice::Many {
@@ -135,71 +150,112 @@ impl Teller {
         Ok(())
     }
 
-    fn one(
+    /// Writes what a situation says into its alert, or begins one: a reason of `lead`, or one that leads.
+    fn note(
         &self,
         desk: &mut AlertDesk<'_, '_>,
         s: &Situation,
-        alert: Option<AlertId>,
+        (alert, lead): (Option<AlertId>, Option<AlertId>),
         rule: &RuleSettings,
-        crowd: &mut Crowd,
         now: WallTime,
-    ) -> Result<AlertId, StoreError> {
+    ) -> Result<StoredAlert, StoreError> {
         let mut stored = match alert {
             Some(id) => {
                 let mut stored = desk.alert(id)?;
                 decide::grow(&mut stored.alert, s, rule);
                 stored
             }
-            None => self.begin(desk, s, rule, now)?,
+            None => self.begin(desk, s, lead, rule, now)?,
         };
-        let reason = match decide::decide(&stored.alert, rule, &self.settings, now) {
-            Decision::Notify(reason) => Some(reason),
-            Decision::Hold(_) => None,
-        };
-        let was_closed = stored.alert.state == AlertState::Closed;
-        if reason.is_some() {
-            decide::notified(&mut stored.alert, rule, now);
-            stored.closed_as = String::new();
-        }
         stored.config.clone_from(&self.config);
-        let id = stored.alert.id;
-        let alone = match reason {
-            Some(_) => stored.alert.severity == Severity::Critical || crowd.has_room(desk, &rule.id, now)?,
-            None => true,
-        };
         desk.put(&stored)?;
-        desk.evidence(id, &s.evidence, EVIDENCE_PER_ALERT_MAX)?;
-        if stored.alert.hits == s.hits && stored.alert.notified.is_none_or(|n| n.mails <= 1) {
-            desk.step(id, now, "detected", "")?;
+        desk.evidence(stored.alert.id, &s.evidence, EVIDENCE_PER_ALERT_MAX)?;
+        if alert.is_none() {
+            desk.step(stored.alert.id, now, "detected", "")?;
         }
-        if was_closed && reason.is_some() {
-            desk.step(id, now, "reopened", "it goes on and has grown")?;
-        }
-        match reason {
-            Some(reason) if alone => self.mail(desk, &stored, reason, now)?,
-            Some(_) => {
-                let facts = self.facts(&stored, desk.who(stored.alert.who)?, Vec::new());
-                crowd
-                    .held
-                    .entry(rule.id.clone())
-                    .or_default()
-                    .push(one_line(&facts, self.lang));
-                desk.step(id, now, "mailed", "together with others")?;
+        Ok(stored)
+    }
+
+    /// Decides whether people are told of an alert with all its reasons as they stand now, and tells them.
+    fn speak(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        lead: AlertId,
+        crowd: &mut Crowd,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let mut all = vec![desk.alert(lead)?];
+        all.extend(desk.reasons(lead)?);
+        let state = all.first().map_or(AlertState::Open, |s| s.alert.state);
+        all.iter_mut().for_each(|s| s.alert.state = state);
+        let parts: Vec<(&Alert, &RuleSettings)> = all.iter().filter_map(|s| Some((&s.alert, self.rule(s)?))).collect();
+        let reason = decide::decide_together(&parts, &self.settings, now);
+        let Some(worst) = all.iter().rev().max_by_key(|s| s.alert.severity).cloned() else {
+            return Ok(());
+        };
+        let severity = worst.alert.severity;
+        let Some(reason) = reason else {
+            if let Some(first) = all.first_mut().filter(|s| s.alert.severity < severity) {
+                first.alert.severity = severity;
+                desk.put(first)?;
             }
-            None => {}
+            return Ok(());
+        };
+        let alone = severity == Severity::Critical || crowd.has_room(desk, &worst.alert.rule, now)?;
+        for (n, one) in all.iter_mut().enumerate() {
+            if n == 0 {
+                one.alert.severity = severity;
+            }
+            if let Some(rule) = self.rule(one) {
+                decide::notified(&mut one.alert, rule, now);
+            }
+            one.closed_as = String::new();
+            desk.put(one)?;
         }
-        Ok(id)
+        if state == AlertState::Closed {
+            desk.step(lead, now, "reopened", "it goes on and has grown")?;
+        }
+        let Some((first, others)) = all.split_first() else {
+            return Ok(());
+        };
+        // Told in the words of the worst reason, under the number and life of the one that leads.
+        let mut shown = worst;
+        let others: Vec<&StoredAlert> = [first]
+            .into_iter()
+            .chain(others)
+            .filter(|s| s.alert.id != shown.alert.id)
+            .collect();
+        shown.alert.id = lead;
+        shown.alert.number.clone_from(&first.alert.number);
+        (shown.alert.state, shown.alert.notified) = (first.alert.state, first.alert.notified);
+        if alone {
+            return self.mail(desk, &shown, &others, reason, now);
+        }
+        let facts = self.facts(&shown, desk.who(shown.alert.who)?, Vec::new());
+        let held = crowd.held.entry(shown.alert.rule.clone()).or_default();
+        held.push(one_line(&facts, self.lang));
+        desk.step(lead, now, "mailed", "together with others")
+    }
+
+    fn rule(&self, stored: &StoredAlert) -> Option<&RuleSettings> {
+        self.rules.iter().find(|r| r.id == stored.alert.rule)
     }
 
     fn begin(
         &self,
         desk: &AlertDesk<'_, '_>,
         s: &Situation,
+        lead: Option<AlertId>,
         rule: &RuleSettings,
         now: WallTime,
     ) -> Result<StoredAlert, StoreError> {
         let year = day_of(EventTime::from_micros(now.micros())).date().year;
-        let (id, number) = desk.next(year)?;
+        let (id, mut number) = desk.next(year)?;
+        if let Some(lead) = lead {
+            // A further reason has no number of its own in the row of alerts.
+            let nth = desk.reasons(lead)?.len().saturating_add(2);
+            number = format!("{}-{nth}", desk.alert(lead)?.alert.number);
+        }
         Ok(StoredAlert {
             alert: decide::begin(id, number, rule, s, now),
             account: s.account.clone(),
@@ -209,6 +265,7 @@ impl Teller {
             valid_to: s.valid_to,
             config: self.config.clone(),
             closed_as: String::new(),
+            lead: lead.unwrap_or(id),
         })
     }
 
@@ -216,12 +273,14 @@ impl Teller {
         &self,
         desk: &mut AlertDesk<'_, '_>,
         stored: &StoredAlert,
+        others: &[&StoredAlert],
         reason: NotifyReason,
         now: WallTime,
     ) -> Result<(), StoreError> {
         let alert = &stored.alert;
         let evidence = desk.evidence_of(alert.id)?;
-        let facts = self.facts(stored, desk.who(alert.who)?, evidence);
+        let mut facts = self.facts(stored, desk.who(alert.who)?, evidence);
+        facts.reasons = others.iter().map(|s| self.facts(s, None, Vec::new())).collect();
         let text = compose(&facts, reason, &self.context(now));
         let nth = alert.notified.map_or(1, |n| n.mails);
         let message = Message {
@@ -313,6 +372,24 @@ impl Teller {
         Ok(())
     }
 
+    /// Tells of all notices nobody was told of yet, in one mail; whether there were any.
+    pub(super) fn digest(&self, desk: &mut AlertDesk<'_, '_>, now: WallTime) -> Result<(), StoreError> {
+        let (untold, total) = desk.untold(notice::DIGEST_MAX)?;
+        if total == 0 {
+            return Ok(());
+        }
+        let mut alerts = Vec::with_capacity(untold.len());
+        for stored in &untold {
+            let facts = self.facts(stored, desk.who(stored.alert.who)?, Vec::new());
+            alerts.push(one_line(&facts, self.lang));
+            desk.step(stored.alert.id, now, "mailed", "in the daily digest")?;
+        }
+        let last = untold.last().map_or(0, |s| s.alert.id.0);
+        desk.told_of_notices(now)?;
+        let day = day_of(EventTime::from_micros(now.micros())).0;
+        desk.mail(&self.notice(&Notice::Digest { alerts, total }, &format!("D-{day}-{last}"), now))
+    }
+
     /// A mail about the watch itself, to everybody who gets every alert. `local` makes its Message-ID: the same one
     /// is queued once only.
     pub fn notice(&self, notice: &Notice, local: &str, now: WallTime) -> NewMail {
@@ -325,7 +402,7 @@ impl Teller {
             subject: text.subject,
             body: text.body,
             date: now,
-            urgent: true,
+            urgent: !matches!(notice, Notice::Digest { .. }),
         };
         NewMail { alert: None, message }
     }
@@ -388,6 +465,7 @@ impl Teller {
             owner: dataset.map_or_else(String::new, |d| d.owner.clone()),
             source: self.sources.get(&alert.source).cloned().unwrap_or_default(),
             address: stored.address.clone(),
+            reasons: Vec::new(),
             evidence,
         }
     }

@@ -137,9 +137,11 @@ CREATE TABLE alert (
     notified_hits INTEGER,
     closed_as TEXT NOT NULL DEFAULT '',
     marks INTEGER NOT NULL DEFAULT 0,    -- bits of access::Mark: what else spoke against the accesses
-    facts TEXT NOT NULL DEFAULT ''       -- numbers the words of a mail need, by kind of rule
+    facts TEXT NOT NULL DEFAULT '',      -- numbers the words of a mail need, by kind of rule
+    lead INTEGER NOT NULL DEFAULT 0      -- the alert this is a further reason of; its own id where it leads
 ) STRICT;
 CREATE INDEX alert_key ON alert (rule, who, dataset, last_seen);
+CREATE INDEX alert_lead ON alert (lead);
 CREATE INDEX alert_who ON alert (who, dataset);
 CREATE INDEX alert_told ON alert (rule, notified_at);
 CREATE INDEX alert_state ON alert (state, severity);

@@ -29,6 +29,8 @@ pub struct StoredAlert {
     pub config: String,
     /// How it was closed; empty while it is not.
     pub closed_as: String,
+    /// The alert it is a further reason of; its own id where it leads and people are told of it.
+    pub lead: AlertId,
 }
 
 /// Which alerts to list.
@@ -36,6 +38,8 @@ pub struct StoredAlert {
 pub struct AlertFilter {
     /// Only those not closed.
     pub open_only: bool,
+    /// Only those people are told of, not their further reasons.
+    pub leads_only: bool,
     /// At most so many, the newest.
     pub max: Option<u32>,
 }
@@ -44,7 +48,7 @@ pub(super) const COLUMNS: &str =
     "a.id, a.number, a.rule, a.who, a.dataset, a.severity, a.state, a.first_seen, a.last_seen,
     a.window_from, a.observed, a.\"limit\", a.hits, a.records, a.records_unknown, a.successes, a.source, a.operation,
     a.standing, a.detected_at, a.mails, a.notified_at, a.notified_level, a.notified_severity, a.notified_hits,
-    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks, a.facts";
+    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks, a.facts, a.lead";
 
 fn severity_of(n: u8) -> Severity {
     match n {
@@ -128,6 +132,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredAlert, rusqlite::Error> {
         valid_to: row.get(29)?,
         config: row.get(30)?,
         closed_as: row.get(31)?,
+        lead: AlertId(row.get(34)?),
     })
 }
 
@@ -160,6 +165,35 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
         Ok(select.query_row([id.0], stored)?)
     }
 
+    /// The further reasons of an alert.
+    pub fn reasons(&self, lead: AlertId) -> Result<Vec<StoredAlert>, StoreError> {
+        reasons(self.tx, lead)
+    }
+
+    /// Leading notices nobody was told of yet, for the digest; at most `max`, and how many there are.
+    pub fn untold(&self, max: u32) -> Result<(Vec<StoredAlert>, u64), StoreError> {
+        let mut select = self.tx.prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM alert AS a WHERE a.state = 'open' AND a.severity = 0 AND a.notified_at IS NULL
+                AND a.lead = a.id ORDER BY a.id LIMIT ?1"
+        ))?;
+        let all = select.query_map([max], stored)?.collect::<Result<Vec<_>, _>>()?;
+        let mut counted = self.tx.prepare_cached(
+            "SELECT count(*) FROM alert WHERE state = 'open' AND severity = 0 AND notified_at IS NULL AND lead = id",
+        )?;
+        Ok((all, count(counted.query_row([], |r| r.get(0))?)))
+    }
+
+    /// Notes of all untold notices that people were told at `now`.
+    pub fn told_of_notices(&self, now: WallTime) -> Result<(), StoreError> {
+        self.tx
+            .prepare_cached(
+                "UPDATE alert SET notified_at = ?1, notified_level = 1, notified_severity = 0, notified_hits = hits
+                 WHERE state = 'open' AND severity = 0 AND notified_at IS NULL",
+            )?
+            .execute([now.micros()])?;
+        Ok(())
+    }
+
     /// The id the next alert gets, and its number within `year` (JST).
     pub fn next(&self, year: i32) -> Result<(AlertId, String), StoreError> {
         let id: i64 = self
@@ -172,7 +206,7 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
             .tx
             .prepare_cached(
                 "SELECT CAST(substr(number, 8) AS INTEGER) FROM alert
-                 WHERE substr(number, 1, 7) = ?1 ORDER BY id DESC LIMIT 1",
+                 WHERE lead = id AND substr(number, 1, 7) = ?1 ORDER BY id DESC LIMIT 1",
             )?
             .query_row([&prefix], |r| r.get(0))
             .optional()?;
@@ -189,9 +223,9 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 "INSERT INTO alert (id, number, rule, who, dataset, severity, state, first_seen, last_seen, window_from,
                     observed, \"limit\", hits, records, records_unknown, successes, source, operation, standing,
                     account, address, section, valid_from, valid_to, config, detected_at, mails, notified_at,
-                    notified_level, notified_severity, notified_hits, closed_as, marks, facts)
+                    notified_level, notified_severity, notified_hits, closed_as, marks, facts, lead)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34)
+                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)
                  ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, state = excluded.state,
                     first_seen = excluded.first_seen, last_seen = excluded.last_seen,
                     window_from = excluded.window_from, observed = excluded.observed, \"limit\" = excluded.\"limit\",
@@ -238,7 +272,8 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 notified.map(|n| int(n.hits)),
                 s.closed_as,
                 a.marks.bits(),
-                facts_text(a.facts)
+                facts_text(a.facts),
+                s.lead.0
             ])?;
         if self.seen.insert(a.id) {
             self.done.alerts.push(a.id);
@@ -320,6 +355,13 @@ pub(super) fn who_name(conn: &rusqlite::Connection, who: WhoId) -> Result<Option
     Ok(select.query_row([who.0], |r| Ok((r.get(0)?, r.get(1)?))).optional()?)
 }
 
+fn reasons(conn: &rusqlite::Connection, lead: AlertId) -> Result<Vec<StoredAlert>, StoreError> {
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM alert AS a WHERE a.lead = ?1 AND a.id <> ?1 ORDER BY a.id"
+    ))?;
+    Ok(select.query_map([lead.0], stored)?.collect::<Result<_, _>>()?)
+}
+
 fn evidence(conn: &rusqlite::Connection, alert: AlertId) -> Result<Vec<LineRef>, StoreError> {
     let mut select = conn.prepare_cached(
         "SELECT segment, start, \"end\" FROM alert_evidence WHERE alert = ?1 ORDER BY segment, start",
@@ -341,31 +383,58 @@ impl Store {
         Ok(AlertId(select.query_row([], |r| r.get(0))?))
     }
 
-    /// Alerts under a key whose last finding lies in `span`: number, first and last finding.
+    /// Alerts under a key whose last finding lies in `span`: number, first and last finding, and what it is a reason of.
     pub fn alerts_ending(
         &self,
         rule: &str,
         who: WhoId,
         dataset: DatasetId,
         span: &std::ops::Range<EventTime>,
-    ) -> Result<Vec<(AlertId, EventTime, EventTime)>, StoreError> {
+    ) -> Result<Vec<(AlertId, EventTime, EventTime, AlertId)>, StoreError> {
         let mut select = self.conn.prepare_cached(
-            "SELECT id, first_seen, last_seen FROM alert
+            "SELECT id, first_seen, last_seen, lead FROM alert
              WHERE rule = ?1 AND who = ?2 AND dataset = ?3 AND ?4 <= last_seen AND last_seen < ?5",
         )?;
         let by = params![rule, who.0, dataset.0, span.start.micros(), span.end.micros()];
         let time = |r: &Row<'_>, i: usize| r.get(i).map(EventTime::from_micros);
-        let rows = select.query_map(by, |r| Ok((AlertId(r.get(0)?), time(r, 1)?, time(r, 2)?)))?;
+        let rows = select.query_map(by, |r| {
+            Ok((AlertId(r.get(0)?), time(r, 1)?, time(r, 2)?, AlertId(r.get(3)?)))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Leading alerts about `who` and `dataset` with their reasons, as far as any was found since `from`: number, first and
+    /// last finding of all together; the oldest first.
+    pub fn cases_since(
+        &self,
+        who: WhoId,
+        dataset: DatasetId,
+        from: EventTime,
+    ) -> Result<Vec<(AlertId, EventTime, EventTime)>, StoreError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT lead, min(first_seen), max(last_seen) FROM alert WHERE who = ?1 AND dataset = ?2
+             GROUP BY lead HAVING ?3 <= max(last_seen) ORDER BY lead",
+        )?;
+        let time = |r: &Row<'_>, i: usize| r.get(i).map(EventTime::from_micros);
+        let rows = select.query_map(params![who.0, dataset.0, from.micros()], |r| {
+            Ok((AlertId(r.get(0)?), time(r, 1)?, time(r, 2)?))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The further reasons of an alert, in the order in which they came.
+    pub fn reasons(&self, lead: AlertId) -> Result<Vec<StoredAlert>, StoreError> {
+        reasons(&self.conn, lead)
     }
 
     /// Alerts, newest first.
     pub fn alerts(&self, filter: AlertFilter) -> Result<Vec<StoredAlert>, StoreError> {
         let mut select = self.conn.prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM alert AS a WHERE ?1 = 0 OR a.state <> 'closed' ORDER BY a.id DESC LIMIT ?2"
+            "SELECT {COLUMNS} FROM alert AS a WHERE (?1 = 0 OR a.state <> 'closed') AND (?3 = 0 OR a.lead = a.id)
+             ORDER BY a.id DESC LIMIT ?2"
         ))?;
         let max = filter.max.map_or(-1, i64::from);
-        let rows = select.query_map(params![filter.open_only, max], stored)?;
+        let rows = select.query_map(params![filter.open_only, max, filter.leads_only], stored)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -128,6 +128,22 @@ impl Store {
         Ok(committed)
     }
 
+    /// Changes alerts and queues mails apart from any batch, in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub fn at_desk(
+        &mut self,
+        decide: &mut dyn FnMut(&mut alerts::AlertDesk<'_, '_>) -> Result<(), StoreError>,
+    ) -> Result<Committed, StoreError> {
+        let tx = self.begin()?;
+        let mut desk = alerts::AlertDesk::new(&tx);
+        decide(&mut desk)?;
+        let committed = desk.done();
+        tx.commit()?;
+        Ok(committed)
+    }
+
     /// Notes something the daemon did or could not do.
     pub fn note(&mut self, now: WallTime, entry: &Journal) -> Result<(), StoreError> {
         let tx = self.begin()?;

@@ -27,7 +27,7 @@ pub use ledger::Signed;
 pub use lists::{ListVersion, Lists};
 pub use names::{Names, NewNames};
 pub use pages::PageHistory;
-pub use query::{CountBy, CountRow, MailCounts, SourceRow};
+pub use query::{CountBy, CountRow, MailCounts, RuleRecord, SourceRow};
 pub use steps::StepRow;
 
 /// Schema version of this program.

@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use super::{Store, StoreError, count};
 use crate::access::SourceId;
-use crate::clock::WallTime;
+use crate::clock::{EventTime, WallTime};
 use crate::detect::book::DayNumber;
 
 /// What counters are grouped by.
@@ -199,5 +199,44 @@ impl Store {
             ))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// How a rule did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RuleRecord {
+    /// Time of its last finding.
+    pub last: Option<EventTime>,
+    /// Alerts.
+    pub alerts: u64,
+    /// Findings.
+    pub hits: u64,
+    /// Alerts that were closed.
+    pub closed: u64,
+    /// Of these false alarms.
+    pub false_alarms: u64,
+    /// Of these incidents.
+    pub incidents: u64,
+}
+
+impl Store {
+    /// How a rule did so far. How an alert was closed counts for each of its reasons.
+    pub fn rule_record(&self, rule: &str) -> Result<RuleRecord, StoreError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT max(a.last_seen), count(*), coalesce(sum(a.hits), 0), coalesce(sum(l.closed_as <> ''), 0),
+                coalesce(sum(l.closed_as = 'false-alarm'), 0), coalesce(sum(l.closed_as = 'incident'), 0)
+             FROM alert AS a JOIN alert AS l ON l.id = a.lead WHERE a.rule = ?1",
+        )?;
+        let record = select.query_row([rule], |r| {
+            Ok(RuleRecord {
+                last: r.get::<_, Option<i64>>(0)?.map(EventTime::from_micros),
+                alerts: count(r.get(1)?),
+                hits: count(r.get(2)?),
+                closed: count(r.get(3)?),
+                false_alarms: count(r.get(4)?),
+                incidents: count(r.get(5)?),
+            })
+        })?;
+        Ok(record)
     }
 }

@@ -1,6 +1,6 @@
 //! The quickstart as a newcomer runs it: the real binary, twice, on the shipped samples, in a copy of their folders.
 //!
-//! Promises of README and fixtures/quickstart/README.md: ten alerts and no others, readable mails, a second run
+//! Promises of README and fixtures/quickstart/README.md: seven alerts and no others, readable mails, a second run
 //! that counts and mails nothing, and no number of a citizen anywhere but in the samples themselves.
 
 use std::collections::BTreeSet;
@@ -21,13 +21,10 @@ const CONFIG: &str = "config/quickstart.toml";
 const TYPED: &str = "123456789018";
 
 /// When it happened, rule, who, severity, observed.
-const STORY: [(&str, &str, &str, &str, u64); 10] = [
+const STORY: [(&str, &str, &str, &str, u64); 7] = [
     ("2026-11-16 18:42:33", "V1", "012104", "warning", 1_240),
-    ("2026-11-16 18:42:33", "V1N", "012104", "notice", 1_240),
-    ("2026-11-16 18:42:33", "V2", "012104", "warning", 1_240),
-    ("2026-11-16 18:42:33", "V3", "012104", "warning", 1_241),
     ("2026-11-17 08:52:04", "A1", "010427", "warning", 3),
-    ("2026-11-18 11:40:00", "V3", "011604", "warning", 114),
+    ("2026-11-17 20:14:38", "T1X", "011604", "warning", 1),
     ("2026-11-18 13:20:00", "A2", "013207", "warning", 3),
     ("2026-11-19 00:12:00", "A4", "maint01", "warning", 3),
     ("2026-11-19 09:02:44", "A4", "個人番号(マスク)", "notice", 1),
@@ -179,15 +176,22 @@ fn the_quickstart_tells_its_story_once() {
     let run = ["run", "--until-idle"];
     let first = town.sekimori(&run);
     assert_eq!(alerts(&town), story(), "{}", said(&first));
+    // Notices stand in the digest of a business day; everything worse has a mail of its own.
+    let told: Vec<_> = town
+        .mails()
+        .into_iter()
+        .filter(|m| m.1.contains("■ 警告の内容"))
+        .collect();
+    let loud: Vec<_> = story().into_iter().filter(|s| s.2 != "notice").collect();
     let mails = town.mails();
-    assert_eq!(mails.len(), story().len(), "{mails:?}");
-    for (name, mail) in &mails {
+    assert_eq!(told.len(), loud.len(), "{mails:?}");
+    for (name, mail) in &told {
         assert!(
             mail.contains("Subject: 【") && mail.contains("■ 警告の内容"),
             "{name}: {mail}"
         );
     }
-    for (rule, who, _, _) in story() {
+    for (rule, who, _, _) in loud {
         let told = mails
             .iter()
             .any(|(_, m)| m.contains(&format!("規則　　：{rule}　")) && m.contains(&who));

@@ -101,6 +101,14 @@ fn to_soc(daemon: &TestDaemon) -> Vec<Taken> {
     daemon.mails().into_iter().filter(|m| m.recipient == SOC).collect()
 }
 
+/// The alerts people are told of; further reasons (`A-2026-000001-2`) stand in them.
+fn leads(alerts: Vec<Seen>) -> Vec<Seen> {
+    alerts
+        .into_iter()
+        .filter(|a| a.number.matches('-').count() == 2)
+        .collect()
+}
+
 fn assert_tells_of_saturday(mail: &Taken, observed: &str) {
     let (subject, body) = (&mail.message.subject, &mail.message.body);
     assert!(
@@ -150,7 +158,8 @@ fn sixteen_files_on_the_saturday_after_retirement_are_one_critical_mail() {
         .filter(|m| m.recipient == "shiminka-hogo@city.example.jp")
         .count();
     assert_eq!((owner, daemon.mails().len()), (1, 2));
-    let alerts = daemon.alerts();
+    // T2X holds too, of the same files: a further reason, told in the same mail.
+    let alerts = leads(daemon.alerts());
     assert_eq!(alerts.len(), 1);
     assert_eq!(
         (alerts[0].rule.as_str(), alerts[0].who.as_str(), alerts[0].severity),
@@ -170,7 +179,8 @@ fn sixteen_files_arriving_over_an_hour_are_still_one_mail() {
     let mails = to_soc(&daemon);
     assert_eq!(mails.len(), 1, "{}", bodies(&mails));
     assert_tells_of_saturday(&mails[0], "1回");
-    let alerts = daemon.alerts();
+    // T2X holds too, of the same files: a further reason, told in the same mail.
+    let alerts = leads(daemon.alerts());
     assert_eq!((alerts.len(), alerts[0].observed, alerts[0].hits), (1, 16, 16));
 }
 

@@ -39,6 +39,8 @@ pub enum NotifyReason {
     Repeat,
     /// It was closed and came back.
     Reopened,
+    /// A rule of another kind holds in the same situation.
+    Further,
 }
 
 impl NotifyReason {
@@ -50,6 +52,19 @@ impl NotifyReason {
             NotifyReason::Worse { .. } => "worse",
             NotifyReason::Repeat => "repeat",
             NotifyReason::Reopened => "reopened",
+            NotifyReason::Further => "further",
+        }
+    }
+
+    /// Of several reasons the one that says most is told.
+    pub fn weight(self) -> u64 {
+        match self {
+            NotifyReason::Repeat => 0,
+            NotifyReason::Reopened => 1,
+            NotifyReason::Grown { times } => 2u64.saturating_add(times.min(1 << 20)),
+            NotifyReason::Further => 1 << 21,
+            NotifyReason::Worse { .. } => 1 << 22,
+            NotifyReason::First => 1 << 23,
         }
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn stored(id: i64, number: &str) -> StoredAlert {
         valid_to: Some(20_777),
         config: "abc".into(),
         closed_as: String::new(),
+        lead: AlertId(id),
     }
 }
 
@@ -95,6 +96,7 @@ fn every_standing_severity_and_state_is_read_back() {
         p.store
             .alerts(AlertFilter {
                 open_only: true,
+                leads_only: false,
                 max: None
             })
             .unwrap(),
@@ -104,6 +106,7 @@ fn every_standing_severity_and_state_is_read_back() {
         p.store
             .alerts(AlertFilter {
                 open_only: true,
+                leads_only: false,
                 max: Some(1)
             })
             .unwrap(),

@@ -30,11 +30,11 @@ const WHOLE: &[(&str, &str)] = &[
         "for a command of a person; as many rows as the 台帳 has entries",
     ),
     (
-        "WHERE substr(number, 1, 7) = ?1 ORDER BY id DESC LIMIT 1",
+        "substr(number, 1, 7) = ?1 ORDER BY id DESC LIMIT 1",
         "backwards, and ends at the newest alert of the year",
     ),
     (
-        "WHERE ?1 = 0 OR a.state <> 'closed' ORDER BY a.id DESC",
+        "WHERE (?1 = 0 OR a.state <> 'closed')",
         "for a command of a person, newest first",
     ),
     (
@@ -119,6 +119,6 @@ fn looking_back_reads_the_days_and_persons_asked_for_only() {
         "{}",
         of("SELECT (SELECT min(day) FROM page)")
     );
-    assert!(of("SELECT id, first_seen, last_seen FROM alert").contains("alert_key"));
+    assert!(of("SELECT id, first_seen, last_seen, lead FROM alert").contains("alert_key"));
     assert!(of("SELECT min(next_at) FROM mail_recipient").contains("mail_waiting"));
 }

@@ -326,6 +326,7 @@ impl World {
         let alerts = console
             .alerts(AlertFilter {
                 open_only: true,
+                leads_only: false,
                 max: None,
             })
             .unwrap();

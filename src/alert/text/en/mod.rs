@@ -36,6 +36,7 @@ pub(super) fn subject(view: &View, why: NotifyReason) -> String {
         NotifyReason::Worse { .. } => ", severity raised".to_string(),
         NotifyReason::Repeat => ", ongoing".to_string(),
         NotifyReason::Reopened => ", reopened".to_string(),
+        NotifyReason::Further => ", further reason".to_string(),
     };
     let section = if view.owner.is_empty() {
         view.section.as_deref()
@@ -114,6 +115,9 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
             "It has gone on since the last mail, and nobody has acknowledged it yet.".to_string()
         }
         NotifyReason::Repeat => "It has gone on since the last mail.".to_string(),
+        NotifyReason::Further => {
+            "Since the last mail another kind of rule has come to hold for the same user.".to_string()
+        }
         NotifyReason::Reopened => {
             "This alert was closed; the same situation came back, so it is open again.".to_string()
         }

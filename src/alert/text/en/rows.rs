@@ -3,6 +3,7 @@
 use super::judged::measured;
 use super::{amount, dataset, severity, who};
 use crate::access::{Mark, Standing};
+use crate::alert::AlertFacts;
 use crate::alert::text::Row;
 use crate::alert::text::view::{self, Off, View};
 use crate::calendar::{Day, Jst};
@@ -29,7 +30,31 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
     rows.push(Row::new("Operation", format!("{}{last}", alert.operation.as_str())));
     rows.extend(people(view));
     rows.extend(amounts(view));
+    rows.extend(reasons(view));
     rows
+}
+
+/// What other rules found in the same situation, a line each.
+fn reasons(view: &View) -> Option<Row> {
+    let line = |facts: &AlertFacts| {
+        let view = View::new(facts);
+        let limit = match view.alert.limit {
+            0 => String::new(),
+            limit => format!(" (limit {})", measured(limit, &view)),
+        };
+        let observed = measured(view.alert.observed, &view);
+        format!(
+            "{}  {}: {}, {observed}{limit}",
+            view.rule,
+            view.rule_title,
+            severity(view.alert.severity)
+        )
+    };
+    let lines: Vec<String> = view.facts.reasons.iter().map(line).collect();
+    (!lines.is_empty()).then_some(Row {
+        label: "Other reasons",
+        lines,
+    })
 }
 
 fn limit(view: &View) -> String {

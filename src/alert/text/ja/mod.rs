@@ -33,6 +33,7 @@ pub(super) fn subject(view: &View, why: NotifyReason) -> String {
         NotifyReason::Repeat if view.alert.state == AlertState::Acknowledged => "継続中".to_string(),
         NotifyReason::Repeat => "要確認・継続中".to_string(),
         NotifyReason::Reopened => "要確認・再発".to_string(),
+        NotifyReason::Further => "要確認・理由追加".to_string(),
     };
     let section = if view.owner.is_empty() {
         view.section.as_deref()
@@ -108,6 +109,7 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
             "前回の通知の後も続いています。確認の登録は、まだありません。".to_string()
         }
         NotifyReason::Repeat => "前回の通知の後も続いています。".to_string(),
+        NotifyReason::Further => "前回の通知の後、同じ利用者について別の規則にも該当しました。".to_string(),
         NotifyReason::Reopened => "終結した警告と同じ状況が再び検知されたため、警告を再開しました。".to_string(),
     })
 }

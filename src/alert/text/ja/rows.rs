@@ -3,6 +3,7 @@
 use super::judged::measured;
 use super::{dataset, span_text, who};
 use crate::access::{Mark, Standing};
+use crate::alert::AlertFacts;
 use crate::alert::text::Row;
 use crate::alert::text::view::{self, Off, View};
 use crate::calendar::{Day, Jst};
@@ -38,7 +39,34 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
     ));
     rows.extend(people(view));
     rows.extend(amounts(view));
+    rows.extend(reasons(view));
     rows
+}
+
+/// What other rules found in the same situation, a line each.
+fn reasons(view: &View) -> Option<Row> {
+    let line = |facts: &AlertFacts| {
+        let view = View::new(facts);
+        let measured = match view.alert.limit {
+            0 => measured(view.alert.observed, &view),
+            limit => format!(
+                "{}（しきい値 {}）",
+                measured(view.alert.observed, &view),
+                measured(limit, &view)
+            ),
+        };
+        format!(
+            "{}　{}：{}　{measured}",
+            view.rule,
+            view.rule_title,
+            view.alert.severity.ja()
+        )
+    };
+    let lines: Vec<String> = view.facts.reasons.iter().map(line).collect();
+    (!lines.is_empty()).then_some(Row {
+        label: "他の理由",
+        lines,
+    })
 }
 
 fn limit(view: &View) -> String {

@@ -76,6 +76,7 @@ pub fn volume() -> AlertFacts {
         owner: "税務課".into(),
         source: "juminzei-web".into(),
         address: "10.20.3.45".into(),
+        reasons: Vec::new(),
         evidence: evidence(2),
     }
 }
