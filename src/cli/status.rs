@@ -1,12 +1,14 @@
 //! `sekimori status`: sources, store, outbox, last alert.
 
+use std::os::unix::fs::MetadataExt;
+
 use clap::{ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::out::Out;
 use super::{Failure, config_arg, json_arg, load};
 use crate::calendar::{Jst, rfc3339};
-use crate::clock::EventTime;
+use crate::clock::{Clock, EventTime, SystemClock, WallTime};
 use crate::config::Config;
 use crate::source::{Phase, SegmentState};
 use crate::store::{AlertFilter, Lock, SourceRow, Store};
@@ -25,19 +27,31 @@ struct FileRow {
     position: u64,
     size: Option<u64>,
     lines: u64,
+    /// How long the oldest unread byte may have waited, in seconds.
+    lag_secs: Option<u64>,
 }
 
-fn file(state: &SegmentState) -> FileRow {
-    // The size of another file under the same name would make a wrong lag: it is given only for a live one.
-    let size = std::fs::metadata(&state.path)
-        .ok()
-        .map(|m| m.len())
-        .filter(|size| state.position <= *size);
+fn file(state: &SegmentState, running: bool, now: WallTime) -> FileRow {
+    // The size of another file under the same name would make a wrong lag: it is given only for the same one, and not
+    // for a compressed one.
+    let meta = std::fs::metadata(&state.path).ok();
+    let meta = meta.filter(|m| m.ino() == state.incarnation.ino && state.position <= m.len() && !state.packed());
+    let size = meta.as_ref().map(std::fs::Metadata::len);
+    let lag_secs = meta.map(|m| {
+        let since = match m.len() == state.position {
+            true => now,
+            // It was read to its end at the last look: a daemon that runs looks every second.
+            false if running && state.last_read <= state.caught_at => WallTime::from_secs(m.mtime()),
+            false => state.caught_at,
+        };
+        now.since(since).as_secs()
+    });
     FileRow {
         path: inert(state.path.to_string_lossy().as_ref(), 300),
         position: state.position,
         size,
         lines: state.lines,
+        lag_secs,
     }
 }
 
@@ -45,10 +59,16 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let (config, _) = load(args, out)?;
     let store = Store::open_read(&config.store)?;
     let running = Lock::is_held(&config.store);
+    let now = SystemClock.now();
     let mut sources = Vec::new();
     for row in store.sources()? {
         let live = |s: &SegmentState| matches!(s.phase, Phase::Live | Phase::Rotated);
-        let files: Vec<FileRow> = store.segments(row.id)?.iter().filter(|s| live(s)).map(file).collect();
+        let files: Vec<FileRow> = store
+            .segments(row.id)?
+            .iter()
+            .filter(|s| live(s))
+            .map(|s| file(s, running, now))
+            .collect();
         sources.push((row, files));
     }
     if args.get_flag("json") {
@@ -95,7 +115,8 @@ fn as_json(
                 .iter()
                 .map(|f| {
                     let lag = f.size.map(|size| size - f.position);
-                    json!({"path": f.path, "position": f.position, "size": f.size, "lag_bytes": lag, "lines": f.lines})
+                    json!({"path": f.path, "position": f.position, "size": f.size, "lag_bytes": lag, "lag_secs": f.lag_secs,
+                        "lines": f.lines})
                 })
                 .collect();
             json!({
@@ -164,7 +185,12 @@ fn human(
         for f in files {
             let lag = f.size.map_or_else(|| "?".to_owned(), |size| number(size - f.position));
             let word = out.pick("未読バイト", "unread bytes");
-            out.line(&format!("    {}  {}  {word} {lag}", f.path, number(f.position)))?;
+            let late = match f.lag_secs {
+                Some(secs) if secs > 0 && ja => format!("  遅れ {} 秒", number(secs)),
+                Some(secs) if secs > 0 => format!("  behind {} s", number(secs)),
+                _ => String::new(),
+            };
+            out.line(&format!("    {}  {}  {word} {lag}{late}", f.path, number(f.position)))?;
         }
     }
     let mails = store.mail_counts()?;

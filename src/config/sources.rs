@@ -81,14 +81,25 @@ fn source(section: &Section<'_>, sources: &mut Sources) -> Option<SourceConfig> 
     let line_bytes_max = section
         .size("line_bytes_max", LINE_BYTES, LINE_BYTES_MIN..=LINE_BYTES_MAX)
         .and_then(|bytes| usize::try_from(bytes).ok());
+    let rotated_in = match section.value("rotated_in") {
+        Some(_) => section
+            .required_strings("rotated_in")
+            .map(|list| list.into_iter().map(|dir| dir.value).collect()),
+        None => Some(Vec::new()),
+    };
     let rotate_wait = section.duration("rotate_wait", ROTATE_WAIT, Duration::ZERO..=DAY);
     let format = format?;
     let read = SourceSettings {
         name: name?,
         paths: paths?,
+        rotated_in: rotated_in?,
         encoding: encoding?,
         start: start?,
         quoted_newlines: matches!(format, FormatSettings::Csv(_)),
+        delimiter: match &format {
+            FormatSettings::Csv(csv) => Some(csv.delimiter),
+            _ => None,
+        },
         line_bytes_max: line_bytes_max?,
         rotate_wait: rotate_wait?,
     };

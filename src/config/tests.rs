@@ -118,9 +118,11 @@ fn the_minimal_configuration_has_the_documented_defaults() {
     let expected = SourceSettings {
         name: "juki-web".into(),
         paths: vec![here.join("access.log").to_str().unwrap().to_owned()],
+        rotated_in: Vec::new(),
         encoding: Encoding::Utf8,
         start: Start::Beginning,
         quoted_newlines: false,
+        delimiter: None,
         line_bytes_max: 1 << 20,
         rotate_wait: Duration::from_secs(600),
     };

@@ -56,6 +56,8 @@ pub(super) struct Work {
 pub(super) struct OfSources {
     /// Positions, each with the one the batch began with.
     pub segments: Vec<(SegmentState, Option<u64>)>,
+    pub chunks: Vec<crate::source::ChunkHash>,
+    pub begun: Vec<(SourceId, String)>,
     pub events: Vec<SourceEvent>,
     pub tallies: Vec<(SourceId, Tally)>,
 }
@@ -77,6 +79,8 @@ impl Sealed {
     pub fn commit(&mut self, store: &mut Store, teller: &Teller) -> Result<Committed, StoreError> {
         let batch = Batch {
             segments: &self.of_sources.segments,
+            chunks: &self.of_sources.chunks,
+            begun: &self.of_sources.begun,
             events: &self.of_sources.events,
             book: &mut self.book,
             memos: &self.memos,

@@ -13,19 +13,21 @@ use crate::access::{Damage, Line, LineRef, SegmentId, SourceId};
 use crate::clock::WallTime;
 use crate::config::SourceConfig;
 use crate::parse::{Format, FormatState, Why};
-use crate::source::{Decoder, Incarnation, SegmentState, SourceEvent, SourceSettings, Tailer};
-use crate::store::Tally;
+use crate::source::{Decoder, Incarnation, Known, SourceEvent, Tailer};
+use crate::store::{Store, Tally};
+
+/// Most chunks tried in one go: files that are gone cost an attempt to open them.
+const CHECKS_MAX: u32 = 64;
 
 #[derive(Debug)]
 pub(super) struct Lane {
-    settings: SourceSettings,
     id: SourceId,
     index: usize,
     tailer: Tailer,
     reader: Reader,
     ahead: Ahead,
-    /// Position of each segment as committed.
-    committed: HashMap<SegmentId, u64>,
+    /// Position of each segment as handed over last.
+    handed: HashMap<SegmentId, u64>,
     events: Vec<SourceEvent>,
     more: bool,
     /// Something may be there to read: a scan or a look at the files said so.
@@ -51,10 +53,9 @@ pub(super) struct Turn {
 }
 
 impl Lane {
-    pub fn new(source: &SourceConfig, id: SourceId, index: usize, format: Format, known: Vec<SegmentState>) -> Lane {
-        let committed = known.iter().map(|s| (s.id, s.position)).collect();
+    pub fn new(source: &SourceConfig, id: SourceId, index: usize, format: Format, known: Known) -> Lane {
+        let handed = known.segments.iter().map(|s| (s.id, s.position)).collect();
         Lane {
-            settings: source.read.clone(),
             id,
             index,
             tailer: Tailer::open(source.read.clone(), id, known),
@@ -66,7 +67,7 @@ impl Lane {
                 tally: Tally::default(),
             },
             ahead: Ahead::default(),
-            committed,
+            handed,
             events: Vec::new(),
             more: false,
             ready: true,
@@ -163,14 +164,32 @@ impl Lane {
         })
     }
 
-    /// Hands over what the batch has to write of this source. From here on it counts as committed; if it turns out not
-    /// to be, everything is forgotten and begun again from the store (`reset`).
+    /// Looks again at about `budget` of the bytes that were consumed; gives how many were looked at.
+    pub fn verify(&mut self, now: WallTime, budget: u64, store: &Store) -> Result<u64, PipelineError> {
+        let mut done = 0u64;
+        for _ in 0..CHECKS_MAX {
+            if budget <= done {
+                break;
+            }
+            let Some(check) = self.tailer.next_check() else { break };
+            let stored = store.chunk(check.segment, check.index)?;
+            done = done.saturating_add(self.tailer.check(check, stored.as_ref(), now));
+        }
+        self.events.extend(self.tailer.take_events());
+        Ok(done)
+    }
+
+    /// Hands over what the batch has to write of this source. It counts as committed from `settled` on; if the commit
+    /// fails, everything is forgotten and begun again from the store (`reset`).
     pub fn hand_over(&mut self, to: &mut OfSources) {
-        for state in self.tailer.changes() {
-            let before = self.committed.insert(state.id, state.position);
+        let handed = self.tailer.hand_over();
+        for state in handed.segments {
+            let before = self.handed.insert(state.id, state.position);
             to.segments.push((state, before));
         }
-        self.tailer.committed();
+        to.chunks.extend(handed.chunks);
+        to.begun
+            .extend(handed.begun.into_iter().map(|pattern| (self.id, pattern)));
         to.events.append(&mut self.events);
         let tally = std::mem::take(&mut self.reader.tally);
         if tally != Tally::default() {
@@ -178,9 +197,14 @@ impl Lane {
         }
     }
 
-    pub fn reset(&mut self, known: Vec<SegmentState>) {
-        self.committed = known.iter().map(|s| (s.id, s.position)).collect();
-        self.tailer = Tailer::open(self.settings.clone(), self.id, known);
+    /// What was handed over last is durable. Only now files that are over are let go.
+    pub fn settled(&mut self) {
+        self.tailer.committed();
+    }
+
+    pub fn reset(&mut self, known: Known) {
+        self.handed = known.segments.iter().map(|s| (s.id, s.position)).collect();
+        self.tailer.reset(known);
         self.reader.states.clear();
         self.reader.current = (SegmentId(0), FormatState::default());
         self.reader.tally = Tally::default();

@@ -14,6 +14,7 @@ mod lane;
 mod ongoing;
 mod proof;
 mod tell;
+mod verify;
 mod writer;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ use batch::{OfSources, Work};
 use lane::Lane;
 pub use proof::{Begin, Proof};
 pub use tell::Teller;
+use verify::Verify;
 use writer::Writer;
 
 /// Lines a batch may hold while behind; the transaction and its fsync are shared by all of them.
@@ -126,6 +128,7 @@ pub struct Pipeline {
     turn_bytes: usize,
     future_skew: Duration,
     scanned_at: Option<WallTime>,
+    verify: Verify,
     uncommitted_since: Option<WallTime>,
     batch_lines: u64,
     batches: u32,
@@ -168,7 +171,7 @@ impl Pipeline {
                 name: source.read.name.clone(),
                 error,
             })?;
-            lanes.push(Lane::new(source, id, index, format, store.segments(id)?));
+            lanes.push(Lane::new(source, id, index, format, store.known(id)?));
         }
         let next_segment = store.next_segment()?;
         let reader = Store::open_read(store.path())?;
@@ -185,6 +188,7 @@ impl Pipeline {
             turn_bytes: TURN_BYTES,
             future_skew: config.future_skew,
             scanned_at: None,
+            verify: Verify::default(),
             uncommitted_since: None,
             batch_lines: 0,
             batches: 0,
@@ -208,6 +212,9 @@ impl Pipeline {
         let lines = self.read(now)?;
         reach("step.read")?;
         let more = self.is_full() && self.lanes.iter_mut().any(Lane::has_more);
+        if !more {
+            self.verify.look(&mut self.lanes, &self.work.store, now)?;
+        }
         if (0 < lines || self.has_changes()) && self.uncommitted_since.is_none() {
             self.uncommitted_since = Some(now);
         }
@@ -350,6 +357,7 @@ impl Pipeline {
 
     fn take_in(&mut self, book: Book, committed: Committed) {
         self.work.settle(book, &committed.situations);
+        self.lanes.iter_mut().for_each(Lane::settled);
         self.done.committed = true;
         self.done.alerts.extend(committed.alerts);
         self.done.mails += committed.mails;
@@ -380,7 +388,7 @@ impl Pipeline {
         self.writer.forget();
         self.work.rollback()?;
         for lane in &mut self.lanes {
-            lane.reset(self.work.store.segments(lane.id())?);
+            lane.reset(self.work.store.known(lane.id())?);
         }
         self.next_segment = self.work.store.next_segment()?;
         self.uncommitted_since = None;

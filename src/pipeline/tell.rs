@@ -336,7 +336,7 @@ impl Teller {
         events: &[SourceEvent],
         now: WallTime,
     ) -> Result<(), StoreError> {
-        let news: Vec<_> = self.named(events).filter(|(_, e)| notice::is_news(e.kind)).collect();
+        let news: Vec<_> = self.named(events).filter(|(_, e)| notice::is_news(e)).collect();
         if news.is_empty() {
             return Ok(());
         }

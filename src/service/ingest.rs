@@ -196,7 +196,7 @@ impl Ingest {
     fn seen(&mut self, step: &Step) {
         for (source, e) in &step.events {
             let (what, detail) = (e.kind.as_str(), e.detail.as_str());
-            if notice::is_news(e.kind) {
+            if notice::is_news(e) {
                 let remedy = notice::remedy(e.kind, Lang::En);
                 error!(%source, what, detail, remedy, "a log is not read as it should be");
             } else {

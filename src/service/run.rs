@@ -20,7 +20,7 @@ use crate::clock::{Clock, WallTime};
 use crate::config::{self, Config, Problems};
 use crate::mail::{MailError, Mailer, mailer_for};
 use crate::pipeline::{Begin, Pipeline, PipelineError, Proof, Step};
-use crate::source::{NotifyWake, SourceEvent};
+use crate::source::{NotifyWake, SourceEvent, raise_file_limit};
 use crate::store::{Journal, Lock, Store, StoreError};
 
 /// How long the ingest thread may stand still before systemd is no longer told that all is well.
@@ -199,6 +199,7 @@ impl Mailer for MailerInForce {
 /// [`RunError`] when it cannot start, or when something ended that must not.
 pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     let clock = Arc::clone(&options.clock);
+    raise_file_limit();
     let lock = Lock::take(&config.store)?;
     let mailer = Arc::new(MailerInForce(RwLock::new(Arc::from(mailer_for(&config.mail)?))));
     let (pipeline, _) = build(&config, clock.now(), true)?;

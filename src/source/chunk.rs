@@ -15,16 +15,20 @@ pub(super) struct Framed {
     pub stopped: bool,
     /// Where the search stands in the incomplete record at the end.
     pub scan: Scan,
+    /// Runs of NUL bytes at the start of records, left out: a hole that copytruncate left, blocks that a power loss
+    /// never filled.
+    pub nuls: Vec<(u64, u64)>,
 }
 
 impl Framed {
     /// Cuts `chunk`, which begins at `state.position`, and gives each record to `sink`: up to `allowance` bytes,
-    /// but with `force` at least one record, and with `closing` also what is left at the end.
+    /// but with `force` at least one record, and with `closing` also what is left at the end. `more`: bytes follow
+    /// behind the chunk.
     pub fn run(
         chunk: &[u8],
         state: &mut SegmentState,
         framer: Framer,
-        (allowance, force, closing): (u64, bool, bool),
+        (allowance, force, closing, more): (u64, bool, bool, bool),
         sink: &mut Sink<'_>,
     ) -> Framed {
         let nul = framer.nul_is_damage() && memchr(0, chunk).is_some();
@@ -33,6 +37,7 @@ impl Framed {
             lines: 0,
             stopped: false,
             scan: Scan::default(),
+            nuls: Vec::new(),
         };
         let base = state.position;
         let segment = state.id;
@@ -41,6 +46,9 @@ impl Framed {
             if end as u64 > allowance && !(force && out.consumed == 0) {
                 out.stopped = true;
                 return false;
+            }
+            if nul {
+                out.skip_nuls(chunk, end, base);
             }
             let record = chunk.get(out.consumed..end).unwrap_or_default();
             let start = base.saturating_add(out.consumed as u64);
@@ -60,9 +68,16 @@ impl Framed {
                     return out;
                 }
             }
+            if nul {
+                out.skip_to_data(chunk, base, more);
+            }
             out.scan.seen = chunk.len().saturating_sub(out.consumed) as u64;
         } else {
-            while let Some(rest) = chunk.get(out.consumed..) {
+            while out.consumed <= chunk.len() {
+                if nul {
+                    out.skip_to_data(chunk, base, more);
+                }
+                let Some(rest) = chunk.get(out.consumed..) else { break };
                 let mut scan = Scan::default();
                 let Some(len) = framer.end(&mut scan, rest) else {
                     out.scan = scan;
@@ -87,6 +102,28 @@ impl Framed {
             }
         }
         out
+    }
+}
+
+impl Framed {
+    /// Leaves out the NUL bytes a record that ends at `end` begins with.
+    fn skip_nuls(&mut self, chunk: &[u8], end: usize, base: u64) {
+        let record = chunk.get(self.consumed..end).unwrap_or_default();
+        let run = record.iter().take_while(|b| **b == 0).count();
+        if run > 0 {
+            let lo = base.saturating_add(self.consumed as u64);
+            self.consumed = self.consumed.saturating_add(run);
+            self.nuls.push((lo, lo.saturating_add(run as u64)));
+        }
+    }
+
+    /// Leaves out the NUL bytes an incomplete record begins with, but not those at the end of the file: a writer that
+    /// takes up room in advance may still fill them.
+    fn skip_to_data(&mut self, chunk: &[u8], base: u64, more: bool) {
+        let rest = chunk.get(self.consumed..).unwrap_or_default();
+        if more || rest.iter().any(|b| *b != 0) {
+            self.skip_nuls(chunk, chunk.len(), base);
+        }
     }
 }
 

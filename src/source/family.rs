@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use glob::Pattern;
 
+use super::body::Form;
 use super::identity::Stat;
+use super::spent::Spent;
 use crate::fault;
 
 /// Suffixes of compressed files.
@@ -74,10 +76,19 @@ pub(super) struct Listed {
     /// Whether the configuration names it, and not only its family.
     pub named: bool,
     pub compressed: bool,
+    /// How it is compressed, if it can be unpacked.
+    pub form: Option<Form>,
+    /// Whether `start` is spent on a pattern it belongs to: then it is read from its first byte.
+    pub begun: bool,
     pub stat: Stat,
 }
 
 impl Listed {
+    /// Whether it is compressed in a way that cannot be unpacked here.
+    pub fn sealed_off(&self) -> bool {
+        self.compressed && self.form.is_none()
+    }
+
     /// Whether it stands under the live path of its family.
     pub fn live(&self) -> bool {
         self.rank == Rank::LIVE
@@ -120,10 +131,16 @@ impl Listing {
 #[derive(Debug)]
 pub(super) struct Paths {
     wanted: Vec<Wanted>,
+    /// Folders with rotated members, as configured.
+    rotated_in: Vec<PathBuf>,
+    /// Patterns whose files were listed once, also those that are configured no more.
+    pub spent: Spent,
 }
 
 #[derive(Debug)]
 struct Wanted {
+    /// As configured.
+    pattern: String,
     /// Directory part, perhaps with wildcards.
     dir: String,
     /// File name part.
@@ -136,7 +153,7 @@ struct Wanted {
 
 impl Paths {
     /// From absolute paths or glob patterns; a pattern that is none is taken as a plain name.
-    pub fn new(patterns: &[String]) -> Paths {
+    pub fn new(patterns: &[String], rotated_in: &[String]) -> Paths {
         let wild = |s: &str| s.contains(['*', '?', '[']);
         let wanted = patterns.iter().map(|pattern| {
             let (dir, name) = pattern.rsplit_once('/').unwrap_or((".", pattern));
@@ -144,6 +161,7 @@ impl Paths {
             let plain = || Pattern::new(&Pattern::escape(name)).unwrap_or_default();
             let literal = !wild(name);
             Wanted {
+                pattern: pattern.clone(),
                 dir: dir.to_owned(),
                 name: if literal {
                     plain()
@@ -156,16 +174,46 @@ impl Paths {
         });
         Paths {
             wanted: wanted.collect(),
+            rotated_in: rotated_in.iter().map(PathBuf::from).collect(),
+            spent: Spent::default(),
         }
+    }
+
+    /// Every pattern was listed now.
+    pub fn begin(&mut self) {
+        self.wanted.iter().for_each(|w| self.spent.add(&w.pattern));
     }
 
     /// The live path of the family that `path` belongs to by its name, and its age there.
     pub fn place(&self, path: &Path) -> (PathBuf, Rank) {
         let wanted: Vec<&Wanted> = self.wanted.iter().collect();
         match path.file_name().and_then(|name| role(name, &wanted)) {
-            Some((base, rank, _, _)) => (path.with_file_name(base), rank),
+            Some((base, rank, _, _)) => (self.home(path).join(base), rank),
             None => (path.to_owned(), Rank::LIVE),
         }
+    }
+
+    /// The folder of the live file that a member at `path` belongs to.
+    fn home(&self, path: &Path) -> PathBuf {
+        let own = path.parent().unwrap_or(Path::new("/"));
+        let moved = |wanted: &Wanted| {
+            let dir = Path::new(&wanted.dir);
+            let of = |old: &PathBuf| dir.join(old) == own;
+            (!wanted.dirs_vary && self.rotated_in.iter().any(of)).then(|| dir.to_owned())
+        };
+        let below = || {
+            let relative = self
+                .rotated_in
+                .iter()
+                .filter(|old| old.is_relative() && own.ends_with(old));
+            let up = relative.map(|old| old.components().count()).next()?;
+            own.ancestors().nth(up).map(Path::to_owned)
+        };
+        self.wanted
+            .iter()
+            .find_map(moved)
+            .or_else(below)
+            .unwrap_or_else(|| own.to_owned())
     }
 
     /// Looks at every directory once and lists what belongs to this source.
@@ -181,7 +229,10 @@ impl Paths {
             }
         }
         for (dir, wanted) in &dirs {
-            list_dir(dir, wanted, &mut out);
+            list_dir(dir, dir, wanted, &self.spent, &mut out);
+            for old in &self.rotated_in {
+                list_dir(&dir.join(old), dir, wanted, &self.spent, &mut out);
+            }
         }
         out.files
             .sort_by(|a, b| b.rank.cmp(&a.rank).then_with(|| a.path.cmp(&b.path)));
@@ -237,7 +288,8 @@ fn watch(dir: &Path, out: &mut Listing) {
     }
 }
 
-fn list_dir(dir: &Path, wanted: &[&Wanted], out: &mut Listing) {
+/// Lists `dir`, in which files of the logs in `home` stand.
+fn list_dir(dir: &Path, home: &Path, wanted: &[&Wanted], spent: &Spent, out: &mut Listing) {
     watch(dir, out);
     let entries = match fault::pass("source.list").and_then(|()| std::fs::read_dir(dir)) {
         Ok(entries) => entries,
@@ -253,7 +305,16 @@ fn list_dir(dir: &Path, wanted: &[&Wanted], out: &mut Listing) {
             }
         };
         if let Some((base, rank, named, compressed)) = role(&name, wanted) {
-            list_file(dir, (&name, link), (base, rank, named, compressed), wanted, out);
+            if dir != home && rank == Rank::LIVE {
+                continue;
+            }
+            list_file(
+                (dir, home),
+                (&name, link),
+                (base, rank, named, compressed),
+                (wanted, spent),
+                out,
+            );
         }
     }
 }
@@ -279,31 +340,35 @@ fn role(name: &OsStr, wanted: &[&Wanted]) -> Option<(String, Rank, bool, bool)> 
 }
 
 fn list_file(
-    dir: &Path,
+    (dir, home): (&Path, &Path),
     (name, link): (&OsStr, bool),
     (base, rank, named, compressed): (String, Rank, bool, bool),
-    wanted: &[&Wanted],
+    (wanted, spent): (&[&Wanted], &Spent),
     out: &mut Listing,
 ) {
     let path = dir.join(name);
+    let begun = spent.holds(&path) || spent.holds(&home.join(&base));
     // A configured path may be a link to today's file; the other members must be files themselves, so that
     // nobody who may write into the directory can have us read something else.
     let follow = rank == Rank::LIVE;
     match Stat::of_path(&path, follow) {
         Ok(stat) if stat.regular() => {
-            let base = dir.join(base);
+            let base = home.join(base);
             if link
                 && let Ok(target) = std::fs::canonicalize(&path)
                 && target.parent() != Some(dir)
             {
                 watch(target.parent().unwrap_or(dir), out);
             }
+            let form = Form::of(&path).filter(|_| compressed);
             out.files.push(Listed {
                 path,
                 base,
                 rank,
                 named,
                 compressed,
+                form,
+                begun,
                 stat,
             });
         }
@@ -401,7 +466,7 @@ mod tests {
     use super::*;
 
     fn of(name: &str, configured: &str) -> Option<(String, Rank, bool, bool)> {
-        let paths = Paths::new(&[format!("/var/log/{configured}")]);
+        let paths = Paths::new(&[format!("/var/log/{configured}")], &[]);
         role(OsStr::new(name), &paths.wanted.iter().collect::<Vec<_>>())
     }
 

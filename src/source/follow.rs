@@ -9,16 +9,22 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::boot::boot_id;
 use super::family::Paths;
 use super::framer::Framer;
-use super::segment::{Away, Held, Seg, Spell, shown};
+use super::lag::Late;
+use super::limits::is_remote;
+use super::segment::{Held, Seg, Spell, shown};
 use super::tail::{End, Job, Sink, open_file};
-use super::{Incarnation, Phase, SegmentState, SourceEvent, SourceEventKind, SourceSettings};
+use super::{Cause, Incarnation, Known, Phase, SourceEvent, SourceEventKind, SourceSettings};
 use crate::access::{SegmentId, SourceId};
 use crate::clock::WallTime;
 
 /// Most scans one call of `read` makes on finding files cut under it; the next call goes on.
 const RESCANS_MAX: u32 = 4;
+
+/// Opens a path for reading; the flag says whether a link is followed.
+pub(super) type Opener = fn(&Path, bool) -> io::Result<File>;
 
 /// What one call of [`Tailer::read`] gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,8 +63,6 @@ pub struct Tailer {
     pub(super) segs: Vec<Seg>,
     /// Open files from before a reset, to be taken up by the next scan.
     pub(super) held: Vec<Held>,
-    /// Nothing of this source is in the store and nothing was scanned: `start` applies.
-    pub(super) first: bool,
     /// The next scan is the first of this process.
     pub(super) fresh: bool,
     /// Whether the segments were looked for since the start or the last reset.
@@ -66,57 +70,66 @@ pub struct Tailer {
     pub(super) events: Vec<SourceEvent>,
     /// Paths that cannot be read now, and those the store knows of.
     pub(super) spells: BTreeMap<PathBuf, Spell>,
-    stored_spells: BTreeMap<PathBuf, Spell>,
+    pub(super) handed_spells: BTreeMap<PathBuf, Spell>,
+    pub(super) stored_spells: BTreeMap<PathBuf, Spell>,
+    /// Families of which people were told that rotation may overtake the reading.
+    pub(super) late: Late,
+    /// Chunks that were found changed, to be handed over.
+    pub(super) changed_chunks: Vec<super::ChunkHash>,
+    /// This boot of the kernel.
+    pub(super) boot: u128,
+    /// Whether consumed bytes are hashed; off only to measure what it costs.
+    hash: bool,
     /// Files that are copies of a live segment (copytruncate on its way), with the segment they copy.
     pub(super) copies: Vec<(super::Incarnation, SegmentId)>,
+    /// Packed members that proved not to be what a segment consumed.
+    pub(super) refuted: Vec<(Incarnation, SegmentId)>,
     pub(super) watch: Vec<PathBuf>,
-    pub(super) opener: fn(&Path, bool) -> io::Result<File>,
-    framer: Framer,
+    pub(super) opener: Opener,
+    /// Whether a file may show a stale size.
+    pub(super) remote: fn(&File) -> bool,
+    /// The chunk that was looked at again last.
+    pub(super) checked: Option<super::Check>,
+    pub(super) framer: Framer,
     buf: Vec<u8>,
     calls: u64,
 }
 
 impl Tailer {
-    /// A tailer of source `id` that goes on from `known`: every segment of this source that the store holds.
-    /// The sealed ones tell a rotated file that was read from one that was not, so leave out only those
+    /// A tailer of source `id` that goes on from `known`: everything of this source that the store holds.
+    /// The sealed segments tell a rotated file that was read from one that was not, so leave out only those
     /// whose files are surely gone. No file is touched yet.
-    pub fn open(settings: SourceSettings, id: SourceId, known: Vec<SegmentState>) -> Tailer {
-        let framer = Framer::new(settings.encoding, settings.quoted_newlines, settings.line_bytes_max);
+    pub fn open(settings: SourceSettings, id: SourceId, known: Known) -> Tailer {
+        let framer = Framer::new(settings.encoding, settings.quoted_newlines, settings.line_bytes_max)
+            .with_delimiter(settings.delimiter);
         let mut tailer = Tailer {
-            paths: Paths::new(&settings.paths),
+            paths: Paths::new(&settings.paths, &settings.rotated_in),
             settings,
             id,
             segs: Vec::new(),
             held: Vec::new(),
-            first: known.is_empty(),
             fresh: true,
             scanned: false,
             events: Vec::new(),
             spells: BTreeMap::new(),
+            handed_spells: BTreeMap::new(),
             stored_spells: BTreeMap::new(),
+            late: Late::default(),
+            changed_chunks: Vec::new(),
+            boot: boot_id(),
+            hash: true,
             copies: Vec::new(),
+            refuted: Vec::new(),
             watch: Vec::new(),
             opener: open_file,
+            remote: is_remote,
+            checked: None,
             framer,
             buf: Vec::new(),
             calls: 0,
         };
         tailer.load(known);
         tailer
-    }
-
-    fn load(&mut self, known: Vec<SegmentState>) {
-        let wanted = known.into_iter().filter(|s| s.phase != Phase::Lost);
-        self.segs = wanted
-            .map(|state| {
-                let (base, rank) = self.paths.place(&state.path);
-                Seg {
-                    stored: true,
-                    dirty: false,
-                    ..Seg::new(state, None, base, rank)
-                }
-            })
-            .collect();
     }
 
     /// Looks at the open files only: is there anything to read?
@@ -142,6 +155,10 @@ impl Tailer {
             let wanted = |open: Incarnation| files.iter().any(|f| (f.dev, f.ino) == (open.dev, open.ino));
             if let Some(tail) = tail.filter(|t| wanted(t.stat.incarnation)) {
                 tail.look_again();
+                ready = true;
+            } else if seg.parked && wanted(seg.state.incarnation) {
+                // It must be opened again first.
+                self.scanned = false;
                 ready = true;
             }
         }
@@ -185,6 +202,7 @@ impl Tailer {
                 End::Spent => break,
                 End::Broken => self.skip(next),
                 End::More | End::Caught => {}
+                End::Refuted | End::Short => self.skip(next),
             }
         }
         let stuck = |s: &Seg| s.failing || s.tail.as_ref().is_some_and(|t| t.broken);
@@ -213,6 +231,7 @@ impl Tailer {
             allowance: *left,
             force: out.lines == 0,
             closing: seg.closing,
+            hash: self.hash,
             sink,
         };
         let turn = match tail.read(&mut seg.state, &mut job) {
@@ -238,7 +257,13 @@ impl Tailer {
         if turn.bytes > 0 {
             seg.dirty = true;
             seg.state.last_read = now;
+            seg.state.boot = self.boot;
             seg.changed_at = now;
+        }
+        let skipped = tail.take_skipped();
+        let changed = tail.take_changed();
+        if turn.end == End::Caught {
+            seg.state.caught_at = now;
         }
         if turn.end == End::Caught
             && let Some(size) = seg.closing.take()
@@ -249,92 +274,31 @@ impl Tailer {
                 seg.dirty = true;
             }
         }
-        if seg.failing && turn.end != End::Broken {
-            seg.failing = false;
-            let path = seg.state.path.clone();
+        let (id, path, readable) = (seg.state.id, seg.state.path.clone(), turn.end != End::Broken);
+        let again = readable && std::mem::take(&mut seg.failing);
+        if again {
             self.end_spell(&path, now);
         }
+        for (lo, hi) in skipped {
+            let what = (Some(id), SourceEventKind::Skipped, Cause::Handling);
+            self.event(what, (lo, hi), format!("{} NUL bytes", shown(&path)), now);
+        }
+        if let Some((range, evidence)) = changed {
+            // The hashes go on from what is there now.
+            if let Some(seg) = self.segs.get_mut(index) {
+                seg.dirty = true;
+            }
+            let what = (Some(id), SourceEventKind::Edited, Cause::Unexplained);
+            self.event(what, range, format!("{} {evidence}", shown(&path)), now);
+        }
+        self.packed_turn(index, turn.end, now);
         turn.end
     }
 
-    /// Whether any segment differs from what the store holds.
-    pub fn has_changes(&self) -> bool {
-        self.segs.iter().any(|s| s.dirty)
-    }
-
-    /// The segments that differ from what the store holds, as they would be after this batch.
-    pub fn changes(&self) -> Vec<SegmentState> {
-        let dirty = self.segs.iter().filter(|s| s.dirty);
-        dirty
-            .map(|seg| {
-                let mut state = seg.state.clone();
-                if let Some(tail) = &seg.tail {
-                    tail.fill_proofs(&mut state);
-                }
-                state
-            })
-            .collect()
-    }
-
-    /// The store took what [`Tailer::changes`] gave; nothing may have been read in between.
-    pub fn committed(&mut self) {
-        for seg in &mut self.segs {
-            seg.dirty = false;
-            seg.stored = true;
-            if let Some(away) = &mut seg.away {
-                away.stored = away.told;
-            }
-            if !seg.active()
-                && let Some(tail) = seg.tail.take()
-            {
-                tail.fill_proofs(&mut seg.state);
-            }
-        }
-        self.segs.retain(|s| s.state.phase != Phase::Lost);
-        self.stored_spells.clone_from(&self.spells);
-    }
-
-    /// A batch failed: forgets what was read since, and goes on from `known`, as in [`Tailer::open`]. Open files
-    /// stay open. The next scan raises again what was noticed and not committed.
-    pub fn reset(&mut self, known: Vec<SegmentState>) {
-        let old = std::mem::take(&mut self.segs);
-        self.load(known);
-        let mut reborn = Vec::new();
-        for mut seg in old {
-            match seg.tail.take() {
-                Some(tail) => self.held.push(Held {
-                    file: tail.into_file(),
-                    id: seg.state.id,
-                    path: seg.state.path,
-                    base: seg.base,
-                    rank: seg.rank,
-                    phase: seg.state.phase,
-                    origin: seg.origin,
-                    stored: seg.stored,
-                    away: seg.away.map(|away| Away {
-                        told: away.stored,
-                        ..away
-                    }),
-                }),
-                // A file that was there before the first start and is not to be read: remember that again.
-                None if !seg.stored && seg.state.phase == Phase::Sealed => reborn.push(seg),
-                None => {}
-            }
-        }
-        let ids: Vec<SegmentId> = self.segs.iter().map(|s| s.state.id).collect();
-        self.segs.extend(
-            reborn
-                .into_iter()
-                .filter(|s| !ids.contains(&s.state.id))
-                .map(|mut seg| {
-                    seg.state.id = SegmentId::default();
-                    seg
-                }),
-        );
-        self.spells.clone_from(&self.stored_spells);
-        self.events.clear();
-        self.copies.clear();
-        self.scanned = false;
+    /// Leaves out the hashing of what is read, to measure what it costs.
+    #[doc(hidden)]
+    pub fn without_hashes(&mut self) {
+        self.hash = false;
     }
 
     /// What happened since the last call and is to be committed with the batch.
@@ -369,8 +333,7 @@ impl Tailer {
 
     pub(super) fn event(
         &mut self,
-        segment: Option<SegmentId>,
-        kind: SourceEventKind,
+        (segment, kind, cause): (Option<SegmentId>, SourceEventKind, Cause),
         (lo, hi): (u64, u64),
         detail: String,
         at: WallTime,
@@ -379,6 +342,7 @@ impl Tailer {
             source: self.id,
             segment,
             kind,
+            cause,
             lo,
             hi,
             detail,
@@ -398,7 +362,8 @@ impl Tailer {
     ) {
         let before = self.spells.insert(path.to_owned(), Spell { kind, reading });
         if before.is_none_or(|b| b.kind != kind) {
-            self.event(segment, kind, (0, 0), format!("{}: {why}", shown(path)), now);
+            let detail = format!("{}: {why}", shown(path));
+            self.event((segment, kind, Cause::Unexplained), (0, 0), detail, now);
         }
     }
 
@@ -407,7 +372,8 @@ impl Tailer {
         if let Some(spell) = self.spells.remove(path)
             && spell.kind == SourceEventKind::Unreadable
         {
-            self.event(None, SourceEventKind::ReadableAgain, (0, 0), shown(path), now);
+            let what = (None, SourceEventKind::ReadableAgain, Cause::Unexplained);
+            self.event(what, (0, 0), shown(path), now);
         }
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Framer {
     shifts: bool,
     /// Whether `|` may be a delimiter; in Windows-31J it is half of some characters.
     pipe: bool,
+    /// What separates cells, where that is known.
+    delimiter: Option<u8>,
     max: u64,
 }
 
@@ -82,8 +84,15 @@ impl Framer {
             quoted,
             shifts: encoding == Encoding::Iso2022Jp,
             pipe: encoding != Encoding::Cp932,
+            delimiter: None,
             max: max.max(1) as u64,
         }
+    }
+
+    /// The same with cells separated by `delimiter` only.
+    pub fn with_delimiter(mut self, delimiter: Option<u8>) -> Framer {
+        self.delimiter = delimiter;
+        self
     }
 
     /// Whether a record simply ends at the next newline byte.
@@ -145,6 +154,27 @@ impl Framer {
             None => record,
         };
         record.strip_prefix(bom).unwrap_or(record)
+    }
+
+    /// Where lines end in `bytes`, which begin where a record does or, in UTF-16, at an even place.
+    pub fn line_ends<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = usize> + use<'a> {
+        let unit = self.unit;
+        memchr_iter(b'\n', bytes).filter_map(move |at| match unit {
+            Unit::Byte => Some(at.saturating_add(1)),
+            Unit::Little => {
+                let high = bytes.get(at.saturating_add(1));
+                (at.is_multiple_of(2) && high == Some(&0)).then(|| at.saturating_add(2))
+            }
+            Unit::Big => {
+                let high = at.checked_sub(1).and_then(|at| bytes.get(at));
+                (!at.is_multiple_of(2) && high == Some(&0)).then(|| at.saturating_add(1))
+            }
+        })
+    }
+
+    /// Where the last line of `bytes` ends, for a start at the end of a file.
+    pub fn last_end(&self, bytes: &[u8]) -> Option<usize> {
+        self.line_ends(bytes).last()
     }
 
     fn quoted_end(&self, scan: &mut Scan, bytes: &[u8]) -> Option<u64> {
@@ -210,7 +240,15 @@ impl Framer {
             Unit::Byte => (len == 3 && last & 0xff_ffff == 0xef_bbbf, last & 0xff),
             Unit::Little | Unit::Big => (len == 2 && last == 0xfeff, last),
         };
-        len == 0 || mark || delimits(unit) && (self.pipe || unit != u32::from(b'|'))
+        len == 0 || mark || self.delimits(unit) && (self.pipe || unit != u32::from(b'|'))
+    }
+
+    /// Whether this character separates cells. Where nobody said which one it is in this file: any of the usual ones.
+    fn delimits(&self, unit: u32) -> bool {
+        match self.delimiter {
+            Some(delimiter) => unit == u32::from(delimiter),
+            None => matches!(char::from_u32(unit), Some(',' | '\t' | ';' | '|')),
+        }
     }
 
     /// A quote stood in a quoted cell and `next` behind it: is that a doubled quote? Else the cell is over.
@@ -218,7 +256,7 @@ impl Framer {
         scan.cell = match char::from_u32(next) {
             Some('"') => Cell::Quoted,
             Some('\r' | '\n') => Cell::Plain,
-            _ if delimits(next) => Cell::Plain,
+            _ if self.delimits(next) => Cell::Plain,
             _ => Cell::Wrong,
         };
         scan.cell == Cell::Quoted
@@ -282,11 +320,6 @@ impl Framer {
     }
 }
 
-/// Whether cells are commonly separated by this character; which one it is in this file is not known here.
-fn delimits(unit: u32) -> bool {
-    matches!(char::from_u32(unit), Some(',' | '\t' | ';' | '|'))
-}
-
 /// Where a record ends in which text stood behind a closing quote: at its first newline, if that is known.
 fn wrong(scan: &Scan) -> Option<u64> {
     scan.first.filter(|_| scan.cell == Cell::Wrong)
@@ -296,9 +329,4 @@ fn wrong(scan: &Scan) -> Option<u64> {
 fn before(last: u32, bytes: &[u8], at: usize) -> u32 {
     let near = bytes.get(at.saturating_sub(3)..at).unwrap_or_default();
     near.iter().fold(last, |last, byte| last << 8 | u32::from(*byte))
-}
-
-/// Where the last whole record of `bytes` ends, for a start at the end of a file: behind the last newline.
-pub(super) fn last_end(bytes: &[u8]) -> Option<usize> {
-    memchr_iter(b'\n', bytes).next_back().map(|at| at.saturating_add(1))
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, CWD, FileType, Statx, StatxFlags, makedev, statx};
 use sha2::{Digest, Sha256};
 
+use super::body::Body;
 use super::{Incarnation, Proof, SegmentState};
 use crate::fault;
 
@@ -31,6 +32,8 @@ pub(super) struct Stat {
     pub size: u64,
     /// When its content or names last changed, in nanoseconds. Unlike the modification time nobody can set it.
     pub ctime: i64,
+    /// When its content last changed, in nanoseconds, as far as nobody set it.
+    pub mtime: i64,
     /// Number of names it has; 0 for a file that was unlinked and is still open.
     pub names: u32,
     /// What kind of file it is.
@@ -82,6 +85,7 @@ impl From<Statx> for Stat {
             },
             size: s.stx_size,
             ctime: nanos(s.stx_ctime.tv_sec, s.stx_ctime.tv_nsec),
+            mtime: nanos(s.stx_mtime.tv_sec, s.stx_mtime.tv_nsec),
             names: s.stx_nlink,
             kind: FileType::from_raw_mode(s.stx_mode.into()),
         }
@@ -143,15 +147,15 @@ pub(super) fn read_full(file: &File, buf: &mut [u8], at: u64) -> io::Result<usiz
 }
 
 /// The first and the last bytes that `state`'s proofs speak of, if `file` holds exactly those.
-pub(super) fn prove(file: &File, size: u64, state: &SegmentState) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
+pub(super) fn prove(body: &mut Body, size: u64, state: &SegmentState) -> io::Result<Option<(Vec<u8>, Vec<u8>)>> {
     let len = proof_len(state.position);
     if size < state.position || len as u64 != u64::from(state.head.len) || state.window.len != state.head.len {
         return Ok(None);
     }
-    let head = bytes_at(file, 0, len)?;
+    let head = body.bytes_at(0, len)?;
     if !state.head.holds(&head) {
         return Ok(None);
     }
-    let window = bytes_at(file, state.position.saturating_sub(len as u64), len)?;
+    let window = body.bytes_at(state.position.saturating_sub(len as u64), len)?;
     Ok(state.window.holds(&window).then_some((head, window)))
 }

@@ -5,18 +5,19 @@
 //! - Any other new file is read from its start, except at the very first start of the source: then live files are
 //!   read as configured, and rotated ones are remembered as not to be read.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use super::body::Body;
 use super::family::{Listed, Rank};
 use super::follow::Tailer;
-use super::framer::last_end;
-use super::identity::{PROOF_MAX, Stat, bytes_at, proof_len, prove};
+use super::framer::Framer;
+use super::identity::{PROOF_MAX, Stat, proof_len, prove};
+use super::left::{Left, Verdict, left};
 use super::scan::{Pass, Unopened};
 use super::segment::{Seg, shown};
 use super::tail::Tail;
-use super::{Phase, Proof, SegmentState, SourceEventKind, Start};
+use super::{Cause, Incarnation, Phase, Proof, SegmentState, SourceEventKind, Start};
 use crate::access::SegmentId;
 use crate::clock::WallTime;
 
@@ -30,7 +31,7 @@ impl Tailer {
         let (live, members): (Vec<_>, Vec<_>) = pass.unclaimed().into_iter().partition(|(_, f)| f.live());
         for (index, file) in live.into_iter().chain(members.into_iter().rev()) {
             let opened = match self.open_listed(&file, pass) {
-                Ok(opened) => opened,
+                Ok((open, stat)) => (Body::new(open, &file.path), stat),
                 Err(Unopened::Blind | Unopened::Changed) => continue,
             };
             // What cannot be read now stays unclaimed for the next scan.
@@ -55,12 +56,15 @@ impl Tailer {
 
     fn take_one(
         &mut self,
-        (open, stat): (File, Stat),
+        (mut open, stat): (Body, Stat),
         file: &Listed,
         pass: &Pass,
         new_id: &mut dyn FnMut() -> SegmentId,
     ) -> io::Result<Taken> {
-        if self.first {
+        if file.form.is_some() {
+            return self.take_packed((open, stat), file, pass, new_id);
+        }
+        if !file.begun {
             if !file.named {
                 return self.pass_over(open, stat, file, pass, new_id).map(|()| Taken::Settled);
             }
@@ -69,21 +73,27 @@ impl Tailer {
                 .map(|()| Taken::Settled);
         }
         if file.live() {
-            return match self.replaced(&open, stat, file)? {
+            return match self.replaced(&mut open, stat, file)? {
                 Some(at) => self.adopt(at, open, stat, file, pass),
-                None => self
-                    .begin(open, stat, file, Start::Beginning, pass, new_id)
-                    .map(|()| Taken::Settled),
+                None => match self.resembles(&mut open, stat, file)? {
+                    Some((at, left)) => {
+                        self.take_replacement(at, &left, open, stat, pass, new_id);
+                        Ok(Taken::Settled)
+                    }
+                    None => self
+                        .begin(open, stat, file, Start::Beginning, pass, new_id)
+                        .map(|()| Taken::Settled),
+                },
             };
         }
         if stat.size == 0 {
             // Perhaps a copy that is about to be written.
             return Ok(Taken::Later);
         }
-        if let Some(at) = self.sealed_match(&open, stat, pass)? {
+        if let Some(at) = self.sealed_match(&mut open, stat, pass)? {
             return self.adopt(at, open, stat, file, pass);
         }
-        if let Some(of) = self.copied(&open, stat, file)? {
+        if let Some(of) = self.copied(&mut open, stat, file)? {
             return Ok(Taken::Copy(of));
         }
         let known_copy = self.copies.iter().find(|(inc, _)| *inc == stat.incarnation);
@@ -96,7 +106,7 @@ impl Tailer {
 
     /// The segment whose unlinked file `open` replaces with the same content (an editor, `sed -i`, a restore).
     /// Only a full proof counts: short files begin alike.
-    fn replaced(&self, open: &File, stat: Stat, file: &Listed) -> io::Result<Option<usize>> {
+    fn replaced(&self, open: &mut Body, stat: Stat, file: &Listed) -> io::Result<Option<usize>> {
         for (at, seg) in self
             .segs
             .iter()
@@ -118,9 +128,59 @@ impl Tailer {
         Ok(None)
     }
 
+    /// The segment of the same path whose file has no name any more and of which `open` holds much, but not all: an
+    /// edited copy. A first line alone, which many files share, is not much.
+    fn resembles(&self, open: &mut Body, stat: Stat, file: &Listed) -> io::Result<Option<(usize, Left)>> {
+        for (at, seg) in self.segs.iter().enumerate() {
+            let gone = match &seg.tail {
+                Some(tail) => tail.stat.names == 0 && seg.state.position == tail.stat.size,
+                None => seg.active() && seg.state.phase == Phase::Live,
+            };
+            if !gone || seg.state.position == 0 || seg.base != file.base || seg.state.path != file.path {
+                continue;
+            }
+            let mut state = seg.state.clone();
+            let window = seg.tail.as_ref().map(|tail| {
+                tail.fill_proofs(&mut state);
+                tail.window.clone()
+            });
+            let left = left(open.file(), stat.size, &state, &seg.chunks, window.as_deref())?;
+            if left.resembles {
+                return Ok(Some((at, left)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Goes on in the edited copy that took the place of a segment's file.
+    pub(super) fn take_replacement(
+        &mut self,
+        at: usize,
+        left: &Left,
+        open: Body,
+        stat: Stat,
+        pass: &Pass,
+        new_id: &mut dyn FnMut() -> SegmentId,
+    ) {
+        let Some(seg) = self.segs.get_mut(at) else { return };
+        seg.state.phase = Phase::Live;
+        let state = seg.state.clone();
+        let position = match left.verdict {
+            Verdict::Edited(position) => position.min(stat.size),
+            _ => state.position.min(stat.size),
+        };
+        let detail = format!("{} {} resumed={position}", shown(&state.path), left.evidence);
+        let what = (Some(state.id), SourceEventKind::Replaced, Cause::Unexplained);
+        let range = (left.sure.min(state.position), state.position);
+        if self.begin_after(at, open, stat, position, pass.now, new_id) {
+            self.event(what, range, detail, pass.now);
+            self.close(at, Phase::Lost);
+        }
+    }
+
     /// The sealed segment whose content `open` holds, if that segment's own file is not there any more.
-    fn sealed_match(&self, open: &File, stat: Stat, pass: &Pass) -> io::Result<Option<usize>> {
-        let head = bytes_at(open, 0, proof_len(stat.size))?;
+    fn sealed_match(&self, open: &mut Body, stat: Stat, pass: &Pass) -> io::Result<Option<usize>> {
+        let head = open.bytes_at(0, proof_len(stat.size))?;
         let full = Proof::of(&head);
         let sealed = self
             .segs
@@ -150,15 +210,23 @@ impl Tailer {
     }
 
     /// The segment of a file being read that `open` is a copy of, as far as it goes.
-    fn copied(&self, open: &File, stat: Stat, file: &Listed) -> io::Result<Option<SegmentId>> {
+    fn copied(&mut self, open: &mut Body, stat: Stat, file: &Listed) -> io::Result<Option<SegmentId>> {
         let len = proof_len(stat.size);
-        let head = bytes_at(open, 0, len)?;
+        let head = open.bytes_at(0, len)?;
         let end = stat.size.saturating_sub(len as u64);
-        let tail = bytes_at(open, end, len)?;
-        for seg in self.segs.iter().filter(|s| s.active() && s.base == file.base) {
-            let Some(source) = seg.tail.as_ref().filter(|t| !t.broken) else {
+        let tail = open.bytes_at(end, len)?;
+        for seg in self.segs.iter_mut().filter(|s| s.active() && s.base == file.base) {
+            let Some(source) = seg.tail.as_mut().filter(|t| !t.broken) else {
                 continue;
             };
+            // The file of a rotated one stands under its own name: few lines that agree make no copy of it.
+            let own = seg.state.phase == Phase::Rotated
+                && seg.away.is_none()
+                && source.stat.names > 0
+                && seg.rank != Rank::GONE;
+            if older(&stat.incarnation, &source.stat.incarnation) || own && len < PROOF_MAX {
+                continue;
+            }
             if source.bytes_at(0, len)? == head && source.bytes_at(end, len)? == tail {
                 return Ok(Some(seg.state.id));
             }
@@ -167,7 +235,7 @@ impl Tailer {
     }
 
     /// Lets segment `at` go on in `open`.
-    fn adopt(&mut self, at: usize, open: File, stat: Stat, file: &Listed, pass: &Pass) -> io::Result<Taken> {
+    fn adopt(&mut self, at: usize, open: Body, stat: Stat, file: &Listed, pass: &Pass) -> io::Result<Taken> {
         let Some(seg) = self.segs.get_mut(at) else {
             return Ok(Taken::Later);
         };
@@ -188,9 +256,9 @@ impl Tailer {
     }
 
     /// Begins to read a file nobody knows.
-    fn begin(
+    pub(super) fn begin(
         &mut self,
-        open: File,
+        mut open: Body,
         stat: Stat,
         file: &Listed,
         start: Start,
@@ -199,20 +267,15 @@ impl Tailer {
     ) -> io::Result<()> {
         let position = match start {
             Start::Beginning => 0,
-            Start::End => last_whole(&open, stat.size)?,
+            Start::End => last_whole(&mut open, stat.size, self.framer)?,
         };
         let tail = Tail::start(open, stat, position)?;
         let phase = if file.live() { Phase::Live } else { Phase::Rotated };
         let mut seg = self.born(tail, &file.path, position, phase, pass.now, new_id);
         (seg.base, seg.rank) = (file.base.clone(), file.rank);
         if position > 0 {
-            self.event(
-                Some(seg.state.id),
-                SourceEventKind::StartedAtEnd,
-                (0, position),
-                shown(&file.path),
-                pass.now,
-            );
+            let what = (Some(seg.state.id), SourceEventKind::StartedAtEnd, Cause::Configured);
+            self.event(what, (0, position), shown(&file.path), pass.now);
         }
         self.segs.push(seg);
         Ok(())
@@ -221,7 +284,7 @@ impl Tailer {
     /// Remembers a file whose lines are not to be counted: as a segment that is sealed from its birth.
     pub(super) fn pass_over(
         &mut self,
-        open: File,
+        open: Body,
         stat: Stat,
         file: &Listed,
         pass: &Pass,
@@ -259,13 +322,19 @@ impl Tailer {
             phase,
             format_state: Vec::new(),
             last_read: now,
+            caught_at: now,
+            origin: position,
+            part: Proof::default(),
+            chain: [0; 32],
+            boot: self.boot,
+            marks: Vec::new(),
         };
         Seg::new(state, Some(tail), path.to_owned(), Rank::LIVE)
     }
 }
 
 /// What became of a file nobody had claimed.
-enum Taken {
+pub(super) enum Taken {
     /// It has its segment.
     Settled,
     /// It is a copy of this segment's file.
@@ -274,10 +343,17 @@ enum Taken {
     Later,
 }
 
+/// Whether a file of incarnation `a` was there before one of `b`, so that it cannot be a copy of it.
+fn older(a: &Incarnation, b: &Incarnation) -> bool {
+    a.dev == b.dev && a.btime != 0 && a.btime < b.btime
+}
+
 /// Where the last whole line of `file` ends: a line that is being written is still to be counted.
-fn last_whole(file: &File, size: u64) -> io::Result<u64> {
+fn last_whole(file: &mut Body, size: u64, framer: Framer) -> io::Result<u64> {
     let len = usize::try_from(size).unwrap_or(usize::MAX).min(LAST_LINE_MAX);
-    let from = size.saturating_sub(len as u64);
-    let bytes = bytes_at(file, from, len)?;
-    Ok(last_end(&bytes).map_or(size, |end| from.saturating_add(end as u64)))
+    let from = size.saturating_sub(len as u64) & !1;
+    let bytes = file.bytes_at(from, len)?;
+    Ok(framer
+        .last_end(&bytes)
+        .map_or(size, |end| from.saturating_add(end as u64)))
 }

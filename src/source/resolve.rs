@@ -3,20 +3,20 @@
 //! The rules, in the order they are tried:
 //! - A segment whose file is not there under its incarnation goes on in the family member that starts with
 //!   everything it consumed (a copy by `copytruncate`, another device number, a restored file).
-//! - A file that became shorter but kept its beginning goes on there; nothing is counted again.
+//! - A file that became shorter but kept its beginning, or was edited, goes on there; nothing is counted again (`left`).
 //! - Else what was consumed is gone: an event, the old segment is closed, the file is a new segment from its start.
 
-use std::fs::File;
 use std::path::Path;
 
+use super::body::Body;
 use super::family::Listed;
 use super::follow::Tailer;
-use super::framer::last_end;
-use super::identity::{PROOF_MAX, Stat, bytes_at, proof_len};
+use super::identity::{PROOF_MAX, bytes_at, proof_len};
+use super::left::left;
 use super::scan::Pass;
 use super::segment::shown;
 use super::tail::Tail;
-use super::{Incarnation, Phase, SegmentState, SourceEventKind};
+use super::{Cause, Phase, SegmentState, SourceEventKind};
 use crate::access::SegmentId;
 
 impl Tailer {
@@ -42,7 +42,7 @@ impl Tailer {
     pub(super) fn resolve(&mut self, pass: &mut Pass, new_id: &mut dyn FnMut() -> SegmentId) {
         for at in 0..self.segs.len() {
             match self.segs.get(at) {
-                Some(seg) if seg.active() && seg.tail.is_none() => self.find(at, pass, new_id),
+                Some(seg) if seg.unfound() => self.find(at, pass, new_id),
                 Some(seg) if seg.active() && seg.tail.as_ref().is_some_and(|t| t.broken) => self.cut(at, pass, new_id),
                 _ => {}
             }
@@ -54,7 +54,7 @@ impl Tailer {
         let Some(state) = self.segs.get(at).map(|s| s.state.clone()) else {
             return;
         };
-        if self.move_to_match(at, &state, pass) {
+        if self.move_to_match(at, &state, pass) || self.move_to_packed(at, pass) {
             return;
         }
         let own = pass
@@ -64,18 +64,28 @@ impl Tailer {
         if let Some((index, file)) = own {
             if let Ok((open, stat)) = self.open_listed(&file, pass) {
                 pass.claim(index);
-                self.replace_cut(at, open, stat, pass, new_id);
+                let remote = (self.remote)(&open);
+                if self.doubtful(at, remote, pass.now) {
+                    pass.blind = true;
+                    return;
+                }
+                let body = Body::new(open, &file.path);
+                self.cut_settled(at, body, stat, None, pass.now, new_id);
             }
             return;
         }
-        if !pass.last || pass.blind {
+        if state.position == 0 && pass.unclaimed().iter().any(|(_, f)| f.form.is_some()) {
+            // Nothing was read of it; every member nobody knows is read from its start.
+            return self.close(at, Phase::Sealed);
+        }
+        if !pass.last || pass.blind || self.find_replacement(at, pass, new_id) {
             return;
         }
         let packed = pass
             .listing
             .files
             .iter()
-            .filter(|f| f.compressed && self.segs.get(at).is_some_and(|s| s.base == f.base));
+            .filter(|f| f.sealed_off() && self.segs.get(at).is_some_and(|s| s.base == f.base));
         let packed = packed.count();
         let what = if packed > 0 {
             format!(" (compressed members not read: {packed})")
@@ -84,13 +94,31 @@ impl Tailer {
         };
         let detail = format!("{} position={}{what}", shown(&state.path), state.position);
         self.close(at, Phase::Lost);
-        self.event(
-            Some(state.id),
-            SourceEventKind::Lost,
-            (state.position, state.position),
-            detail,
-            pass.now,
-        );
+        let what = (Some(state.id), SourceEventKind::Lost, Cause::Unexplained);
+        self.event(what, (state.position, state.position), detail, pass.now);
+    }
+
+    /// Goes on in an edited copy that took the place of a segment's file while nobody looked.
+    fn find_replacement(&mut self, at: usize, pass: &mut Pass, new_id: &mut dyn FnMut() -> SegmentId) -> bool {
+        let Some((state, chunks)) = self.segs.get(at).map(|s| (s.state.clone(), s.chunks.clone())) else {
+            return false;
+        };
+        let same = |f: &Listed| f.path == state.path && f.form.is_none() && f.live();
+        let Some((index, file)) = pass.unclaimed().into_iter().find(|(_, f)| same(f)) else {
+            return false;
+        };
+        let Ok((open, stat)) = self.open_listed(&file, pass) else {
+            return false;
+        };
+        let Ok(left) = left(&open, stat.size, &state, &chunks, None) else {
+            return false;
+        };
+        if state.phase != Phase::Live || !left.resembles {
+            return false;
+        }
+        pass.claim(index);
+        self.take_replacement(at, &left, Body::new(open, &file.path), stat, pass, new_id);
+        true
     }
 
     /// Goes on in the unclaimed family member that holds everything `state` consumed, if there is one.
@@ -99,7 +127,7 @@ impl Tailer {
             return false;
         };
         let mut candidates = pass.unclaimed();
-        candidates.retain(|(_, f)| f.base == base && f.stat.size >= state.position);
+        candidates.retain(|(_, f)| f.base == base && f.form.is_none() && f.stat.size >= state.position);
         candidates.sort_by_key(|(_, f)| {
             (
                 !f.stat.incarnation.same_but_for_device(&state.incarnation),
@@ -114,7 +142,12 @@ impl Tailer {
             let Ok((open, stat)) = self.open_listed(&file, pass) else {
                 continue;
             };
-            if let Ok(Ok(tail)) = Tail::resume(open, stat, state) {
+            let resumed = Tail::resume(Body::new(open, &file.path), stat, state);
+            if resumed.is_err() {
+                // It could not be looked at: it may be the one, and it may not.
+                pass.blind = true;
+            }
+            if let Ok(Ok(tail)) = resumed {
                 pass.claim(index);
                 if let Some(seg) = self.segs.get_mut(at) {
                     seg.seen_size = stat.size;
@@ -137,6 +170,16 @@ impl Tailer {
         }
         let (stat, peak, position) = (tail.stat, seg.seen_size.max(tail.peak()), seg.state.position);
         let Ok(whole) = tail.intact(position) else { return };
+        let remote = (self.remote)(tail.file());
+        let stale = whole && stat.size < position;
+        let longer = whole && !stale;
+        if remote && !longer && (stale || self.doubtful(at, true, pass.now)) {
+            // Perhaps only its size is stale.
+            return;
+        }
+        let Some(seg) = self.segs.get_mut(at) else { return };
+        let Some(tail) = seg.tail.as_mut() else { return };
+        seg.doubt = None;
         tail.fill_proofs(&mut seg.state);
         let state = seg.state.clone();
         let copied = self.copies.iter().any(|(_, of)| *of == state.id);
@@ -146,21 +189,19 @@ impl Tailer {
             seg.seen_size = stat.size;
             if stat.size < peak {
                 let detail = format!("{} size={} seen={peak}", shown(&state.path), stat.size);
-                self.event(
-                    Some(state.id),
-                    SourceEventKind::Truncated,
-                    (stat.size, peak),
-                    detail,
-                    pass.now,
-                );
+                let what = (Some(state.id), SourceEventKind::Gap, Cause::Unexplained);
+                self.event(what, (stat.size, peak), detail, pass.now);
             }
             return;
         }
-        let Some(old) = seg.tail.take() else { return };
+        let Some(mut old) = seg.tail.take() else { return };
+        self.changed_chunks.extend(old.take_filled(state.id));
+        let Some(seg) = self.segs.get(at) else { return };
         let (base, rank, path, phase) = (seg.base.clone(), seg.rank, seg.state.path.clone(), seg.state.phase);
-        if self.move_to_match(at, &state, pass) {
-            // copytruncate: the copy is read to its end, the file itself begins anew.
-            if let Ok(tail) = Tail::start(old.into_file(), stat, 0) {
+        if self.move_to_match(at, &state, pass) || self.move_to_packed(at, pass) {
+            // copytruncate: the copy is read to its end, the file itself begins anew. Should that fail now, the next scan
+            // finds a file nobody knows.
+            if let Ok(tail) = Tail::start(old.into_body(), stat, 0) {
                 let mut seg = self.born(tail, &path, 0, phase, pass.now, new_id);
                 (seg.base, seg.rank) = (base, rank);
                 self.segs.push(seg);
@@ -169,102 +210,13 @@ impl Tailer {
         }
         let head = old.head.clone();
         if self.skip_short_copies(&head, &state, &base, pass, new_id) {
-            self.begin_after(at, old.into_file(), stat, 0, pass, new_id);
-            self.close(at, Phase::Sealed);
-            return;
-        }
-        let start = old.bytes_at(0, head.len()).unwrap_or_default();
-        let resume = kept(&head, &start, position, stat.size);
-        self.truncated(at, old.into_file(), stat, resume, pass, new_id);
-    }
-
-    /// A file that was cut while nobody looked: its incarnation is the segment's, its content is not.
-    fn replace_cut(
-        &mut self,
-        at: usize,
-        open: File,
-        stat: Stat,
-        pass: &mut Pass,
-        new_id: &mut dyn FnMut() -> SegmentId,
-    ) {
-        let Some(state) = self.segs.get(at).map(|s| s.state.clone()) else {
-            return;
-        };
-        let start = bytes_at(&open, 0, PROOF_MAX).unwrap_or_default();
-        // Only the hash of the old beginning is known: it still stands there as a whole, or it does not.
-        let head = if state.head.holds(&start) {
-            start.as_slice()
-        } else {
-            &[]
-        };
-        let resume = kept(head, &start, state.position, stat.size);
-        self.truncated(at, open, stat, resume, pass, new_id);
-    }
-
-    /// Raises the event and goes on where `resume` says.
-    fn truncated(
-        &mut self,
-        at: usize,
-        open: File,
-        stat: Stat,
-        resume: Resume,
-        pass: &mut Pass,
-        new_id: &mut dyn FnMut() -> SegmentId,
-    ) {
-        let Some(state) = self.segs.get(at).map(|s| s.state.clone()) else {
-            return;
-        };
-        let detail = format!(
-            "{} size={} position={} resumed={}",
-            shown(&state.path),
-            stat.size,
-            state.position,
-            resume.position
-        );
-        self.event(
-            Some(state.id),
-            SourceEventKind::Truncated,
-            (resume.sure, state.position),
-            detail,
-            pass.now,
-        );
-        self.begin_after(at, open, stat, resume.position, pass, new_id);
-        self.close(at, Phase::Lost);
-    }
-
-    /// A new segment for the file of segment `at`, from `position`.
-    fn begin_after(
-        &mut self,
-        at: usize,
-        open: File,
-        stat: Stat,
-        position: u64,
-        pass: &Pass,
-        new_id: &mut dyn FnMut() -> SegmentId,
-    ) {
-        let Some(old) = self.segs.get(at) else { return };
-        let (path, base, rank, phase) = (old.state.path.clone(), old.base.clone(), old.rank, old.state.phase);
-        let format_state = if position > 0 {
-            old.state.format_state.clone()
-        } else {
-            Vec::new()
-        };
-        match Tail::start(open, stat, position) {
-            Ok(tail) => {
-                let mut seg = self.born(tail, &path, position, phase, pass.now, new_id);
-                (seg.base, seg.rank, seg.state.format_state) = (base, rank, format_state);
-                self.segs.push(seg);
+            if self.begin_after(at, old.into_body(), stat, 0, pass.now, new_id) {
+                self.close(at, Phase::Sealed);
             }
-            // Cut again meanwhile, or an I/O error: the next scan finds a file nobody knows and reads it from its start.
-            Err(error) => self.spell(
-                &path,
-                None,
-                SourceEventKind::Unreadable,
-                false,
-                &error.to_string(),
-                pass.now,
-            ),
+            return;
         }
+        let window = old.window.clone();
+        self.cut_settled(at, old.into_body(), stat, Some(&window), pass.now, new_id);
     }
 
     /// Settles copies that end before `state`'s position: all their lines were counted.
@@ -279,7 +231,7 @@ impl Tailer {
         let mut any = false;
         for (index, file) in pass.unclaimed() {
             let len = proof_len(file.stat.size);
-            if file.base != base || file.live() || len == 0 || file.stat.size > state.position {
+            if file.base != base || file.form.is_some() || file.live() || len == 0 || file.stat.size > state.position {
                 continue;
             }
             let Ok((open, stat)) = self.open_listed(&file, pass) else {
@@ -287,7 +239,9 @@ impl Tailer {
             };
             let start = bytes_at(&open, 0, len);
             if start.is_ok_and(|start| head.get(..len) == Some(&start))
-                && self.pass_over(open, stat, &file, pass, new_id).is_ok()
+                && self
+                    .pass_over(Body::new(open, &file.path), stat, &file, pass, new_id)
+                    .is_ok()
             {
                 pass.claim(index);
                 any = true;
@@ -296,21 +250,10 @@ impl Tailer {
         any
     }
 
-    /// Ends a segment. Its incarnation is forgotten: the file has another segment now, or none.
-    fn close(&mut self, at: usize, phase: Phase) {
-        if let Some(seg) = self.segs.get_mut(at) {
-            seg.state.phase = phase;
-            seg.state.incarnation = Incarnation::default();
-            seg.closing = None;
-            seg.tail = None;
-            seg.dirty = true;
-        }
-    }
-
     /// Members that exist only compressed and are younger than what was read last: they are not read.
     pub(super) fn note_compressed(&mut self, pass: &Pass) {
         let mut missed: Vec<Listed> = Vec::new();
-        for file in pass.listing.files.iter().filter(|f| f.compressed && !f.live()) {
+        for file in pass.listing.files.iter().filter(|f| f.sealed_off() && !f.live()) {
             let family = self
                 .segs
                 .iter()
@@ -327,7 +270,8 @@ impl Tailer {
         }
         for file in missed {
             let detail = format!("{} compressed, not read", shown(&file.path));
-            self.event(None, SourceEventKind::Lost, (0, file.stat.size), detail, pass.now);
+            let what = (None, SourceEventKind::Lost, Cause::Unexplained);
+            self.event(what, (0, file.stat.size), detail, pass.now);
         }
     }
 }
@@ -344,30 +288,4 @@ fn may_continue(state: &SegmentState, file: &Listed) -> bool {
     let other = old.dev == new.dev && old.btime != 0 && new.btime != 0;
     let weak = state.phase == Phase::Rotated || other && state.position < PROOF_MAX as u64;
     state.position > 0 && !(file.live() && weak)
-}
-
-/// Where to go on in a file that was cut or changed.
-#[derive(Debug, Clone, Copy)]
-struct Resume {
-    position: u64,
-    /// Up to where the consumed bytes surely still stand.
-    sure: u64,
-}
-
-/// Compares the `head` that was consumed of a file with its `start` now. As long as it agrees, the lines are those that were
-/// counted; behind a difference they are new. If all of it agrees nobody can tell more: what the file holds
-/// now up to the old position counts as read.
-fn kept(head: &[u8], start: &[u8], position: u64, size: u64) -> Resume {
-    let same = head.iter().zip(start).take_while(|(a, b)| a == b).count();
-    if same > 0 && (same == PROOF_MAX || same as u64 == size) {
-        return Resume {
-            position: size.min(position),
-            sure: same as u64,
-        };
-    }
-    let whole = last_end(head.get(..same).unwrap_or_default()).unwrap_or(0) as u64;
-    Resume {
-        position: whole,
-        sure: whole,
-    }
 }

@@ -4,15 +4,16 @@
 //! way (`resolve`), takes up what is new, and seals what is over. Nothing is declared lost before a second listing
 //! agrees, and never while some path could not be looked at: a file is there, gone, or unobservable.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::family::{Listed, Listing, Rank};
+use super::body::Body;
+use super::family::{Listed, Listing};
 use super::follow::Tailer;
 use super::identity::Stat;
-use super::segment::{Away, Held, Seg, shown};
+use super::segment::Seg;
 use super::tail::Tail;
 use super::{Incarnation, Phase, SourceEventKind};
 use crate::access::SegmentId;
@@ -20,8 +21,6 @@ use crate::clock::WallTime;
 
 /// Most looks at the directories for two in a row that agree.
 const LOOKS_MAX: u32 = 5;
-/// Most files of one source that are kept open although they were renamed to a name outside it.
-pub(super) const AWAY_MAX: usize = 64;
 
 /// What one pass knows.
 pub(super) struct Pass {
@@ -45,7 +44,7 @@ impl Pass {
         let claimed = listing
             .files
             .iter()
-            .map(|f| f.compressed || !seen.insert(key(f)))
+            .map(|f| f.sealed_off() || !seen.insert(key(f)))
             .collect();
         Pass {
             blind: !listing.certain(),
@@ -87,21 +86,24 @@ impl Tailer {
             }
             pass = self.pass(now, false, new_id);
         }
-        if self.segs.iter().any(|s| s.active() && s.tail.is_none()) && !pass.blind {
+        if self.segs.iter().any(Seg::unfound) && !pass.blind {
             // Not found, and perhaps hidden in the same way. Look once more before calling it lost.
             pass = self.pass(now, true, new_id);
         }
-        if self.fresh && !self.first {
+        if self.fresh {
             self.note_compressed(&pass);
         }
         self.take_new(&mut pass, new_id);
         self.tell_away(now);
         self.seal(&pass);
+        self.tell_unfinished(now);
+        self.tell_lag(&pass);
         self.close_spells(&pass);
         self.watch = std::mem::take(&mut pass.listing.watch);
-        self.first = false;
+        self.paths.begin();
         self.fresh = false;
         self.scanned = true;
+        self.let_go();
     }
 
     fn pass(&mut self, now: WallTime, last: bool, new_id: &mut dyn FnMut() -> SegmentId) -> Pass {
@@ -116,14 +118,14 @@ impl Tailer {
             .listing
             .files
             .iter()
-            .filter(|f| f.compressed && f.named && f.live());
+            .filter(|f| f.sealed_off() && f.named && f.live());
         for path in packed.map(|f| f.path.clone()).collect::<Vec<_>>() {
             self.spell(
                 &path,
                 None,
                 SourceEventKind::Unreadable,
                 false,
-                "compressed, not read",
+                "compressed in a way that is not read (gz, zst, xz and bz2 are)",
                 now,
             );
             pass.noted.insert(path);
@@ -135,90 +137,10 @@ impl Tailer {
         pass
     }
 
-    /// Files that stayed open over a reset: back to their segments, or begun anew as new ones.
-    fn take_held(&mut self, now: WallTime, new_id: &mut dyn FnMut() -> SegmentId) {
-        for seg in self
-            .segs
-            .iter_mut()
-            .filter(|s| s.state.id == SegmentId::default() && !s.stored)
-        {
-            seg.state.id = new_id();
-        }
-        let mut orphans = Vec::new();
-        for held in std::mem::take(&mut self.held) {
-            let Ok(stat) = Stat::of_file(&held.file) else { continue };
-            let free = |s: &&mut Seg| s.tail.is_none() && s.stored;
-            let same_id = self.segs.iter_mut().filter(free).find(|s| s.state.id == held.id);
-            let seg = match same_id {
-                Some(seg) => Some(seg),
-                None => self
-                    .segs
-                    .iter_mut()
-                    .filter(free)
-                    .find(|s| s.active() && s.state.incarnation == stat.incarnation),
-            };
-            match seg {
-                // Sealed, and not grown since: let the file go.
-                Some(seg) if !seg.active() && stat.size == seg.state.position => {}
-                Some(seg) => match Tail::resume(held.file, stat, &seg.state) {
-                    Ok(Ok(tail)) => {
-                        seg.dirty |= seg.state.incarnation != stat.incarnation;
-                        seg.state.incarnation = stat.incarnation;
-                        seg.seen_size = stat.size;
-                        seg.tail = Some(tail);
-                        (seg.base, seg.rank, seg.away) = (held.base, held.rank, held.away);
-                        if !seg.active() {
-                            (seg.state.phase, seg.dirty) = (Phase::Rotated, true);
-                        }
-                    }
-                    // Cut, begun anew and unlinked: no listing will show it again.
-                    Ok(Err(file)) if stat.names == 0 && !held.stored => orphans.push((Held { file, ..held }, stat)),
-                    Ok(Err(_)) | Err(_) => {}
-                },
-                None if !held.stored => orphans.push((held, stat)),
-                None => {}
-            }
-        }
-        for (held, stat) in orphans {
-            self.begin_again(held, stat, now, new_id);
-        }
-    }
-
-    /// The store never heard of this file's segment: it begins again, where it had begun.
-    fn begin_again(&mut self, held: Held, stat: Stat, now: WallTime, new_id: &mut dyn FnMut() -> SegmentId) {
-        if self
-            .segs
-            .iter()
-            .any(|s| s.tail.as_ref().is_some_and(|t| t.stat.incarnation == stat.incarnation))
-        {
-            return;
-        }
-        let origin = held.origin.min(stat.size);
-        let Ok(tail) = Tail::start(held.file, stat, origin) else {
-            return;
-        };
-        let phase = if held.phase == Phase::Live {
-            Phase::Live
-        } else {
-            Phase::Rotated
-        };
-        let mut seg = self.born(tail, &held.path, origin, phase, now, new_id);
-        (seg.base, seg.rank, seg.away) = (held.base, held.rank, held.away);
-        if origin > 0 {
-            self.event(
-                Some(seg.state.id),
-                SourceEventKind::StartedAtEnd,
-                (0, origin),
-                shown(&held.path),
-                now,
-            );
-        }
-        self.segs.push(seg);
-    }
-
     /// Segments claim their files by incarnation.
     fn claim_known(&mut self, pass: &mut Pass) {
         let owners = self.owners();
+        let mut parked = Vec::new();
         for index in 0..pass.claimed.len() {
             let Some(file) = pass
                 .listing
@@ -232,6 +154,7 @@ impl Tailer {
                 continue;
             };
             if self.segs.get(at).is_some_and(|seg| unchanged(seg, file)) {
+                parked.push(file.stat.incarnation);
                 pass.claim(index);
                 continue;
             }
@@ -239,6 +162,9 @@ impl Tailer {
             if self.claim_one(at, &file, pass) {
                 pass.claim(index);
             }
+        }
+        if self.segs.iter().any(|s| s.parked) {
+            self.unpark(&parked, pass.blind);
         }
     }
 
@@ -264,7 +190,7 @@ impl Tailer {
     fn claim_one(&mut self, at: usize, file: &Listed, pass: &mut Pass) -> bool {
         let Some(seg) = self.segs.get_mut(at) else { return false };
         let over = !seg.active();
-        let same_size = file.stat.size == seg.state.position;
+        let same_size = file.form.is_some() || file.stat.size == seg.state.position;
         let sure = file.stat.incarnation.btime != 0 || seg.state.path == file.path;
         if let Some(tail) = seg.tail.as_mut().filter(|_| over && !same_size) {
             // Sealed a moment ago and grown since: it is not over.
@@ -278,11 +204,22 @@ impl Tailer {
                 Err(Unopened::Blind) => return true,
                 Err(Unopened::Changed) => return false,
             };
-            let Ok(Ok(tail)) = Tail::resume(opened.0, opened.1, &state) else {
-                return false;
+            let body = Body::new(opened.0, &file.path);
+            let tail = match file.form {
+                Some(_) => Tail::resume_packed(body, opened.1, &state),
+                None => match Tail::resume(body, opened.1, &state) {
+                    Ok(Ok(tail)) => tail,
+                    Ok(Err(_)) => return false,
+                    Err(error) => {
+                        // It is this segment's file, and it cannot be read now: wait.
+                        self.note(pass, file.path.clone(), SourceEventKind::Unreadable, &error.to_string());
+                        return true;
+                    }
+                },
             };
             let Some(seg) = self.segs.get_mut(at) else { return false };
             seg.seen_size = tail.stat.size;
+            seg.parked = false;
             if !over || !same_size {
                 seg.tail = Some(tail);
                 seg.changed_at = if over { pass.now } else { seg.changed_at };
@@ -316,115 +253,15 @@ impl Tailer {
         seg.rank = file.rank;
     }
 
-    /// Open files that stand under no name of the source any more.
-    fn notice_gone(&mut self, pass: &mut Pass) {
-        let listed: HashSet<(u64, u64)> = pass
-            .listing
-            .files
-            .iter()
-            .map(|f| (f.stat.incarnation.dev, f.stat.incarnation.ino))
-            .collect();
-        for seg in self.segs.iter_mut().filter(|s| s.active()) {
-            let Some(tail) = seg.tail.as_mut() else { continue };
-            // A file that cannot be looked at is tried by `read`, which raises the event.
-            if tail.restat().is_err() {
-                tail.look_again();
-            }
-            let (inc, size) = (tail.stat.incarnation, tail.stat.size);
-            if size != seg.seen_size {
-                seg.seen_size = size;
-                seg.changed_at = pass.now;
-            }
-            let named = listed.contains(&(inc.dev, inc.ino));
-            if named || tail.stat.names == 0 {
-                seg.away = None;
-            } else if !pass.blind {
-                seg.away.get_or_insert(Away {
-                    since: pass.now,
-                    told: false,
-                    stored: false,
-                });
-            }
-            if seg.state.phase == Phase::Live && !named && !pass.blind {
-                seg.state.phase = Phase::Rotated;
-                seg.rank = Rank::GONE;
-                seg.changed_at = pass.now;
-                seg.dirty = true;
-            }
-        }
-    }
-
-    /// Raises an event for each open file that was renamed to a name outside the source and stayed there. They are
-    /// followed on, because their writer may still have them open; but of too many, the oldest are let go.
-    fn tell_away(&mut self, now: WallTime) {
-        let wait = self.settings.rotate_wait;
-        let mut away: Vec<(WallTime, usize)> = Vec::new();
-        let mut told = Vec::new();
-        for (at, seg) in self.segs.iter_mut().enumerate().filter(|(_, s)| s.active()) {
-            let Some(mark) = seg.away.as_mut() else { continue };
-            away.push((mark.since, at));
-            if !mark.told && now.since(mark.since) >= wait {
-                mark.told = true;
-                let (place, detail) = (seg.state.position, shown(&seg.state.path));
-                told.push((seg.state.id, SourceEventKind::RenamedAway, place, detail));
-            }
-        }
-        away.sort_unstable();
-        let over = away.len().saturating_sub(AWAY_MAX);
-        for (_, at) in away.into_iter().take(over) {
-            let Some(seg) = self.segs.get_mut(at) else { continue };
-            let Some(tail) = seg.tail.as_mut().filter(|t| !t.ready()) else {
-                continue;
-            };
-            if seg.closing.replace(tail.stat.size).is_none() {
-                let detail = format!(
-                    "{} renamed away; no more followed, because more than {AWAY_MAX} files were",
-                    shown(&seg.state.path)
-                );
-                told.push((seg.state.id, SourceEventKind::Lost, seg.state.position, detail));
-            }
-            tail.look_again();
-        }
-        for (id, kind, place, detail) in told {
-            self.event(Some(id), kind, (place, place), detail, now);
-        }
-    }
-
-    /// Seals what was rotated away, is read to its end, quiet, and has a successor that holds something. What
-    /// has a name outside the source may be written to unseen and stays open (`tell_away`).
-    fn seal(&mut self, pass: &Pass) {
-        if !self.segs.iter().any(|s| s.state.phase == Phase::Rotated) {
-            return;
-        }
-        // The youngest member of each family that holds something.
-        let mut youngest: BTreeMap<&Path, Rank> = BTreeMap::new();
-        for file in pass.listing.files.iter().filter(|f| f.stat.size > 0) {
-            let rank = youngest.entry(file.base.as_path()).or_insert(file.rank);
-            *rank = file.rank.max(*rank);
-        }
-        let wait = self.settings.rotate_wait;
-        for seg in self.segs.iter_mut().filter(|s| s.state.phase == Phase::Rotated) {
-            let Some(tail) = seg.tail.as_mut().filter(|t| !t.ready() && seg.away.is_none()) else {
-                continue;
-            };
-            let quiet = pass.now.since(seg.changed_at.max(seg.state.last_read)) >= wait;
-            let followed = youngest.get(seg.base.as_path()).is_some_and(|rank| *rank > seg.rank);
-            if !quiet || !(followed || tail.stat.names == 0) {
-                continue;
-            }
-            if seg.state.position == tail.stat.size {
-                seg.state.phase = Phase::Sealed;
-                seg.dirty = true;
-            } else {
-                seg.closing = Some(tail.stat.size);
-                tail.look_again();
-            }
-        }
-    }
-
     /// Opens a listed file and makes sure that it is still the one that was listed.
     pub(super) fn open_listed(&mut self, file: &Listed, pass: &mut Pass) -> Result<(File, Stat), Unopened> {
-        let opened = (self.opener)(&file.path, file.live()).and_then(|f| Stat::of_file(&f).map(|s| (f, s)));
+        let mut opened = (self.opener)(&file.path, file.live());
+        if let Err(error) = &opened
+            && self.made_room(error)
+        {
+            opened = (self.opener)(&file.path, file.live());
+        }
+        let opened = opened.and_then(|f| Stat::of_file(&f).map(|s| (f, s)));
         match opened {
             Ok((f, stat)) if stat.incarnation == file.stat.incarnation && stat.regular() => Ok((f, stat)),
             Ok(_) => {
@@ -470,8 +307,10 @@ impl Tailer {
 /// Whether `file` is just where and what `seg` was at the last look, so that there is nothing to note.
 fn unchanged(seg: &Seg, file: &Listed) -> bool {
     let phase = if file.live() { Phase::Live } else { Phase::Rotated };
-    let open = seg.tail.is_some() && seg.state.phase == phase;
-    let over = seg.tail.is_none() && seg.state.phase == Phase::Sealed && file.stat.size == seg.state.position;
+    let parked = seg.parked && file.stat.size == seg.state.position;
+    let open = (seg.tail.is_some() || parked) && seg.state.phase == phase;
+    let all = file.form.is_some() || file.stat.size == seg.state.position;
+    let over = seg.state.phase == Phase::Sealed && all;
     (open || over) && seg.state.path == file.path && seg.rank == file.rank && seg.base == file.base
 }
 

@@ -1,11 +1,12 @@
 //! What the tailer holds in memory of one segment, of a file that outlived a reset, and of a path it cannot read.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::away::Away;
+use super::body::Body;
 use super::family::{Rank, begun};
 use super::tail::Tail;
-use super::{Phase, SegmentState, SourceEventKind};
+use super::{ChunkHash, Phase, SegmentState, SourceEventKind};
 use crate::access::SegmentId;
 use crate::clock::WallTime;
 
@@ -24,6 +25,20 @@ pub(super) struct Seg {
     /// Whether the store holds it in some version.
     pub stored: bool,
     pub dirty: bool,
+    /// Whether it was handed over and is not known to be durable yet.
+    pub handed: bool,
+    /// Its full chunks, in order, while it is read from.
+    pub chunks: Vec<ChunkHash>,
+    /// Its file is not open, for want of descriptors; it was read to its end.
+    pub parked: bool,
+    /// Since when the file looks as if it had been cut, on a remote file system.
+    pub doubt: Option<WallTime>,
+    /// What a later look found in its last chunk; people were told.
+    pub part_found: Option<[u8; 32]>,
+    /// It was over, and its file was opened again to see whether that is still so.
+    pub reopened: bool,
+    /// To be closed as soon as its end is durable, whatever name it has.
+    pub let_go: bool,
     /// When the file last grew or changed its name.
     pub changed_at: WallTime,
     pub seen_size: u64,
@@ -42,7 +57,7 @@ pub(super) struct Seg {
 /// An open file that outlived a reset.
 #[derive(Debug)]
 pub(super) struct Held {
-    pub file: File,
+    pub file: Body,
     pub id: SegmentId,
     pub path: PathBuf,
     pub base: PathBuf,
@@ -51,16 +66,6 @@ pub(super) struct Held {
     pub origin: u64,
     pub stored: bool,
     pub away: Option<Away>,
-}
-
-/// A file that was renamed to a name outside the source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Away {
-    /// When that was noticed.
-    pub since: WallTime,
-    /// Whether the event was raised, and whether it is in the store.
-    pub told: bool,
-    pub stored: bool,
 }
 
 /// A time during which a path cannot be read.
@@ -86,6 +91,13 @@ impl Seg {
             origin,
             stored: false,
             dirty: true,
+            handed: false,
+            chunks: Vec::new(),
+            parked: false,
+            doubt: None,
+            part_found: None,
+            reopened: false,
+            let_go: false,
             changed_at,
             seen_size,
             closing: None,
@@ -99,6 +111,11 @@ impl Seg {
     /// Whether it is still read from.
     pub fn active(&self) -> bool {
         matches!(self.state.phase, Phase::Live | Phase::Rotated)
+    }
+
+    /// Whether its file is to be found.
+    pub fn unfound(&self) -> bool {
+        self.active() && self.tail.is_none() && !self.parked
     }
 
     /// Whether there may be something to read.

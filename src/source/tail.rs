@@ -10,19 +10,24 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::chunk::{Framed, line_of};
-use super::framer::{Framer, Scan};
-use super::identity::{PROOF_MAX, Stat, bytes_at, proof_len, prove, read_full};
-use super::{Proof, SegmentState};
-use crate::access::{Line, LineRef};
+use super::body::Body;
+use super::chunk::Framed;
+use super::chunks::{Hashing, brief, chunk_at};
+use super::framer::Framer;
+use super::identity::{PROOF_MAX, Stat, proof_len, prove};
+use super::long::Long;
+use super::marks::marks;
+use super::unpack::Catching;
+use super::{ChunkHash, Proof, SegmentState};
+use crate::access::{Line, SegmentId};
 use crate::fault;
 
 /// Most bytes of a file read at once.
-const CHUNK_MAX: usize = 512 * 1024;
+pub(super) const CHUNK_MAX: usize = 512 * 1024;
 /// An incomplete record this long is no more read from its start at each look.
 const LONG_MIN: usize = 64 * 1024;
 /// Room for end marks and a byte order mark beside the longest record kept whole.
-const MARKS_MAX: u64 = 8;
+pub(super) const MARKS_MAX: u64 = 8;
 
 /// Takes one line and what its segment's format remembers.
 pub(super) type Sink<'s> = dyn FnMut(Line<'_>, &mut Vec<u8>) + 's;
@@ -30,7 +35,7 @@ pub(super) type Sink<'s> = dyn FnMut(Line<'_>, &mut Vec<u8>) + 's;
 /// One file that is being read.
 #[derive(Debug)]
 pub(super) struct Tail {
-    file: File,
+    pub(super) body: Body,
     /// The last look at the file.
     pub stat: Stat,
     /// What the file looked like when all of its whole records were read.
@@ -39,19 +44,26 @@ pub(super) struct Tail {
     peak: u64,
     /// The file became shorter, or consumed bytes changed.
     pub broken: bool,
+    /// What was consumed of it is not known here.
+    unproved: bool,
     /// First consumed bytes, until the proof is full and after it.
     pub head: Vec<u8>,
     head_proof: Option<Proof>,
     /// Last consumed bytes.
     pub window: Vec<u8>,
+    /// Ends of the first records, once the head is full.
+    marks: Option<Vec<u8>>,
+    /// Hashes of what is consumed; none before the first reading after it was opened again.
+    pub(super) hashing: Option<Hashing>,
+    /// A packed member that is still unpacked to where its segment stands.
+    pub(super) catching: Option<Box<Catching>>,
     /// An incomplete record too long to be read from its start again.
-    long: Option<Long>,
-}
-
-#[derive(Debug)]
-struct Long {
-    kept: Vec<u8>,
-    scan: Scan,
+    pub(super) long: Option<Long>,
+    /// NUL bytes at the start of a record, left out and not told yet.
+    nuls: Option<(u64, u64)>,
+    skipped: Vec<(u64, u64)>,
+    /// What was consumed last was found to be something else: where, and the evidence.
+    pub(super) changed: Option<((u64, u64), String)>,
 }
 
 /// What one turn of reading needs.
@@ -66,6 +78,8 @@ pub(super) struct Job<'a, 's> {
     pub force: bool,
     /// The size at which the file is over: then its incomplete last record is given out too.
     pub closing: Option<u64>,
+    /// Whether consumed bytes are hashed.
+    pub hash: bool,
     /// Who takes the lines.
     pub sink: &'a mut Sink<'s>,
 }
@@ -81,6 +95,10 @@ pub(super) enum End {
     Caught,
     /// The file no more continues what was consumed.
     Broken,
+    /// A packed member does not begin with what was consumed.
+    Refuted,
+    /// A packed member ends before the position.
+    Short,
 }
 
 /// What one turn of reading gave.
@@ -94,7 +112,7 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    fn nothing(end: End) -> Turn {
+    pub fn nothing(end: End) -> Turn {
         Turn {
             bytes: 0,
             lines: 0,
@@ -113,46 +131,91 @@ pub(super) fn open_file(path: &Path, follow: bool) -> io::Result<File> {
 }
 
 impl Tail {
-    /// Takes up `file` where `state` stands, if its content proves to be what `state` consumed.
-    pub fn resume(file: File, stat: Stat, state: &SegmentState) -> io::Result<Result<Tail, File>> {
-        Ok(match prove(&file, stat.size, state)? {
-            Some((head, window)) => Ok(Tail::new(file, stat, head, window)),
-            None => Err(file),
+    /// Takes up `body` where `state` stands, if its content proves to be what `state` consumed.
+    pub fn resume(mut body: Body, stat: Stat, state: &SegmentState) -> io::Result<Result<Tail, Body>> {
+        Ok(match prove(&mut body, stat.size, state)? {
+            Some((head, window)) => Ok(Tail::new(body, stat, head, window)),
+            None => Err(body),
         })
     }
 
-    /// Takes up `file` at `position`, whatever stands before it.
-    pub fn start(file: File, stat: Stat, position: u64) -> io::Result<Tail> {
+    /// Takes up `body` of which it is not decided yet what became of it.
+    pub fn unproved(body: Body, stat: Stat) -> Tail {
+        let mut tail = Tail::new(body, stat, Vec::new(), Vec::new());
+        tail.broken = true;
+        tail.unproved = true;
+        tail
+    }
+
+    /// Takes up `body` where `state` stands although bytes before that were changed, of which people were told: what
+    /// stands there now is its proof.
+    pub fn accept(body: Body, stat: Stat, state: &SegmentState, framer: Framer) -> io::Result<Tail> {
+        let mut tail = Tail::start(body, stat, state.position)?;
+        tail.head_grown(framer);
+        tail.restore(state)?;
+        tail.changed = None;
+        Ok(tail)
+    }
+
+    /// Takes up `body` at `position`, whatever stands before it.
+    pub fn start(mut body: Body, stat: Stat, position: u64) -> io::Result<Tail> {
         let len = proof_len(position);
-        let head = bytes_at(&file, 0, len)?;
-        let window = bytes_at(&file, position.saturating_sub(len as u64), len)?;
+        let head = body.bytes_at(0, len)?;
+        let window = body.bytes_at(position.saturating_sub(len as u64), len)?;
         if head.len() != len || window.len() != len {
             return Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "the file became shorter while it was opened",
             ));
         }
-        Ok(Tail::new(file, stat, head, window))
+        let mut tail = Tail::new(body, stat, head, window);
+        tail.hashing = Some(Hashing::begin(position));
+        Ok(tail)
     }
 
-    fn new(file: File, stat: Stat, head: Vec<u8>, window: Vec<u8>) -> Tail {
+    pub(super) fn new(body: Body, stat: Stat, head: Vec<u8>, window: Vec<u8>) -> Tail {
         let head_proof = (head.len() == PROOF_MAX).then(|| Proof::of(&head));
+        // Of a packed file the size that counts is the one of what is in it.
+        let stat = match &body {
+            Body::Plain(_) => stat,
+            Body::Packed(packed) => Stat {
+                size: packed.at(),
+                ..stat
+            },
+        };
         Tail {
-            file,
+            body,
             stat,
             looked: None,
             peak: stat.size,
             broken: false,
+            unproved: false,
             head,
             head_proof,
             window,
+            marks: None,
+            hashing: None,
+            catching: None,
             long: None,
+            nuls: None,
+            skipped: Vec::new(),
+            changed: None,
         }
     }
 
+    /// The open file.
+    pub fn file(&self) -> &File {
+        self.body.file()
+    }
+
     /// The open file, given back.
-    pub fn into_file(self) -> File {
-        self.file
+    pub fn into_body(self) -> Body {
+        self.body
+    }
+
+    /// Whether the file is compressed.
+    pub fn packed(&self) -> bool {
+        matches!(self.body, Body::Packed(_))
     }
 
     /// Whether the file may hold something that was not looked at.
@@ -167,7 +230,7 @@ impl Tail {
 
     /// Looks at the file's size and times.
     pub fn restat(&mut self) -> io::Result<()> {
-        self.stat = Stat::of_file(&self.file)?;
+        self.stat = self.body.stat()?;
         if self.stat.size < self.peak {
             self.broken = true;
         } else {
@@ -192,7 +255,7 @@ impl Tail {
     /// Whether the last consumed bytes before `position` still stand there.
     pub fn intact(&mut self, position: u64) -> io::Result<bool> {
         let from = position.saturating_sub(self.window.len() as u64);
-        let ok = bytes_at(&self.file, from, self.window.len())? == self.window;
+        let ok = !self.unproved && self.body.bytes_at(from, self.window.len())? == self.window;
         if !ok {
             self.broken = true;
         }
@@ -200,14 +263,41 @@ impl Tail {
     }
 
     /// Some bytes of the file.
-    pub fn bytes_at(&self, at: u64, len: usize) -> io::Result<Vec<u8>> {
-        bytes_at(&self.file, at, len)
+    pub fn bytes_at(&mut self, at: u64, len: usize) -> io::Result<Vec<u8>> {
+        self.body.bytes_at(at, len)
     }
 
     /// Writes into `state` what proves the consumed bytes.
     pub fn fill_proofs(&self, state: &mut SegmentState) {
+        if self.unproved || self.catching.is_some() {
+            return;
+        }
         state.head = self.head_proof.unwrap_or_else(|| Proof::of(&self.head));
         state.window = Proof::of(&self.window);
+        if let Some(marks) = &self.marks {
+            state.marks.clone_from(marks);
+        }
+        if let Some(hashing) = &self.hashing {
+            (state.part, state.chain) = (hashing.part(), hashing.chain());
+        }
+    }
+
+    /// The chunks that became full since the last call.
+    pub fn take_filled(&mut self, segment: SegmentId) -> Vec<ChunkHash> {
+        self.hashing
+            .as_mut()
+            .map(|h| h.take_filled(segment))
+            .unwrap_or_default()
+    }
+
+    /// Ranges of NUL bytes that were left out since the last call.
+    pub fn take_skipped(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.skipped)
+    }
+
+    /// What was consumed before the file was opened again, if it is something else now: the range and the evidence.
+    pub fn take_changed(&mut self) -> Option<((u64, u64), String)> {
+        self.changed.take()
     }
 
     /// Reads one chunk at most and gives out its whole records.
@@ -216,19 +306,50 @@ impl Tail {
         if self.broken {
             return Ok(Turn::nothing(End::Broken));
         }
+        if self.catching.is_some() {
+            let turn = self.catch_up(state, job.framer)?;
+            if turn.end == End::Caught {
+                self.looked = Some((self.stat.size, self.stat.ctime));
+            }
+            return Ok(turn);
+        }
         let looked = (self.stat.size, self.stat.ctime);
+        if job.hash && self.hashing.is_none() && self.ready() {
+            self.restore(state)?;
+        }
         let turn = if self.long.is_some() {
             self.read_long(state, job)?
         } else {
             self.read_chunk(state, job)?
         };
         if turn.end == End::Caught {
-            self.looked = Some(looked);
+            let packed = self.packed().then_some((self.stat.size, self.stat.ctime));
+            self.looked = Some(packed.unwrap_or(looked));
         }
         if turn.end == End::Broken {
             self.broken = true;
         }
         Ok(turn)
+    }
+
+    /// Takes up the hashes where `state` stands, and sees whether its last chunk is still what was consumed.
+    fn restore(&mut self, state: &SegmentState) -> io::Result<()> {
+        let (body, window) = (&mut self.body, &self.window);
+        let (hashing, same) = Hashing::restore(&mut |buf, at| body.read_full(buf, at), state)?;
+        let (_, start, _) = chunk_at(state.position, state.origin);
+        if !same && state.part != Proof::default() {
+            let evidence = format!(
+                "position={} records={} last_bytes={} sha256 {} now {}",
+                state.position,
+                state.lines,
+                window.len(),
+                brief(&state.part.hash),
+                brief(&hashing.part().hash)
+            );
+            self.changed = Some(((start, state.position), evidence));
+        }
+        self.hashing = Some(hashing);
+        Ok(())
     }
 
     fn read_chunk(&mut self, state: &mut SegmentState, job: &mut Job<'_, '_>) -> io::Result<Turn> {
@@ -237,8 +358,11 @@ impl Tail {
         let most = usize::try_from(job.allowance)
             .unwrap_or(usize::MAX)
             .clamp(LONG_MIN, CHUNK_MAX);
-        let want = usize::try_from(remaining).unwrap_or(usize::MAX).min(most);
-        let at_end = want as u64 == remaining;
+        let want = match &self.body {
+            Body::Plain(_) => usize::try_from(remaining).unwrap_or(usize::MAX).min(most),
+            // How much is in it is known at its end.
+            Body::Packed(_) => most,
+        };
         let room = before.saturating_add(want);
         if job.buf.len() < room {
             job.buf.resize(room, 0);
@@ -246,7 +370,14 @@ impl Tail {
         let Some(buf) = job.buf.get_mut(..room) else {
             return Ok(Turn::nothing(End::Broken));
         };
-        let n = read_full(&self.file, buf, state.position.saturating_sub(before as u64))?;
+        let n = self.body.read_full(buf, state.position.saturating_sub(before as u64))?;
+        let (buf, at_end) = if self.packed() {
+            self.stat = self.body.stat()?;
+            (buf.get_mut(..n.max(before)).unwrap_or_default(), n < room)
+        } else {
+            (buf, want as u64 == remaining)
+        };
+        let (room, want) = (buf.len(), buf.len().saturating_sub(before));
         let (window, chunk) = buf.split_at(before);
         if n != room || window != self.window || !self.still(state.position)? {
             return Ok(Turn::nothing(End::Broken));
@@ -255,7 +386,12 @@ impl Tail {
             chunk,
             state,
             job.framer,
-            (job.allowance, job.force, at_end && job.closing == Some(self.stat.size)),
+            (
+                job.allowance,
+                job.force,
+                at_end && job.closing == Some(self.stat.size),
+                !at_end,
+            ),
             job.sink,
         );
         let consumed = framed.consumed;
@@ -263,20 +399,20 @@ impl Tail {
         state.lines = state.lines.saturating_add(framed.lines);
         let upto = before.saturating_add(consumed);
         let buf = job.buf.get(..room).unwrap_or_default();
-        self.consumed(buf.get(..upto).unwrap_or_default(), consumed);
+        self.consumed(buf.get(..upto).unwrap_or_default(), consumed, job.framer);
+        self.note_nuls(&framed.nuls, state.position);
         let rest = buf.get(upto..).unwrap_or_default();
         let end = if framed.stopped {
             End::Spent
-        } else if at_end && rest.len() < LONG_MIN {
+        } else if at_end && (rest.len() < LONG_MIN || rest.iter().all(|b| *b == 0)) {
             End::Caught
         } else if consumed == 0 || at_end {
             // No end in sight: remember how far the search came instead of reading all again.
-            let keep = usize::try_from(job.framer.max().saturating_add(MARKS_MAX)).unwrap_or(usize::MAX);
-            let kept = rest.get(..keep).unwrap_or(rest).to_vec();
-            self.long = Some(Long {
-                kept,
-                scan: framed.scan,
-            });
+            self.long = Some(Long::begin(
+                rest,
+                framed.scan,
+                job.framer.max().saturating_add(MARKS_MAX),
+            ));
             if at_end { End::Caught } else { End::More }
         } else {
             End::More
@@ -290,76 +426,8 @@ impl Tail {
         })
     }
 
-    fn read_long(&mut self, state: &mut SegmentState, job: &mut Job<'_, '_>) -> io::Result<Turn> {
-        let Some(mut long) = self.long.take() else {
-            return Ok(Turn::nothing(End::More));
-        };
-        if !self.still(state.position)? {
-            return Ok(Turn::nothing(End::Broken));
-        }
-        let from = state.position.saturating_add(long.scan.seen);
-        let remaining = self.stat.size.saturating_sub(from);
-        let want = usize::try_from(remaining).unwrap_or(usize::MAX).min(CHUNK_MAX);
-        if job.buf.len() < want {
-            job.buf.resize(want, 0);
-        }
-        let buf = job.buf.get_mut(..want).unwrap_or_default();
-        if read_full(&self.file, buf, from)? != want {
-            return Ok(Turn::nothing(End::Broken));
-        }
-        long.keep(buf, job.framer.max().saturating_add(MARKS_MAX));
-        let at_end = want as u64 == remaining;
-        let ended = job.framer.end(&mut long.scan, buf);
-        let whole = long.scan.seen.max(self.stat.size.saturating_sub(state.position));
-        let rest = (at_end && job.closing == Some(self.stat.size)).then(|| job.framer.end_of_rest(&long.scan, whole));
-        let Some(len) = ended.or(rest) else {
-            self.long = Some(long);
-            let end = if at_end { End::Caught } else { End::More };
-            return Ok(Turn {
-                bytes: 0,
-                lines: 0,
-                scanned: want as u64,
-                end,
-            });
-        };
-        let position = state.position.saturating_add(len);
-        let proof = proof_len(position);
-        let window = bytes_at(&self.file, position.saturating_sub(proof as u64), proof)?;
-        let head = if self.head_proof.is_some() {
-            Vec::new()
-        } else {
-            bytes_at(&self.file, 0, proof)?
-        };
-        if window.len() != proof {
-            return Ok(Turn::nothing(End::Broken));
-        }
-        self.window = window;
-        if self.head_proof.is_none() {
-            self.head_proof = (head.len() == PROOF_MAX).then(|| Proof::of(&head));
-            self.head = head;
-        }
-        let at = LineRef {
-            segment: state.id,
-            start: state.position,
-            end: position,
-        };
-        let kept = usize::try_from(len)
-            .ok()
-            .and_then(|len| long.kept.get(..len))
-            .unwrap_or(&long.kept);
-        (job.sink)(line_of(kept, len, job.framer, true, at), &mut state.format_state);
-        state.position = position;
-        state.lines = state.lines.saturating_add(1);
-        Ok(Turn {
-            bytes: len,
-            lines: 1,
-            scanned: want as u64,
-            end: End::More,
-        })
-    }
-
     /// The second look: what was just read was read from a file that still continues what was consumed.
-    fn still(&mut self, position: u64) -> io::Result<bool> {
+    pub(super) fn still(&mut self, position: u64) -> io::Result<bool> {
         let before = self.stat;
         self.restat()?;
         let whole = !self.broken && self.intact(position)?;
@@ -368,29 +436,39 @@ impl Tail {
     }
 
     /// Takes `bytes`, of which the last `fresh` were just consumed and the others stood before.
-    fn consumed(&mut self, bytes: &[u8], fresh: usize) {
+    fn consumed(&mut self, bytes: &[u8], fresh: usize, framer: Framer) {
         if fresh == 0 {
             return;
         }
         let from = bytes.len().saturating_sub(PROOF_MAX);
         self.window.clear();
         self.window.extend_from_slice(bytes.get(from..).unwrap_or_default());
+        let fresh = bytes.get(bytes.len().saturating_sub(fresh)..).unwrap_or_default();
+        if let Some(hashing) = self.hashing.as_mut() {
+            hashing.take(fresh);
+        }
         if self.head_proof.is_none() {
-            let fresh = bytes.get(bytes.len().saturating_sub(fresh)..).unwrap_or_default();
             let room = PROOF_MAX.saturating_sub(self.head.len());
             self.head.extend_from_slice(fresh.get(..room).unwrap_or(fresh));
-            self.head_proof = (self.head.len() == PROOF_MAX).then(|| Proof::of(&self.head));
+            self.head_grown(framer);
         }
     }
-}
 
-impl Long {
-    /// Keeps of `bytes`, which go on where the search stopped, what belongs to the first `most` of the record.
-    fn keep(&mut self, bytes: &[u8], most: u64) {
-        let have = self.kept.len() as u64;
-        let skip = usize::try_from(have.saturating_sub(self.scan.seen)).unwrap_or(usize::MAX);
-        let room = usize::try_from(most.saturating_sub(have)).unwrap_or(usize::MAX);
-        let fresh = bytes.get(skip..).unwrap_or_default();
-        self.kept.extend_from_slice(fresh.get(..room).unwrap_or(fresh));
+    pub(super) fn head_grown(&mut self, framer: Framer) {
+        self.head_proof = (self.head.len() == PROOF_MAX).then(|| Proof::of(&self.head));
+        self.marks = Some(marks(&self.head, framer.line_ends(&self.head)));
+    }
+
+    /// Joins runs of NUL bytes that were left out; one that ended before `position` is told.
+    fn note_nuls(&mut self, nuls: &[(u64, u64)], position: u64) {
+        for (lo, hi) in nuls {
+            match &mut self.nuls {
+                Some((_, end)) if *end == *lo => *end = *hi,
+                other => self.skipped.extend(other.replace((*lo, *hi))),
+            }
+        }
+        if self.nuls.is_some_and(|(_, end)| end < position) {
+            self.skipped.extend(self.nuls.take());
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! The tailer on real files, stepped by hand. The oracle of every test: each numbered line exactly once.
 
+mod durable;
 mod faults;
 mod framing;
+mod integrity;
+mod limits;
+mod packed;
 mod plain;
 mod random;
 
@@ -30,6 +34,8 @@ struct World {
     settings: SourceSettings,
     tailer: Tailer,
     stored: BTreeMap<SegmentId, SegmentState>,
+    chunks: BTreeMap<(SegmentId, u64), ChunkHash>,
+    begun: Vec<String>,
     /// Lines of committed batches.
     lines: Vec<Seen>,
     /// Lines of the batch that is being made.
@@ -52,9 +58,11 @@ impl World {
         let mut settings = SourceSettings {
             name: "web".to_owned(),
             paths: vec![dir.path().join("access.log").to_str().unwrap().to_owned()],
+            rotated_in: Vec::new(),
             encoding: Encoding::Utf8,
             start: Start::Beginning,
             quoted_newlines: false,
+            delimiter: None,
             line_bytes_max: 65_536,
             rotate_wait: WAIT,
         };
@@ -62,12 +70,14 @@ impl World {
         for path in &mut settings.paths {
             *path = dir.path().join(&*path).to_str().unwrap().to_owned();
         }
-        let tailer = Tailer::open(settings.clone(), SourceId(1), Vec::new());
+        let tailer = Tailer::open(settings.clone(), SourceId(1), Known::default());
         World {
             dir,
             settings,
             tailer,
             stored: BTreeMap::new(),
+            chunks: BTreeMap::new(),
+            begun: Vec::new(),
             lines: Vec::new(),
             batch: Vec::new(),
             events: Vec::new(),
@@ -138,12 +148,29 @@ impl World {
     }
 
     fn commit(&mut self) {
-        for state in self.tailer.changes() {
-            self.stored.insert(state.id, state);
-        }
+        let handed = self.tailer.hand_over();
+        self.store(handed);
         self.events.append(&mut self.tailer.take_events());
         self.tailer.committed();
         self.lines.append(&mut self.batch);
+    }
+
+    fn store(&mut self, handed: Handed) {
+        for state in handed.segments {
+            self.stored.insert(state.id, state);
+        }
+        for chunk in handed.chunks {
+            self.chunks.insert((chunk.segment, chunk.index), chunk);
+        }
+        self.begun.extend(handed.begun);
+    }
+
+    /// Looks at everything that was consumed again.
+    fn look_again(&mut self) {
+        while let Some(check) = self.tailer.next_check() {
+            let stored = self.chunks.get(&(check.segment, check.index)).copied();
+            self.tailer.check(check, stored.as_ref(), self.now);
+        }
     }
 
     /// Scan, read all, commit.
@@ -153,8 +180,16 @@ impl World {
         self.commit();
     }
 
-    fn known(&self) -> Vec<SegmentState> {
-        self.stored.values().cloned().collect()
+    fn known(&self) -> Known {
+        let active = |c: &&ChunkHash| {
+            let seg = self.stored.get(&c.segment);
+            seg.is_some_and(|s| matches!(s.phase, Phase::Live | Phase::Rotated))
+        };
+        Known {
+            segments: self.stored.values().cloned().collect(),
+            chunks: self.chunks.values().filter(active).copied().collect(),
+            begun: self.begun.clone(),
+        }
     }
 
     /// kill -9 and a new start: what was not committed never happened.
@@ -202,6 +237,29 @@ impl World {
     fn phases(&self) -> Vec<(String, Phase)> {
         let name = |p: &Path| p.file_name().unwrap().to_str().unwrap().to_owned();
         self.stored.values().map(|s| (name(&s.path), s.phase)).collect()
+    }
+}
+
+/// A segment of no file.
+pub(super) fn state() -> SegmentState {
+    SegmentState {
+        id: SegmentId(1),
+        source: SourceId(1),
+        path: PathBuf::from("/var/log/a.log"),
+        incarnation: Incarnation::default(),
+        position: 10,
+        lines: 2,
+        head: Proof::default(),
+        window: Proof::default(),
+        phase: Phase::Live,
+        format_state: Vec::new(),
+        last_read: WallTime::from_secs(0),
+        caught_at: WallTime::from_secs(0),
+        origin: 0,
+        part: Proof::default(),
+        chain: [0; 32],
+        boot: 0,
+        marks: Vec::new(),
     }
 }
 

@@ -28,9 +28,50 @@ CREATE TABLE segment (
     window_hash BLOB NOT NULL,
     phase INTEGER NOT NULL,              -- 0 live, 1 rotated, 2 sealed, 3 lost
     format_state BLOB NOT NULL,
-    last_read INTEGER NOT NULL
+    last_read INTEGER NOT NULL,
+    caught_at INTEGER NOT NULL,          -- when all the file held had been read, the last time
+    origin INTEGER NOT NULL,             -- hashes cover origin..position
+    part_len INTEGER NOT NULL,           -- the chunk that is not full yet
+    part_hash BLOB NOT NULL,
+    chain BLOB NOT NULL,                 -- over all full chunks, see source/chunks.rs
+    boot BLOB NOT NULL,                  -- boot_id of the kernel when it was last read from
+    marks BLOB NOT NULL                  -- ends of the first records, see source/marks.rs
 ) STRICT;
 CREATE INDEX segment_source ON segment (source, phase);
+
+-- SHA-256 of each full MiB of consumed bytes: what was counted can be proved, and a change be named.
+CREATE TABLE chunk (
+    segment INTEGER NOT NULL,
+    idx INTEGER NOT NULL,                -- position / 1 MiB
+    hash BLOB NOT NULL,
+    found BLOB,                          -- what a later look found instead; people were told
+    PRIMARY KEY (segment, idx)
+) STRICT, WITHOUT ROWID;
+
+-- A segment that is over, sealed onto the ones before it: a row cannot be changed or left out unseen.
+-- seal = SHA-256 (seal before || segment || origin || position || lines || part_hash || chain), numbers as 8 bytes,
+-- little endian; the first one of a source follows 32 zero bytes.
+CREATE TABLE segment_seal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source INTEGER NOT NULL REFERENCES source (id),
+    segment INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    origin INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    part_hash BLOB NOT NULL,
+    chain BLOB NOT NULL,
+    seal BLOB NOT NULL
+) STRICT;
+CREATE INDEX segment_seal_source ON segment_seal (source, id);
+CREATE INDEX segment_seal_segment ON segment_seal (segment, id);
+
+-- Configured patterns on which `start` is spent: files that appear under them later are read from their first byte.
+CREATE TABLE source_pattern (
+    source INTEGER NOT NULL REFERENCES source (id),
+    pattern TEXT NOT NULL,
+    PRIMARY KEY (source, pattern)
+) STRICT, WITHOUT ROWID;
 
 -- What happened to the bytes of a source (truncated, lost, unreadable ...).
 CREATE TABLE source_event (
@@ -41,6 +82,7 @@ CREATE TABLE source_event (
     kind TEXT NOT NULL,
     lo INTEGER NOT NULL,
     hi INTEGER NOT NULL,
+    cause TEXT NOT NULL,                 -- unexplained, crash, handling, configured
     detail TEXT NOT NULL
 ) STRICT;
 

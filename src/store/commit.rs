@@ -10,7 +10,7 @@ use crate::clock::WallTime;
 use crate::detect::book::{Book, DayNumber};
 use crate::detect::memo::Memo;
 use crate::parse::Why;
-use crate::source::{SegmentState, SourceEvent};
+use crate::source::{ChunkHash, SegmentState, SourceEvent};
 
 /// What was read of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +69,10 @@ pub struct NewMail {
 pub struct Batch<'a> {
     /// Positions, each with the one the batch began with.
     pub segments: &'a [(SegmentState, Option<u64>)],
+    /// Hashes of consumed bytes.
+    pub chunks: &'a [ChunkHash],
+    /// Patterns of sources on which `start` is spent.
+    pub begun: &'a [(SourceId, String)],
     /// Events of sources.
     pub events: &'a [SourceEvent],
     /// The net change of the book.
@@ -113,6 +117,8 @@ impl Store {
         let tx = self.begin()?;
         batch.names.write(&tx)?;
         segments::write(&tx, batch.segments)?;
+        segments::write_chunks(&tx, batch.chunks)?;
+        segments::write_begun(&tx, batch.begun)?;
         pass("commit.positions")?;
         segments::write_events(&tx, batch.events)?;
         pages::write(&tx, batch.book)?;

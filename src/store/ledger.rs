@@ -140,7 +140,7 @@ pub(super) fn mail(
 
 /// What happened to the bytes of a source.
 pub(super) fn source_event(tx: &Transaction<'_>, event: &SourceEvent) -> Result<(), StoreError> {
-    let lost = matches!(event.kind, SourceEventKind::Truncated | SourceEventKind::Lost);
+    let lost = event.kind.is_loss() && event.kind != SourceEventKind::RenamedAway;
     let kind = if lost { "gap" } else { "source" };
     let mut entry = Entry::new(kind, event.at)
         .with("src", source_name(tx, event.source)?)

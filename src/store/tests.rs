@@ -12,7 +12,7 @@ use crate::detect::book::{Book, DayNumber, History, Select, place};
 use crate::detect::page::Page;
 use crate::parse::Why;
 use crate::parse::place::WhoIds;
-use crate::source::{Incarnation, Phase, Proof, SegmentState, SourceEvent, SourceEventKind};
+use crate::source::{Cause, ChunkHash, Incarnation, Phase, Proof, SegmentState, SourceEvent, SourceEventKind};
 
 mod alerts;
 mod opening;
@@ -91,6 +91,12 @@ fn segment(id: i64, position: u64) -> SegmentState {
         phase: Phase::Live,
         format_state: vec![0, 255],
         last_read: at(5),
+        caught_at: at(4),
+        origin: 3,
+        part: Proof { len: 9, hash: [7; 32] },
+        chain: [8; 32],
+        boot: u128::MAX - 1,
+        marks: vec![1, 2],
     }
 }
 
@@ -116,6 +122,7 @@ fn access(who: u32, secs: i64, records: u64, subject: u64) -> Access {
 #[derive(Default)]
 struct Parts {
     segments: Vec<(SegmentState, Option<u64>)>,
+    chunks: Vec<ChunkHash>,
     accesses: Vec<Access>,
     names: NewNames,
 }
@@ -132,6 +139,7 @@ fn commit_with(
         source: SourceId(1),
         segment: Some(SegmentId(1)),
         kind: SourceEventKind::Truncated,
+        cause: Cause::Unexplained,
         lo: 1,
         hi: 2,
         detail: "d".into(),
@@ -145,6 +153,8 @@ fn commit_with(
     };
     let batch = Batch {
         segments: &parts.segments,
+        chunks: &parts.chunks,
+        begun: &[],
         events: std::slice::from_ref(&event),
         book: &mut book,
         memos: &[],
@@ -198,12 +208,14 @@ fn a_batch_is_there_whole_and_the_next_one_adds_to_it() {
     let mut p = made();
     let who = named(&p.store, &["012345"]);
     let first = Parts {
+        chunks: Vec::new(),
         segments: vec![(segment(1, 100), None)],
         accesses: vec![access(1, 0, 5, 1), access(1, 10, 7, 2)],
         names: who,
     };
     commit(&mut p.store, &first).unwrap();
     let second = Parts {
+        chunks: Vec::new(),
         segments: vec![(segment(1, 250), Some(100))],
         accesses: vec![access(1, 10, 1, 2)],
         names: NewNames::default(),
@@ -291,6 +303,7 @@ fn an_error_in_the_middle_leaves_nothing_of_the_batch() {
     let mut p = made();
     let before = p.dump();
     let parts = Parts {
+        chunks: Vec::new(),
         segments: vec![(segment(1, 100), None)],
         accesses: vec![access(1, 0, 5, 1)],
         names: named(&p.store, &["012345"]),

@@ -224,16 +224,35 @@ fn a_record_longer_than_a_chunk_but_allowed_is_whole() {
 }
 
 #[test]
-fn nul_bytes_are_marked_and_the_next_line_is_whole() {
-    let lines = read_all(|_| {}, b"a\n\0\0\0b\nc\n");
-    assert_eq!(
-        lines,
-        [
-            (b"a".to_vec(), None),
-            (b"\0\0\0b".to_vec(), Some(Damage::Nul)),
-            (b"c".to_vec(), None)
-        ]
-    );
+fn nul_bytes_inside_a_record_are_marked_and_those_before_one_are_left_out_with_an_event() {
+    let mut w = World::new();
+    fs::write(w.path("access.log"), b"a\n\0\0\0b\nc\0c\n").unwrap();
+    w.step();
+    assert_eq!(w.texts(), ["a", "b", "c\0c"]);
+    assert_eq!(w.lines[1].at.start, 5);
+    assert_eq!(w.lines[2].damage, Some(Damage::Nul));
+    assert_eq!(w.kinds(), [SourceEventKind::Skipped]);
+    assert_eq!((w.events[0].lo, w.events[0].hi), (2, 5));
+}
+
+#[test]
+fn a_hole_that_copytruncate_left_before_a_writer_with_its_own_offset_costs_no_line() {
+    for hole in [10, 70_000, 700_000, 3_000_000u64] {
+        let mut w = World::new();
+        w.append("access.log", "first\n");
+        w.step();
+        let file = File::options().write(true).open(w.path("access.log")).unwrap();
+        file.set_len(6 + hole).unwrap();
+        w.step();
+        w.append("access.log", "second\n");
+        w.step();
+        w.restart();
+        w.step();
+        assert_eq!(w.texts(), ["first", "second"], "{hole}");
+        assert_eq!(w.lines[1].damage, None);
+        assert_eq!(w.kinds(), [SourceEventKind::Skipped]);
+        assert_eq!((w.events[0].lo, w.events[0].hi), (6, 6 + hole));
+    }
 }
 
 #[test]

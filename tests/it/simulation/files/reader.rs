@@ -8,7 +8,9 @@ use std::time::Duration;
 use sekimori::access::{Damage, Line, SegmentId, SourceId};
 use sekimori::clock::WallTime;
 use sekimori::fault::Died;
-use sekimori::source::{Encoding, Incarnation, SegmentState, SourceEvent, SourceSettings, Start, Tailer};
+use sekimori::source::{
+    ChunkHash, Encoding, Incarnation, Known, Phase, SegmentState, SourceEvent, SourceSettings, Start, Tailer,
+};
 
 use super::script::Senses;
 
@@ -30,6 +32,8 @@ pub(crate) struct Got {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Kept {
     pub(crate) segments: BTreeMap<SegmentId, SegmentState>,
+    pub(crate) chunks: BTreeMap<(SegmentId, u64), ChunkHash>,
+    pub(crate) begun: Vec<String>,
     pub(crate) lines: Vec<Got>,
     /// Events, each with the number of its commit.
     pub(crate) events: Vec<(u64, SourceEvent)>,
@@ -58,14 +62,16 @@ impl Reader {
         let settings = SourceSettings {
             name: "web".to_owned(),
             paths,
+            rotated_in: Vec::new(),
             encoding: Encoding::Utf8,
             start: Start::Beginning,
             quoted_newlines: false,
+            delimiter: None,
             line_bytes_max: LINE_MAX,
             rotate_wait: WAIT,
         };
         Reader {
-            tailer: Tailer::open(settings.clone(), SOURCE, Vec::new()),
+            tailer: Tailer::open(settings.clone(), SOURCE, Known::default()),
             settings,
             kept: Kept::default(),
             batch: Vec::new(),
@@ -151,7 +157,11 @@ impl Reader {
 
     pub(crate) fn commit(&mut self) -> Result<(), String> {
         self.commits += 1;
-        for state in self.tailer.changes() {
+        let handed = self.tailer.hand_over();
+        let chunks = handed.chunks.into_iter().map(|c| ((c.segment, c.index), c));
+        self.kept.chunks.extend(chunks);
+        self.kept.begun.extend(handed.begun);
+        for state in handed.segments {
             let before = self.kept.segments.get(&state.id);
             if before.is_some_and(|b| state.position < b.position) {
                 return Err(format!("a position went back: {before:?} -> {state:?}"));
@@ -186,8 +196,16 @@ impl Reader {
         self.commit().map(|()| true)
     }
 
-    fn known(&self) -> Vec<SegmentState> {
-        self.kept.segments.values().cloned().collect()
+    fn known(&self) -> Known {
+        let read_from = |c: &&ChunkHash| {
+            let of = self.kept.segments.get(&c.segment);
+            of.is_some_and(|s| matches!(s.phase, Phase::Live | Phase::Rotated))
+        };
+        Known {
+            segments: self.kept.segments.values().cloned().collect(),
+            chunks: self.kept.chunks.values().filter(read_from).copied().collect(),
+            begun: self.kept.begun.clone(),
+        }
     }
 
     /// `kill -9` and a new start: what was not committed never happened.

@@ -1,0 +1,126 @@
+//! A record too long to be read from its start at each look: how far the search for its end came.
+
+use std::io;
+
+use super::SegmentState;
+use super::body::Body;
+use super::chunk::line_of;
+use super::framer::Scan;
+use super::identity::{PROOF_MAX, proof_len};
+use super::tail::{CHUNK_MAX, End, Job, MARKS_MAX, Tail, Turn};
+use crate::access::LineRef;
+
+/// What is kept of such a record.
+#[derive(Debug)]
+pub(super) struct Long {
+    kept: Vec<u8>,
+    scan: Scan,
+}
+
+impl Long {
+    /// Begins with `rest`, of which `scan` saw what it says; the first `most` bytes are kept.
+    pub fn begin(rest: &[u8], scan: Scan, most: u64) -> Long {
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        Long {
+            kept: rest.get(..most).unwrap_or(rest).to_vec(),
+            scan,
+        }
+    }
+
+    /// Keeps of `bytes`, which go on where the search stopped, what belongs to the first `most` of the record.
+    fn keep(&mut self, bytes: &[u8], most: u64) {
+        let have = self.kept.len() as u64;
+        let skip = usize::try_from(have.saturating_sub(self.scan.seen)).unwrap_or(usize::MAX);
+        let room = usize::try_from(most.saturating_sub(have)).unwrap_or(usize::MAX);
+        let fresh = bytes.get(skip..).unwrap_or_default();
+        self.kept.extend_from_slice(fresh.get(..room).unwrap_or(fresh));
+    }
+}
+
+impl Tail {
+    /// Goes on looking for the end of a long record.
+    pub fn read_long(&mut self, state: &mut SegmentState, job: &mut Job<'_, '_>) -> io::Result<Turn> {
+        let Some(mut long) = self.long.take() else {
+            return Ok(Turn::nothing(End::More));
+        };
+        if !self.still(state.position)? {
+            return Ok(Turn::nothing(End::Broken));
+        }
+        let from = state.position.saturating_add(long.scan.seen);
+        let remaining = self.stat.size.saturating_sub(from);
+        let want = match &self.body {
+            Body::Plain(_) => usize::try_from(remaining).unwrap_or(usize::MAX).min(CHUNK_MAX),
+            Body::Packed(_) => CHUNK_MAX,
+        };
+        if job.buf.len() < want {
+            job.buf.resize(want, 0);
+        }
+        let buf = job.buf.get_mut(..want).unwrap_or_default();
+        let n = self.body.read_full(buf, from)?;
+        let (buf, at_end) = if self.packed() {
+            self.stat = self.body.stat()?;
+            (buf.get_mut(..n).unwrap_or_default(), n < want)
+        } else {
+            (buf, want as u64 == remaining)
+        };
+        let want = buf.len();
+        if n != want {
+            return Ok(Turn::nothing(End::Broken));
+        }
+        long.keep(buf, job.framer.max().saturating_add(MARKS_MAX));
+        let ended = job.framer.end(&mut long.scan, buf);
+        let whole = long.scan.seen.max(self.stat.size.saturating_sub(state.position));
+        let rest = (at_end && job.closing == Some(self.stat.size)).then(|| job.framer.end_of_rest(&long.scan, whole));
+        let Some(len) = ended.or(rest) else {
+            self.long = Some(long);
+            let end = if at_end { End::Caught } else { End::More };
+            return Ok(Turn {
+                bytes: 0,
+                lines: 0,
+                scanned: want as u64,
+                end,
+            });
+        };
+        let position = state.position.saturating_add(len);
+        if !self.take_long(position, job)? {
+            return Ok(Turn::nothing(End::Broken));
+        }
+        let at = LineRef {
+            segment: state.id,
+            start: state.position,
+            end: position,
+        };
+        let kept = usize::try_from(len)
+            .ok()
+            .and_then(|len| long.kept.get(..len))
+            .unwrap_or(&long.kept);
+        (job.sink)(line_of(kept, len, job.framer, true, at), &mut state.format_state);
+        state.position = position;
+        state.lines = state.lines.saturating_add(1);
+        Ok(Turn {
+            bytes: len,
+            lines: 1,
+            scanned: want as u64,
+            end: End::More,
+        })
+    }
+
+    /// Takes the consumed bytes up to `position` into what proves them.
+    fn take_long(&mut self, position: u64, job: &Job<'_, '_>) -> io::Result<bool> {
+        let proof = proof_len(position);
+        let window = self.body.bytes_at(position.saturating_sub(proof as u64), proof)?;
+        if window.len() != proof {
+            return Ok(false);
+        }
+        if let Some(hashing) = self.hashing.as_mut() {
+            let body = &mut self.body;
+            hashing.take_from(&mut |buf, at| body.read_full(buf, at), position)?;
+        }
+        self.window = window;
+        if self.head.len() < PROOF_MAX {
+            self.head = self.body.bytes_at(0, proof)?;
+            self.head_grown(job.framer);
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,228 @@
+//! Compressed members of a family: whose content each one is.
+//!
+//! Rotation compresses a file that was read, is being read, or was never read, and a name says nothing of which. A
+//! member is compared by its first bytes with every segment of its family that has no file any more, unpacked to where
+//! that segment stands and proved on the way (`unpack`), and read on from there. One that nobody knows is read from
+//! its start. It is over only when it was unpacked to its end with every checksum right.
+
+use std::io;
+
+use super::body::Body;
+use super::family::Listed;
+use super::follow::Tailer;
+use super::identity::{PROOF_MAX, Stat};
+use super::marks::agree;
+use super::newcomer::Taken;
+use super::scan::Pass;
+use super::segment::shown;
+use super::tail::{End, Tail};
+use super::{Cause, Phase, Proof, SourceEventKind, Start};
+use crate::access::SegmentId;
+use crate::clock::WallTime;
+
+impl Tailer {
+    /// Takes up a compressed file nobody claimed.
+    pub(super) fn take_packed(
+        &mut self,
+        (mut open, stat): (Body, Stat),
+        file: &Listed,
+        pass: &Pass,
+        new_id: &mut dyn FnMut() -> SegmentId,
+    ) -> io::Result<Taken> {
+        let head = open.bytes_at(0, PROOF_MAX)?;
+        if !file.begun && (!file.named || self.settings.start == Start::End) {
+            self.pass_over_packed(open, stat, &head, file, pass, new_id);
+            return Ok(Taken::Settled);
+        }
+        if head.is_empty() && matches!(&open, Body::Packed(p) if !p.whole && p.broken.is_none()) {
+            // Perhaps it is only about to be written.
+            return Ok(Taken::Later);
+        }
+        if let Some(of) = self.open_original(&head, file)? {
+            return Ok(Taken::Copy(of));
+        }
+        if let Some(at) = self.packed_match(&head, stat, file, pass) {
+            return Ok(self.adopt_packed(at, open, stat, file, pass));
+        }
+        self.begin(open, stat, file, Start::Beginning, pass, new_id)?;
+        Ok(Taken::Settled)
+    }
+
+    /// The segment whose file is still open and begins with `head`: what was packed is read there.
+    fn open_original(&mut self, head: &[u8], file: &Listed) -> io::Result<Option<SegmentId>> {
+        for seg in self.segs.iter_mut().filter(|s| s.base == file.base) {
+            let Some(tail) = seg.tail.as_mut().filter(|t| !t.packed() && !t.broken) else {
+                continue;
+            };
+            if tail.stat.size >= head.len() as u64 && tail.bytes_at(0, head.len())? == head {
+                return Ok(Some(seg.state.id));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The segment without a file that may go on in a packed member that begins with `head`: of several the one that
+    /// was read farthest, which is the one most easily refuted.
+    fn packed_match(&self, head: &[u8], stat: Stat, file: &Listed, pass: &Pass) -> Option<usize> {
+        let mut found: Vec<(u64, usize)> = Vec::new();
+        for (at, seg) in self.segs.iter().enumerate() {
+            let state = &seg.state;
+            let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
+            let begins = match head.get(..len) {
+                Some(head) => state.head.holds(head),
+                // Compressed before the last lines were written to it.
+                None => agree(&state.marks, head).covers(head.len()),
+            };
+            let there = || {
+                let own = |f: &Listed| f.stat.incarnation == state.incarnation;
+                pass.listing.files.iter().any(own)
+            };
+            let possible = seg.base == file.base
+                && seg.tail.is_none()
+                && state.phase != Phase::Lost
+                && len > 0
+                && !self.refuted.contains(&(stat.incarnation, state.id))
+                && begins
+                && !there();
+            if possible {
+                found.push((state.position, at));
+            }
+        }
+        found.into_iter().max().map(|(_, at)| at)
+    }
+
+    fn adopt_packed(&mut self, at: usize, open: Body, stat: Stat, file: &Listed, pass: &Pass) -> Taken {
+        let Some(seg) = self.segs.get_mut(at) else {
+            return Taken::Later;
+        };
+        // Passed over when it was packed already: nobody ever read it, and nobody will.
+        let passed_over = seg.state.phase == Phase::Sealed && seg.state.position == 0;
+        if !passed_over {
+            seg.reopened = seg.state.phase == Phase::Sealed;
+            seg.tail = Some(Tail::resume_packed(open, stat, &seg.state));
+            seg.changed_at = pass.now;
+        }
+        self.place(at, file, pass.now, passed_over);
+        Taken::Settled
+    }
+
+    /// Lets a segment that lost its file go on in a packed member, if there is one that begins like it.
+    pub(super) fn move_to_packed(&mut self, at: usize, pass: &mut Pass) -> bool {
+        let Some((base, state)) = self.segs.get(at).map(|s| (s.base.clone(), s.state.clone())) else {
+            return false;
+        };
+        let mut candidates = pass.unclaimed();
+        candidates.retain(|(_, f)| f.base == base && f.form.is_some());
+        let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
+        for (index, file) in candidates {
+            if len == 0 || self.refuted.contains(&(file.stat.incarnation, state.id)) {
+                continue;
+            }
+            let Ok((open, stat)) = self.open_listed(&file, pass) else {
+                continue;
+            };
+            let mut body = Body::new(open, &file.path);
+            if !body.bytes_at(0, len).is_ok_and(|head| state.head.holds(&head)) {
+                continue;
+            }
+            pass.claim(index);
+            if let Some(seg) = self.segs.get_mut(at) {
+                seg.tail = Some(Tail::resume_packed(body, stat, &state));
+                seg.dirty = true;
+            }
+            self.place(at, &file, pass.now, false);
+            return true;
+        }
+        false
+    }
+
+    /// Remembers a packed member that was there before the first start, by its first bytes.
+    fn pass_over_packed(
+        &mut self,
+        open: Body,
+        stat: Stat,
+        head: &[u8],
+        file: &Listed,
+        pass: &Pass,
+        new_id: &mut dyn FnMut() -> SegmentId,
+    ) {
+        let tail = Tail::new(open, stat, Vec::new(), Vec::new());
+        let mut seg = self.born(tail, &file.path, 0, Phase::Sealed, pass.now, new_id);
+        seg.tail = None;
+        seg.state.head = Proof::of(head);
+        (seg.base, seg.rank) = (file.base.clone(), file.rank);
+        self.segs.push(seg);
+    }
+
+    /// What a turn of reading a packed member means for its segment.
+    pub(super) fn packed_turn(&mut self, index: usize, end: End, now: WallTime) {
+        let Some(seg) = self.segs.get_mut(index) else { return };
+        let Some(tail) = seg.tail.as_mut() else { return };
+        let Some(pack) = tail.pack() else { return };
+        let (id, position, path) = (seg.state.id, seg.state.position, shown(&seg.state.path));
+        let (incarnation, size) = (tail.stat.incarnation, tail.stat.size);
+        let (whole, broken) = (pack.whole, pack.broken.clone());
+        let what = |kind, cause| (Some(id), kind, cause);
+        match end {
+            End::Refuted => {
+                self.refuted.push((incarnation, id));
+                seg.tail = None;
+                if std::mem::take(&mut seg.reopened) {
+                    seg.state.phase = Phase::Sealed;
+                }
+                self.scanned = false;
+            }
+            End::Short => {
+                seg.tail = None;
+                seg.state.phase = Phase::Sealed;
+                seg.dirty = true;
+                let detail = format!("{path} holds {size} of {position} bytes that were read");
+                let range = (size.min(position), position);
+                self.event(what(SourceEventKind::RolledBack, Cause::Handling), range, detail, now);
+            }
+            End::Caught if broken.is_some() => {
+                seg.tail = None;
+                seg.state.phase = Phase::Sealed;
+                seg.dirty = true;
+                let detail = format!("{path}: {}", broken.unwrap_or_default());
+                let range = (position, size.max(position));
+                self.event(what(SourceEventKind::Corrupt, Cause::Unexplained), range, detail, now);
+            }
+            End::Caught if whole && position == size => {
+                seg.state.phase = Phase::Sealed;
+                seg.reopened = false;
+                seg.dirty = true;
+            }
+            End::Caught if whole => {
+                seg.closing = Some(size);
+                tail.look_again();
+            }
+            _ => {}
+        }
+    }
+
+    /// A packed member that ends in the middle and did not grow for as long as a late writer is waited for.
+    pub(super) fn tell_unfinished(&mut self, now: WallTime) {
+        let wait = self.settings.rotate_wait;
+        let mut told = Vec::new();
+        for seg in self.segs.iter_mut().filter(|s| s.state.phase == Phase::Rotated) {
+            let quiet = now.since(seg.changed_at.max(seg.state.last_read)) >= wait;
+            let unfinished = |t: &Tail| !t.ready() && t.pack().is_some_and(super::body::Packed::unfinished);
+            if quiet && seg.tail.as_ref().is_some_and(unfinished) {
+                seg.tail = None;
+                seg.state.phase = Phase::Sealed;
+                seg.dirty = true;
+                told.push((seg.state.id, seg.state.position, shown(&seg.state.path)));
+            }
+        }
+        for (id, position, path) in told {
+            let what = (Some(id), SourceEventKind::Corrupt, Cause::Unexplained);
+            self.event(
+                what,
+                (position, position),
+                format!("{path}: it ends in the middle"),
+                now,
+            );
+        }
+    }
+}
