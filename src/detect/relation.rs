@@ -5,16 +5,16 @@
 //! is asked of everything up to half an hour before, so that lines that come a little late change nothing.
 //!
 //! * `converge`: more than so many people of more than one section look at one citizen. How many do so by chance grows with
-//!   the number of looks: the rule reckons with it, and with what the last weeks have shown, and says a notice
-//!   below.
+//!   the number of looks: the rule reckons with it, and with what the last weeks have shown, and asks for
+//!   more people where many meet by chance.
 //! * `repeat`: one person looks at one citizen on many days.
 //! * `watched`: a citizen of the list that the 保護管理者 keeps.
 //! * `own`, `colleague`: oneself, one's household, another member of staff, by the list the personnel section gives.
 
+use super::Scope;
 use super::book::{DayNumber, History, HistoryError};
 use super::judge::{Facts, Held, Judge};
 use super::memo::{DaySet, Memo, Memory, Reader, Space, Value, joined, put, put_signed};
-use super::{Scope, Severity};
 use crate::access::{Access, Operation, Outcome, Subject};
 use crate::calendar::day_of;
 use crate::clock::EventTime;
@@ -30,7 +30,9 @@ const MOST: usize = 250_000;
 /// Days over which what happens by chance is counted.
 const CHANCE_DAYS: DayNumber = 28;
 /// How many citizens may be found by chance in those days before the rule asks for more people.
-const CHANCE_MAX: f64 = 1.0;
+const CHANCE_MAX: f64 = 0.5;
+/// Citizens there are at least, however few were looked at so far.
+const CITIZENS_MIN: u64 = 5_000;
 /// Largest number of people told apart in what is counted.
 const REACHED_MAX: usize = 16;
 
@@ -265,7 +267,7 @@ impl Chance {
                 .zip(on_day)
                 .for_each(|(sum, n)| *sum += u64::from(*n));
         }
-        let citizens = as_f64(self.citizens.max(1));
+        let citizens = as_f64(self.citizens.max(CITIZENS_MIN));
         let rate = as_f64(looks) / citizens;
         let windows = f64::from(CHANCE_DAYS) / f64::from(within.max(1));
         let first = limit.saturating_add(1);
@@ -371,7 +373,8 @@ impl RelationJudge {
             (is_new, if far { chance.telling(day, within, limit) } else { 0 })
         })?;
         let people = u64::try_from(people).unwrap_or(0);
-        if !far || people <= limit {
+        // So many meet by chance: to tell of each would bury the one that matters.
+        if !far || people <= limit || people < telling {
             return Ok(None);
         }
         let facts = Facts([people, u64::try_from(sections_seen).unwrap_or(0), telling, 0]);
@@ -379,7 +382,6 @@ impl RelationJudge {
             from: EventTime::from_secs(secs - i64::from(within) * 86_400),
             observed: people,
             limit,
-            severity: (people < telling).then_some(Severity::Notice),
             facts,
             ..Held::once(access)
         }))

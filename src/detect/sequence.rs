@@ -81,7 +81,7 @@ struct Entry {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Recent {
     entries: Vec<Entry>,
-    /// Days by terminal; 0: all together, 1: days on which the rule held.
+    /// Days by terminal; 0: all together, 1: days on which several people were at the terminal.
     usual: Vec<(u64, DaySet)>,
 }
 
@@ -176,9 +176,9 @@ impl Recent {
         days.map_or(0, |d| d.1.count(day - REMEMBERED_DAYS, day - 2))
     }
 
-    /// The window with most different entries that holds `at`, in order of time; of equals one that goes to and fro.
-    fn fullest(&self, at: i64, within: i64, to_and_fro: bool) -> &[Entry] {
-        let mut best: (usize, bool, &[Entry]) = (0, false, &[]);
+    /// The window with most different entries that holds `at`, in order of time.
+    fn fullest(&self, at: i64, within: i64) -> &[Entry] {
+        let mut best: (usize, &[Entry]) = (0, &[]);
         let from = self.entries.partition_point(|e| e.time < at);
         let ends = self.entries.get(from..).unwrap_or_default();
         let mut before = None;
@@ -193,22 +193,13 @@ impl Recent {
             let a = self.entries.partition_point(|e| e.time < end.saturating_sub(within));
             let b = self.entries.partition_point(|e| e.time <= end);
             let window = self.entries.get(a..b).unwrap_or_default();
-            let (n, returns) = (distinct(window).len(), to_and_fro && goes_to_and_fro(window));
-            if (best.0, best.1) < (n, returns) {
-                best = (n, returns, window);
+            let n = distinct(window).len();
+            if best.0 < n {
+                best = (n, window);
             }
         }
-        best.2
+        best.1
     }
-}
-
-/// Whether something comes again behind something else.
-fn goes_to_and_fro(window: &[Entry]) -> bool {
-    let again = |(i, e): (usize, &Entry)| {
-        let later = window.get(i + 1..).unwrap_or_default();
-        later.iter().skip_while(|l| l.what == e.what).any(|l| l.what == e.what)
-    };
-    window.iter().enumerate().any(again)
 }
 
 fn distinct(window: &[Entry]) -> Vec<u64> {
@@ -347,14 +338,14 @@ impl SequenceJudge {
                     changed |= recent.note(what, day);
                 }
             }
-            let window = recent.fullest(entry.time, within, by_person);
+            let window = recent.fullest(entry.time, within);
             let (first, all) = (window.first().map_or(entry.time, |e| e.time), distinct(window));
-            let returns = by_person && goes_to_and_fro(window);
             let over = rule.limit < u64::try_from(all.len()).unwrap_or(u64::MAX);
-            if over && !by_person && rule.accustomed.is_some() {
+            // A terminal at which two people work on many days is shared, whoever the third is.
+            if 1 < all.len() && !by_person && rule.accustomed.is_some() {
                 changed |= recent.note(1, day);
             }
-            let severity = over.then(|| usual(recent, &rule, by_person, (day, &all), returns));
+            let severity = over.then(|| usual(recent, &rule, by_person, (day, &all)));
             (changed, severity.flatten().map(|severity| (first, all.len(), severity)))
         })?;
         Ok(found.map(|(first, n, severity)| Held {
@@ -421,7 +412,6 @@ fn usual(
     rule: &SequenceRule,
     by_person: bool,
     (day, all): (DayNumber, &[u64]),
-    returns: bool,
 ) -> Option<Option<Severity>> {
     let Some(enough) = rule.accustomed else {
         return Some(None);
@@ -430,8 +420,8 @@ fn usual(
         true => all.iter().all(|what| enough <= recent.earlier(*what, day)),
         false => enough <= recent.earlier(1, day),
     };
-    // Nobody can say yet what is usual here; to and fro between two terminals says enough.
-    let known = HISTORY_DAYS <= recent.earlier(0, day) || by_person && returns;
+    // Before that nobody can say what is usual here.
+    let known = HISTORY_DAYS <= recent.earlier(0, day);
     match (is_usual, known) {
         (true, _) => None,
         (false, true) => Some(None),
