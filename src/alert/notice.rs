@@ -2,6 +2,7 @@
 
 use super::text::{MailContext, MailText};
 use crate::calendar::Jst;
+use crate::clock::WallTime;
 use crate::source::{SourceEvent, SourceEventKind};
 use crate::text::{Lang, inert, number};
 
@@ -17,6 +18,17 @@ pub enum Notice {
     Sources(Vec<(String, SourceEvent)>),
     /// The register file was refused; an earlier version stays in force.
     RegisterRefused(String),
+    /// No register was brought for long: revocations and transfers since are not known.
+    RegisterStale {
+        /// The file it came from.
+        origin: String,
+        /// The version in force.
+        version: i64,
+        /// When it was last brought.
+        since: WallTime,
+        /// Days since then.
+        days: u64,
+    },
     /// A changed configuration was refused; the old one stays in force.
     ConfigurationRefused(String),
     /// Nothing more is signed: the record as it stands does not continue what was signed before.
@@ -92,6 +104,12 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
                 "The last good register stays in force; newer revocations and transfers are not known yet.\nMend the file and reload (systemctl reload sekimori).",
             ),
         ),
+        Notice::RegisterStale {
+            origin,
+            version,
+            since,
+            days,
+        } => stale(origin, *version, *since, *days, lang),
         Notice::ConfigurationRefused(why) => (
             lang.pick("変更後の設定を適用できませんでした", "a changed configuration was refused"),
             why.lines().map(|line| inert(line, DETAIL_CHARS_MAX)).collect(),
@@ -304,6 +322,28 @@ fn digest(alerts: &[String], total: u64, lang: Lang) -> Parts {
     )
 }
 
+fn stale(origin: &str, version: i64, since: WallTime, days: u64, lang: Lang) -> Parts {
+    let origin = inert(origin, DETAIL_CHARS_MAX);
+    let said = match lang {
+        Lang::Ja => format!(
+            "・アカウント台帳（版 {version}）は、{}を最後に {days} 日間更新されていません\n　{origin}",
+            Jst::from(since).wareki()
+        ),
+        Lang::En => format!(
+            "- the account register (version {version}) was last brought on {}, {days} days ago\n  {origin}",
+            Jst::from(since).iso()
+        ),
+    };
+    (
+        lang.pick("アカウント台帳が更新されていません", "the account register is old"),
+        vec![said],
+        lang.pick(
+            "この間の退職・異動・休職は監視に反映されていません。人事担当・アクセス権限の管理担当に、台帳の出力が止まっていないかを確認してください。\n変更がない場合も、同じ内容の台帳を改めて取り込むと、この通知は止まります（sekimori account import ファイル名）。",
+            "Retirements, transfers and leaves since then are not known to the watch. Ask the personnel section whether the export\nhas stopped. Where nothing has changed, importing the same content again ends this notice (sekimori account import FILE).",
+        ),
+    )
+}
+
 fn many(rule: &str, alerts: &[String], lang: Lang) -> Parts {
     let mut lines = vec![match lang {
         Lang::Ja => format!("規則 {rule}：{} 件", alerts.len()),
@@ -406,7 +446,6 @@ fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
 mod tests {
     use super::*;
     use crate::access::SourceId;
-    use crate::clock::WallTime;
 
     fn context(lang: Lang) -> MailContext {
         MailContext {

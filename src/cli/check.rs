@@ -4,15 +4,21 @@ use clap::{ArgMatches, Command};
 
 use super::out::Out;
 use super::{Failure, config_arg, load};
+use crate::access::DatasetId;
 use crate::alert::notice;
 use crate::config::Config;
 use crate::detect::run_samples;
 use crate::mail::mailer_for;
 use crate::parse::time;
-use crate::service::setup;
+use crate::register::Naming;
+use crate::register::accounts::Reading;
+use crate::service::import;
 use crate::source::SourceEventKind;
 use crate::store::Store;
-use crate::text::{Lang, number};
+use crate::text::{Lang, inert, number};
+
+/// Odd things of the register that are listed.
+const ODD_MAX: usize = 20;
 
 pub(super) fn command(lang: Lang) -> Command {
     Command::new("check")
@@ -35,8 +41,10 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     if let Err(e) = mailer_for(&config.mail) {
         wrong.push(e.to_string());
     }
-    let accounts = match setup::read_register(&config) {
-        Ok((register, _)) => register.accounts(),
+    let accounts = match import::read(&config.accounts, &config.accounts.path) {
+        Ok(offer) => {
+            odd(&config, offer.reading, out)
+        }
         Err(why) => {
             wrong.push(format!("{}: {why}", config.accounts.path.display()));
             0
@@ -89,6 +97,29 @@ fn formats(config: &Config, wrong: &mut Vec<String>) -> usize {
 }
 
 /// Logs that cannot be read now are no mistake of the configuration, but somebody should know.
+/// Says what is odd in the register, and which of its words name nothing of the 台帳. How many accounts it holds.
+fn odd(config: &Config, mut reading: Reading, out: &mut Out) -> usize {
+    let file = config.accounts.path.display();
+    let word = out.pick("注意", "warning");
+    for warning in reading.warnings.iter().take(ODD_MAX) {
+        let (line, column, why) = (warning.line, inert(&warning.column, 40), warning.why);
+        out.error(&format!("{word}: {file}: line {line}, column {column}: {why}"));
+    }
+    let more = reading.odd.saturating_sub(u64::try_from(ODD_MAX.min(reading.warnings.len())).unwrap_or(0));
+    if 0 < more {
+        out.error(&format!("{word}: {file}: {} {}", number(more), out.pick("件の注意がほかにあります", "more of this kind")));
+    }
+    // The numbers do not matter here, only whether there is one.
+    let numbered: Vec<_> = (1u16..).map(DatasetId).zip(&config.datasets).collect();
+    reading.register.bind(&Naming::new(&numbered));
+    for (line, name) in reading.register.unknown_words().iter().take(ODD_MAX) {
+        let name = inert(name, 40);
+        let why = out.pick("台帳にない名称です", "no dataset is called so");
+        out.error(&format!("{word}: {file}: line {line}: {name}: {why}"));
+    }
+    reading.register.accounts()
+}
+
 fn sources(config: &Config, out: &mut Out) {
     for source in &config.sources {
         let found: Vec<_> = source

@@ -27,7 +27,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use crate::config::{Config, Problems};
 use crate::register::Register;
 use crate::service::RunError;
-use crate::service::setup::{self, SetupError};
+use crate::service::import;
+use crate::service::setup::SetupError;
 use crate::store::StoreError;
 use crate::text::Lang;
 use out::Out;
@@ -228,7 +229,8 @@ fn load(args: &ArgMatches, out: &mut Out) -> Result<(Config, Problems), Failure>
 /// The register as the file holds it now.
 fn register(config: &Config) -> Result<Register, Failure> {
     let named = |why| Failure::Config(format!("{}: {why}", config.accounts.path.display()));
-    setup::read_register(config).map(|read| read.0).map_err(named)
+    let offer = import::read(&config.accounts, &config.accounts.path).map_err(named)?;
+    Ok(offer.reading.register)
 }
 
 fn rendered(problems: &Problems, out: &Out) -> String {

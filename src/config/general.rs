@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::alert::AlertSettings;
+use crate::calendar::Calendar;
 use crate::evidence::EvidenceSettings;
 use crate::mail::MailSettings;
 use crate::register::AccountsSettings;
@@ -25,6 +26,12 @@ const FUTURE_SKEW: Duration = MINUTE;
 const REPEAT_CRITICAL: Duration = Duration::from_secs(4 * 3600);
 const REPEAT_WARNING: Duration = DAY;
 const REPEAT_MAX: Duration = Duration::from_secs(30 * 86_400);
+
+/// Share of the rights in force that an import may take away, in percent, where nothing is said.
+const VANISH_PERCENT: u8 = 20;
+/// A register that was not brought for so long is raised, where nothing is said.
+const STALE_AFTER: Duration = Duration::from_secs(8 * 86_400);
+const STALE_MAX: Duration = Duration::from_secs(400 * 86_400);
 
 /// The languages by their words.
 pub(super) const LANGS: [(&str, Lang); 2] = [("ja", Lang::Ja), ("en", Lang::En)];
@@ -55,6 +62,7 @@ pub(super) struct General {
     pub store: Option<PathBuf>,
     pub subject_key: Option<PathBuf>,
     pub accounts: Option<AccountsSettings>,
+    pub calendar: Option<Calendar>,
     pub future_skew: Option<Duration>,
     pub mail: Option<MailSettings>,
     pub alerts: Option<AlertSettings>,
@@ -73,6 +81,7 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
     let rules = files(root, "rules", "rules.toml");
     let (store, subject_key) = store(&root.required_table("store"));
     let accounts = accounts(&root.required_table("accounts"));
+    let calendar = super::calendar::read(root);
     let future_skew = match root.table("ingest") {
         Some(ingest) => {
             let skew = ingest.duration("future_skew", FUTURE_SKEW, Duration::ZERO..=DAY);
@@ -97,6 +106,7 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
         store,
         subject_key,
         accounts,
+        calendar,
         future_skew,
         mail,
         alerts,
@@ -153,12 +163,42 @@ fn accounts(accounts: &Section<'_>) -> Option<AccountsSettings> {
         Some(_) => accounts.required_strings("domains"),
         None => Some(Vec::new()),
     };
+    let drop_folder = match accounts.value("drop_folder") {
+        Some(_) => accounts.path("drop_folder").map(|f| Some(f.value)),
+        None => Some(None),
+    };
+    let vanish_percent_max = percent(accounts, "vanish_percent_max", VANISH_PERCENT);
+    let stale_after = accounts.duration("stale_after", STALE_AFTER, DAY..=STALE_MAX);
+    let unended_last_line = match accounts.value("unended_last_line") {
+        Some(_) => accounts.choice("unended_last_line", &[("refuse", false), ("accept", true)]).map(|f| f.value),
+        None => Some(false),
+    };
     accounts.finish();
     Some(AccountsSettings {
         path: path?.value,
         encoding: encoding?,
         domains: domains?.into_iter().map(|d| d.value).collect(),
+        drop_folder: drop_folder?,
+        vanish_percent_max: vanish_percent_max?,
+        stale_after: stale_after?,
+        unended_last_line: unended_last_line?,
     })
+}
+
+/// A whole number of percent.
+fn percent(section: &Section<'_>, key: &str, default: u8) -> Option<u8> {
+    if section.value(key).is_none() {
+        return Some(default);
+    }
+    let found = section.integer(key)?;
+    match u8::try_from(found.value).ok().filter(|n| *n <= 100) {
+        Some(percent) => Some(percent),
+        None => {
+            let message = say!("0 から 100 までの整数を書いてください。", "write a whole number from 0 to 100");
+            section.problem(&found.place, message, None);
+            None
+        }
+    }
 }
 
 /// The key `encoding`; UTF-8 where it is absent. Names of encodings are known in any case of letters.

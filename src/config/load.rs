@@ -286,6 +286,7 @@ fn checked(path: &Path, general: General, datasets: Datasets, rules: Rules, hash
         future_skew: general.future_skew?,
         sources: general.sources.settings,
         accounts: general.accounts?,
+        calendar: general.calendar?,
         datasets: datasets.settings,
         rules: rules.settings,
         alerts: general.alerts?,

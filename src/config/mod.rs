@@ -10,6 +10,7 @@
 //! Not here: reading the account register, compiling formats and patterns, running samples.
 
 mod account;
+mod calendar;
 mod datasets;
 mod doc;
 mod evidence;
@@ -34,6 +35,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::alert::AlertSettings;
+use crate::calendar::Calendar;
 use crate::detect::RuleSettings;
 use crate::evidence::EvidenceSettings;
 use crate::mail::MailSettings;
@@ -66,6 +68,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// The account register.
     pub accounts: AccountsSettings,
+    /// When offices are closed.
+    pub calendar: Calendar,
     /// The 台帳.
     pub datasets: Vec<DatasetSettings>,
     /// The rules.

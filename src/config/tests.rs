@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::load::read_all;
 use super::*;
+use crate::calendar::{Closed, parse_date};
 use crate::access::{Operation, Standing};
 use crate::detect::{Per, RuleKind, Severity, Within};
 use crate::mail::{Tls, TransportSettings};
@@ -108,8 +109,13 @@ fn the_minimal_configuration_has_the_documented_defaults() {
             path: here.join("accounts.csv"),
             encoding: Encoding::Utf8,
             domains: Vec::new(),
+            drop_folder: None,
+            vanish_percent_max: 20,
+            stale_after: Duration::from_secs(8 * 86_400),
+            unended_last_line: false,
         }
     );
+    assert_eq!(config.calendar, Calendar::default());
     assert_eq!(config.mail.transport, TransportSettings::Folder(here.join("outbox")));
     assert_eq!(config.alerts.repeat_critical, Duration::from_secs(4 * 3600));
     assert_eq!(config.alerts.repeat_warning, Duration::from_secs(24 * 3600));
@@ -137,6 +143,17 @@ fn the_minimal_configuration_has_the_documented_defaults() {
 fn the_full_configuration_comes_out_as_written() {
     let Loaded { config, warnings } = good("full");
     assert_eq!(warnings.list, []);
+    let accounts = &config.accounts;
+    assert_eq!(
+        (accounts.vanish_percent_max, accounts.stale_after, accounts.unended_last_line),
+        (10, Duration::from_secs(3 * 86_400), true)
+    );
+    assert_eq!(accounts.drop_folder.as_deref(), Some(Path::new("/var/lib/sekimori/register")));
+    let closed = |date: &str| config.calendar.closed(parse_date(date).unwrap()).map(Closed::ja);
+    assert_eq!(closed("2026-07-23"), Some("国民の祝日"), "as the list says");
+    assert_eq!(closed("2026-07-20"), None);
+    assert_eq!(closed("2026-11-13"), Some("庁の休日"));
+    assert_eq!(closed("2027-03-28"), None);
     let names: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
     assert_eq!(names, ["juki-web", "portal", "api", "fukushi", "vhosts"]);
     let FormatSettings::Web(WebFormat::Nginx(format)) = &config.sources[0].format else {

@@ -17,6 +17,7 @@ use crate::detect::memo::Memo;
 use crate::detect::{Detector, Finding, RuleIx, RuleSettings};
 use crate::parse::Why;
 use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
+use crate::register::Register;
 use crate::source::{SegmentState, SourceEvent};
 use crate::store::{Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally};
 use crate::text::inert;
@@ -141,6 +142,11 @@ impl Work {
                 newest: 0,
             },
         })
+    }
+
+    /// Goes on with another version of the register.
+    pub fn set_register(&mut self, register: Arc<Register>) {
+        self.placer.set_register(register);
     }
 
     pub fn begin_turn(&mut self, now: WallTime, skew: Duration, source: (SourceId, usize)) {

@@ -22,7 +22,6 @@ use std::time::Duration;
 
 use crate::access::{DatasetId, SegmentId, SourceId};
 use crate::alert::AlertId;
-use crate::calendar::Calendar;
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
 use crate::detect::Detector;
@@ -115,6 +114,8 @@ pub struct Step {
 #[derive(Debug)]
 pub struct Pipeline {
     work: Work,
+    /// The datasets by the words a register may use for them.
+    naming: Naming,
     lanes: Vec<Lane>,
     teller: Arc<Teller>,
     writer: Writer,
@@ -162,8 +163,9 @@ impl Pipeline {
             host,
         ));
         let detector = Detector::new(&config.rules, &numbered);
-        register.bind(&Naming::new(&numbered));
-        let (register, calendar) = (Arc::new(register), Arc::new(Calendar::default()));
+        let naming = Naming::new(&numbered);
+        register.bind(&naming);
+        let (register, calendar) = (Arc::new(register), Arc::new(config.calendar.clone()));
         let placer = Placer::new(register, calendar, Datasets::new(&numbered, &names), key);
         let mut lanes = Vec::new();
         for ((index, source), id) in config.sources.iter().enumerate().zip(source_ids) {
@@ -178,6 +180,7 @@ impl Pipeline {
         let work = Work::new(reader, detector, placer, config.rules.clone())?;
         Ok(Pipeline {
             work,
+            naming,
             lanes,
             teller,
             writer: Writer::new(store),
@@ -426,6 +429,13 @@ impl Pipeline {
         dirs.sort();
         dirs.dedup();
         dirs
+    }
+
+    /// Goes on with another version of the register. What was read before must be committed.
+    pub fn set_register(&mut self, mut register: Register, version: i64) {
+        register.bind(&self.naming);
+        self.work.set_register(Arc::new(register));
+        tracing::debug!(version, "register taken into force");
     }
 
     /// The store, to look into.

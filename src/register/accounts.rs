@@ -233,6 +233,11 @@ impl Register {
             .copied()
     }
 
+    /// The account called exactly so in the register.
+    pub fn by_own_name(&self, name: &str) -> Option<AccountIx> {
+        self.by_name.get(name).copied()
+    }
+
     /// Every account the person with this 職員番号 ever had.
     pub fn accounts_of(&self, number: &str) -> &[AccountIx] {
         let person = self.by_number.get(number).and_then(|ix| at(&self.people, *ix));

@@ -10,6 +10,7 @@ pub mod accounts;
 pub mod datasets;
 mod globs;
 mod hosts;
+pub mod import;
 mod path;
 
 use crate::access::Operation;
@@ -112,4 +113,12 @@ pub struct AccountsSettings {
     /// Domains whose accounts are this agency's: `CITY\\u` and `u@city.example.jp` are `u`. With any other domain an
     /// account is somebody else's.
     pub domains: Vec<String>,
+    /// Folder into which registers are dropped to be imported.
+    pub drop_folder: Option<std::path::PathBuf>,
+    /// Largest share of the rights in force that an import may take away without a reason, in percent.
+    pub vanish_percent_max: u8,
+    /// A register that was not brought again for so long is raised.
+    pub stale_after: std::time::Duration,
+    /// Whether the last line of the file may lack its end mark.
+    pub unended_last_line: bool,
 }

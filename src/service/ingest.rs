@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use crate::alert::notice;
+use crate::alert::notice::{self, Notice};
 use crate::clock::{Clock, WallTime};
 use crate::config::Config;
+use super::setup::InForce;
 use crate::pipeline::{Pipeline, PipelineError, Step};
+use crate::register::Register;
 use crate::source::{NotifyWake, Woken};
 use crate::text::Lang;
 
@@ -33,8 +35,12 @@ const RETRY_MAX: Duration = Duration::from_secs(8);
 pub enum Request {
     /// Commit what is in memory and end.
     Stop,
-    /// Go on with this configuration, or say why not and go on with the old one.
-    Reload(Box<Config>),
+    /// Go on with this configuration and register, or say why not and go on with the old ones.
+    Reload(Box<(Config, InForce)>),
+    /// Go on with this version of the register.
+    Register(Box<Register>, i64),
+    /// Tell people something about the watch itself.
+    Notify(Box<Notice>),
     /// A new configuration could not even be read: tell people why.
     Refuse(String),
 }
@@ -48,7 +54,7 @@ pub enum IngestError {
 }
 
 /// Builds a pipeline from a configuration: at the start and at each reload.
-pub type Build = Box<dyn FnMut(&Config, WallTime) -> Result<Pipeline, String> + Send>;
+pub type Build = Box<dyn FnMut((Config, InForce), WallTime) -> Result<Pipeline, String> + Send>;
 
 /// Tells people that a new configuration was refused, and why.
 pub type Refused = Box<dyn FnMut(&mut Pipeline, String, WallTime) + Send>;
@@ -224,24 +230,52 @@ impl Ingest {
         while let Some(request) = self.kept.pop_front() {
             match request {
                 Request::Stop => {}
-                Request::Reload(config) => self.reload(&config, now)?,
+                Request::Reload(prepared) => self.reload(*prepared, now)?,
+                Request::Register(register, version) => self.take_register(*register, version, now)?,
+                Request::Notify(notice) => self.tell(&notice, now),
                 Request::Refuse(why) => self.refuse(why, now),
             }
         }
         Ok(false)
     }
 
-    fn reload(&mut self, config: &Config, now: WallTime) -> Result<(), IngestError> {
+    /// What was read before is judged by the register it was read under.
+    fn take_register(&mut self, register: Register, version: i64, now: WallTime) -> Result<(), IngestError> {
+        match self.pipeline.flush(now) {
+            Ok(step) => self.seen(&step),
+            Err(e) if e.is_transient() => {
+                warn!(error = %e, "last batch not committed; its lines are read again");
+                self.pipeline.rollback()?;
+            }
+            Err(e) => return Err(e.into()),
+        }
+        self.pipeline.set_register(register, version);
+        Ok(())
+    }
+
+    fn tell(&mut self, notice: &Notice, now: WallTime) {
+        if let Err(e) = self.pipeline.notify(notice, now) {
+            warn!(error = %e, "cannot queue the mail about it");
+        }
+        // It must not wait for the next alert.
+        (self.on_step)(&Step {
+            mails: 1,
+            ..Step::default()
+        });
+    }
+
+    fn reload(&mut self, (config, register): (Config, InForce), now: WallTime) -> Result<(), IngestError> {
         let flushed = self.pipeline.flush(now);
         match &flushed {
             Ok(step) => self.seen(step),
             // The new pipeline reads those lines again.
             Err(e) => warn!(error = %e, "last batch not committed; its lines are read again"),
         }
-        match (self.build)(config, now) {
+        let hash = config.hash.clone();
+        match (self.build)((config, register), now) {
             Ok(pipeline) => {
                 self.pipeline = pipeline;
-                info!(config = %config.hash, "new configuration in force");
+                info!(config = %hash, "new configuration in force");
                 // A refused register may have queued a mail.
                 (self.on_step)(&Step {
                     mails: 1,

@@ -1,11 +1,13 @@
-//! The daemon around the pipeline: one ingest thread, and a current-thread runtime for signals, the postman and
-//! the watchdog.
+//! The daemon around the pipeline: one ingest thread, one that imports registers, and a current-thread runtime for
+//! signals, the postman and the watchdog.
 //!
 //! A task that ends ends the process; systemd restarts it. Not here: what the tasks carry (`mail`, `store`).
 
+pub mod import;
 mod ingest;
 mod outbox;
 pub mod postman;
+mod registrar;
 mod run;
 pub mod setup;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{Sender, SyncSender};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -13,7 +13,8 @@ use tracing::{error, info, warn};
 use super::ingest::{Build, Ingest, IngestError, Request};
 use super::outbox::StoreOutbox;
 use super::postman;
-use super::setup::{self, SetupError};
+use super::registrar::{Registrar, Told};
+use super::setup::{self, InForce, SetupError};
 use crate::alert::AlertId;
 use crate::alert::notice::Notice;
 use crate::clock::{Clock, WallTime};
@@ -84,9 +85,8 @@ pub struct Ran {
 }
 
 /// Builds a pipeline on the store of `config`.
-fn build(config: &Config, now: WallTime, start: bool) -> Result<(Pipeline, Option<String>), RunError> {
+fn build(config: &Config, in_force: InForce, now: WallTime, start: bool) -> Result<(Pipeline, Option<String>), RunError> {
     let mut store = Store::open(&config.store)?;
-    let in_force = setup::register_in_force(config, &mut store, now)?;
     let key = setup::subject_key(&config.subject_key, &mut store)?;
     let host = setup::host_name();
     let begin = Begin {
@@ -108,6 +108,12 @@ fn build(config: &Config, now: WallTime, start: bool) -> Result<(Pipeline, Optio
     Ok((pipeline, in_force.refused))
 }
 
+/// The register for `config`, taken from its file where that has changed.
+fn register(config: &Config, now: WallTime) -> Result<InForce, RunError> {
+    let mut store = Store::open(&config.store)?;
+    Ok(setup::register_in_force(config, &mut store, now)?)
+}
+
 /// Reads everything there is, sends what is due, and ends.
 ///
 /// # Errors
@@ -115,7 +121,8 @@ fn build(config: &Config, now: WallTime, start: bool) -> Result<(Pipeline, Optio
 pub fn run_until_idle(config: &Config, clock: &dyn Clock) -> Result<Ran, RunError> {
     let lock = Lock::take(&config.store)?;
     let mailer = mailer_for(&config.mail)?;
-    let (mut pipeline, register_refused) = build(config, clock.now(), true)?;
+    let in_force = register(config, clock.now())?;
+    let (mut pipeline, register_refused) = build(config, in_force, clock.now(), true)?;
     let mut ran_alerts: Vec<AlertId> = Vec::new();
     let mut events = Vec::new();
     let mut lines = 0;
@@ -202,7 +209,9 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     raise_file_limit();
     let lock = Lock::take(&config.store)?;
     let mailer = Arc::new(MailerInForce(RwLock::new(Arc::from(mailer_for(&config.mail)?))));
-    let (pipeline, _) = build(&config, clock.now(), true)?;
+    let in_force = register(&config, clock.now())?;
+    let version = in_force.version;
+    let (pipeline, _) = build(&config, in_force, clock.now(), true)?;
     let outbox = Arc::new(StoreOutbox::open(&config.store)?.patient());
     let wake = NotifyWake::new();
     let poker = wake.poker();
@@ -210,6 +219,19 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     let beat = Arc::new(AtomicI64::new(clock.now().micros()));
     let (requests_tx, requests) = std::sync::mpsc::sync_channel(8);
     let store_path = config.store.clone();
+    let (told_tx, told) = std::sync::mpsc::channel();
+    let registrar = Registrar {
+        accounts: config.accounts.clone(),
+        store: config.store.clone(),
+        clock: Arc::clone(&clock),
+        version,
+        requests: requests_tx.clone(),
+        poker: poker.clone(),
+        told,
+        seen: std::collections::BTreeMap::new(),
+        considered: std::collections::BTreeMap::new(),
+        stale_told: None,
+    };
     let news = Arc::clone(&mail_wake);
     let ingest = Ingest {
         pipeline,
@@ -221,7 +243,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
                 news.notify_one();
             }
         }),
-        build: rebuild(Arc::clone(&mailer)),
+        build: rebuild(Arc::clone(&mailer), told_tx.clone()),
         on_refused: Box::new(move |pipeline, why, now| {
             note(&store_path, now, "reload-refused", &why);
             if let Err(e) = pipeline.notify(&Notice::ConfigurationRefused(why), now) {
@@ -241,6 +263,8 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
         result
     });
     let thread = thread.map_err(|e| RunError::System("start the ingest thread", e))?;
+    let registrar = std::thread::Builder::new().name("register".into()).spawn(move || registrar.run());
+    let registrar = registrar.map_err(|e| RunError::System("start the thread for registers", e))?;
     let tasks = Tasks {
         options,
         config,
@@ -251,9 +275,13 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
         beat,
         requests: requests_tx.clone(),
         poker: poker.clone(),
+        registrar: &registrar,
     };
     let result = runtime()?.block_on(tasks.attend(ended));
     // Teardown in the reverse order of the setup: the last batch is committed before the lock is let go.
+    // It may have ended by itself; that is what the result says then.
+    drop(told_tx.send(Told::Stop));
+    let registered = registrar.join();
     // The last sender is gone: the ingest thread takes that as a stop.
     drop(requests_tx);
     poker.poke();
@@ -262,14 +290,18 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
         .map_err(|_| RunError::Ended("the ingest thread panicked; see above".into()))?;
     checkpoint(ended?.store());
     drop(lock);
+    registered.map_err(|_| RunError::Ended("the thread for registers panicked; see above".into()))?;
     result
 }
 
 /// How a new configuration comes into force: pipeline and mailer together, or neither.
-fn rebuild(in_force: Arc<MailerInForce>) -> Build {
-    Box::new(move |config, now| {
+fn rebuild(in_force: Arc<MailerInForce>, told: Sender<Told>) -> Build {
+    Box::new(move |(config, register), now| {
         let mailer = mailer_for(&config.mail).map_err(|e| e.to_string())?;
-        let (pipeline, _) = build(config, now, false).map_err(|e| e.to_string())?;
+        let version = register.version;
+        let (pipeline, _) = build(&config, register, now, false).map_err(|e| e.to_string())?;
+        // Gone only while everything ends.
+        drop(told.send(Told::Settings(Box::new(config.accounts), version)));
         in_force.set(Arc::from(mailer));
         Ok(pipeline)
     })
@@ -308,6 +340,7 @@ struct Tasks<'a> {
     beat: Arc<AtomicI64>,
     requests: SyncSender<Request>,
     poker: crate::source::Poker,
+    registrar: &'a std::thread::JoinHandle<()>,
 }
 
 impl Tasks<'_> {
@@ -336,7 +369,12 @@ impl Tasks<'_> {
                 _ = term.recv() => break Ok(()),
                 _ = int.recv() => break Ok(()),
                 _ = hup.recv() => self.reload(),
-                _ = watchdog.tick() => self.watch(),
+                _ = watchdog.tick() => {
+                    if self.registrar.is_finished() {
+                        break Err(RunError::Ended("the thread for registers ended".into()));
+                    }
+                    self.watch();
+                }
                 _ = &mut ingest_ended => break Err(RunError::Ended("the ingest thread ended".into())),
                 ended = &mut postman => {
                     let why = ended.err().map_or_else(|| "for no reason".to_owned(), |e| e.to_string());
@@ -354,25 +392,22 @@ impl Tasks<'_> {
         result
     }
 
+    /// Reads configuration and register on a thread of its own: neither signals and mails nor the ingest thread wait.
     fn reload(&self) {
         tell_systemd(&[sd_notify::NotifyState::Reloading]);
-        match config::load(&self.options.config) {
-            Err(problems) => self.ask(Request::Refuse(problems.to_string())),
-            Ok(loaded) if loaded.config.store != self.config.store => {
-                self.ask(Request::Refuse(
-                    "store.path changed; stop and start the daemon for that".into(),
-                ));
+        let (path, store) = (self.options.config.clone(), self.config.store.clone());
+        let (clock, requests, poker) = (Arc::clone(&self.clock), self.requests.clone(), self.poker.clone());
+        let read = std::thread::Builder::new().name("reload".into()).spawn(move || {
+            if requests.try_send(prepared(&path, &store, clock.now())).is_err() {
+                warn!("a reload is under way already; send SIGHUP again");
             }
-            Ok(loaded) => self.ask(Request::Reload(Box::new(loaded.config))),
+            poker.poke();
+            tell_systemd(&[sd_notify::NotifyState::Ready]);
+        });
+        if let Err(e) = read {
+            error!(error = %e, "cannot start a thread for the reload; send SIGHUP again");
+            tell_systemd(&[sd_notify::NotifyState::Ready]);
         }
-        tell_systemd(&[sd_notify::NotifyState::Ready]);
-    }
-
-    fn ask(&self, request: Request) {
-        if self.requests.try_send(request).is_err() {
-            warn!("a reload is under way already; send SIGHUP again");
-        }
-        self.poker.poke();
     }
 
     fn watch(&self) {
@@ -382,6 +417,20 @@ impl Tasks<'_> {
         } else {
             error!("the ingest thread stands still");
         }
+    }
+}
+
+/// What a reload asks of the ingest thread.
+fn prepared(path: &Path, store: &Path, now: WallTime) -> Request {
+    match config::load(path) {
+        Err(problems) => Request::Refuse(problems.to_string()),
+        Ok(loaded) if loaded.config.store != *store => {
+            Request::Refuse("store.path changed; stop and start the daemon for that".into())
+        }
+        Ok(loaded) => match register(&loaded.config, now) {
+            Ok(in_force) => Request::Reload(Box::new((loaded.config, in_force))),
+            Err(e) => Request::Refuse(e.to_string()),
+        },
     }
 }
 

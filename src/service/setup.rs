@@ -4,13 +4,13 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::clock::WallTime;
 use crate::config::Config;
 use crate::parse::place::SubjectKey;
-use crate::register::{Register, RegisterError};
+use crate::register::{AccountsSettings, Register};
 use crate::store::{Journal, Store, StoreError};
+
+use super::import::{self, ImportError};
 
 /// Something needed at the start is not there or not sound.
 #[derive(Debug, thiserror::Error)]
@@ -47,65 +47,66 @@ pub struct InForce {
     pub refused: Option<String>,
 }
 
-/// The register file as it is now.
-///
-/// # Errors
-/// What is wrong with the file, with line and column, and what would do.
-pub fn read_register(config: &Config) -> Result<(Register, Vec<u8>), String> {
-    let bytes = std::fs::read(&config.accounts.path)
-        .map_err(|e| format!("{e}; accounts.register must name the exported CSV file, readable for sekimori"))?;
-    let text = config.accounts.encoding.decode_all(&bytes).map_err(|line| {
-        RegisterError::Encoding {
-            encoding: config.accounts.encoding.as_str(),
-            line,
-        }
-        .to_string()
-    })?;
-    let mut register = Register::read(&text).map_err(|e| e.to_string())?;
-    register.set_domains(&config.accounts.domains);
-    Ok((register, text))
-}
+/// What the store remembers of the register file: the content that was last taken, so that a file nobody touched never
+/// takes the place of a register that was imported by command since.
+const FILE_TAKEN: &str = "register_file";
 
-/// Takes the register file into force and keeps it in the store; a file that is missing, empty or broken is
-/// refused and the last good version stays, loudly.
+/// Takes the register file into force where it has changed and keeps it in the store; a file that is missing, empty or
+/// broken is refused and the last good version stays, loudly.
 ///
 /// # Errors
 /// [`SetupError`] when there is no register at all.
 pub fn register_in_force(config: &Config, store: &mut Store, now: WallTime) -> Result<InForce, SetupError> {
-    let why = match read_register(config) {
-        Ok((register, text)) => {
-            let rows = u64::try_from(register.rows()).unwrap_or(u64::MAX);
-            let version = store.keep_register(&hex(&Sha256::digest(&text)), rows, &text, now)?;
-            return Ok(InForce {
-                register,
-                version,
-                refused: None,
-            });
-        }
-        Err(why) => why,
-    };
     let path = config.accounts.path.clone();
-    let Some((version, content)) = store.last_register()? else {
+    let refused = consider_file(&config.accounts, store, now)?;
+    let Some(version) = store.register_version()? else {
+        let why = refused.unwrap_or_default();
         return Err(SetupError::Register { path, why });
     };
-    let mut register = Register::read(&content).map_err(|e| SetupError::Register {
-        path: path.clone(),
-        why: e.to_string(),
+    let register = import::of_version(store, &config.accounts, version.id).map_err(|e| match e {
+        ImportError::Store(e) => SetupError::Store(e),
+        ImportError::Refused(why) => SetupError::Register { path, why },
     })?;
-    register.set_domains(&config.accounts.domains);
-    let detail = format!("{}: {why}; version {version} stays in force", path.display());
-    store.note(
-        now,
-        &Journal {
-            what: "register-refused",
-            detail: detail.clone(),
-        },
-    )?;
     Ok(InForce {
         register,
-        version,
-        refused: Some(detail),
+        version: version.id,
+        refused,
     })
+}
+
+/// Imports the configured file where its content is another one than the last one taken from it. Returns why it was
+/// refused, if it was; that is in the journal then.
+///
+/// # Errors
+/// The store.
+pub fn consider_file(accounts: &AccountsSettings, store: &mut Store, now: WallTime) -> Result<Option<String>, StoreError> {
+    let path = &accounts.path;
+    let offer = match import::read(accounts, path) {
+        Ok(offer) => offer,
+        Err(why) => return refuse(store, path, &why, now).map(Some),
+    };
+    if store.meta(FILE_TAKEN)?.as_ref() == Some(&offer.sha256) && store.register_version()?.is_some() {
+        return Ok(None);
+    }
+    match import::take(store, accounts, &offer, ("", ""), now) {
+        Ok(_) => store.set_meta(FILE_TAKEN, &offer.sha256).map(|()| None),
+        Err(ImportError::Refused(why)) => refuse(store, path, &why, now).map(Some),
+        Err(ImportError::Store(e)) => Err(e),
+    }
+}
+
+/// Notes that a register was refused, where another one stays in force. Returns what is said of it.
+///
+/// # Errors
+/// The store.
+pub fn refuse(store: &mut Store, path: &Path, why: &str, now: WallTime) -> Result<String, StoreError> {
+    let Some(version) = store.register_version()? else {
+        return Ok(why.to_owned());
+    };
+    let detail = format!("{}: {why}; version {} stays in force", path.display(), version.id);
+    let what = "register-refused";
+    store.note(now, &Journal { what, detail: detail.clone() })?;
+    Ok(detail)
 }
 
 /// Reads the key for citizens' numbers; makes it, readable by the owner only, where there is none.

@@ -235,14 +235,37 @@ CREATE TABLE mail_recipient (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX mail_waiting ON mail_recipient (next_at) WHERE state = 'waiting';
 
--- Every register that was in force, whole: the last good one serves when the file is missing or broken.
+-- --- account register ---------------------------------------------------------------------------------------------
+-- Every register that was in force. Version v holds the rows that began with v or before and had not ended by v; rows
+-- and ends of an import that was not completed bear a number no version has yet.
 CREATE TABLE register (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id INTEGER PRIMARY KEY,
     imported_at INTEGER NOT NULL,
-    sha256 TEXT NOT NULL,
+    refreshed_at INTEGER NOT NULL,       -- when the same content was last brought
+    by TEXT NOT NULL,                    -- who imported it; empty: sekimori itself
+    origin TEXT NOT NULL,                -- the file
+    sha256 TEXT NOT NULL,                -- of the file's text
     rows INTEGER NOT NULL,
-    content BLOB NOT NULL
+    accounts INTEGER NOT NULL,
+    people INTEGER NOT NULL,
+    added INTEGER NOT NULL,              -- rows it added
+    ended INTEGER NOT NULL,              -- rows it took away
+    reason TEXT NOT NULL                 -- why it was allowed to take much away; empty: it did not
 ) STRICT;
+
+-- One row of the CSV in its canonical spelling, without names of people and remarks.
+CREATE TABLE register_row (
+    id INTEGER PRIMARY KEY,
+    since INTEGER NOT NULL,
+    text TEXT NOT NULL
+) STRICT;
+CREATE INDEX register_row_since ON register_row (since);
+
+CREATE TABLE register_row_end (
+    row INTEGER PRIMARY KEY REFERENCES register_row (id),
+    version INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX register_row_end_version ON register_row_end (version);
 
 -- What the daemon itself did or could not do, for people who look later.
 CREATE TABLE journal (

@@ -13,6 +13,7 @@ mod names;
 mod outbox;
 mod pages;
 mod query;
+mod register;
 mod segments;
 mod steps;
 
@@ -28,6 +29,7 @@ pub use lists::{ListVersion, Lists};
 pub use names::{Names, NewNames};
 pub use pages::PageHistory;
 pub use query::{CountBy, CountRow, MailCounts, RuleRecord, SourceRow};
+pub use register::{Importing, NewRegister, RegisterVersion};
 pub use steps::StepRow;
 
 /// Schema version of this program.

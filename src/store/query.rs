@@ -155,37 +155,6 @@ impl Store {
         Ok(counts)
     }
 
-    /// Notes that a register is in force; the same content again is no new version. Its version number.
-    pub fn keep_register(&mut self, sha256: &str, rows: u64, content: &[u8], now: WallTime) -> Result<i64, StoreError> {
-        let tx = self.begin()?;
-        let last = tx.query_row(
-            "SELECT coalesce(max(id), 0), coalesce((SELECT sha256 FROM register ORDER BY id DESC LIMIT 1), '') FROM register",
-            [],
-            |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)),
-        )?;
-        if last.1 == sha256 {
-            return Ok(last.0);
-        }
-        tx.execute(
-            "INSERT INTO register (imported_at, sha256, rows, content) VALUES (?1, ?2, ?3, ?4)",
-            params![now.micros(), sha256, super::int(rows), content],
-        )?;
-        let id = tx.last_insert_rowid();
-        let before = (last.0 != 0).then_some(last.0);
-        super::ledger::register(&tx, now, (before, id), sha256, rows)?;
-        tx.commit()?;
-        Ok(id)
-    }
-
-    /// The register that was last in force: version and content (UTF-8 CSV).
-    pub fn last_register(&self) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
-        use rusqlite::OptionalExtension;
-        let mut select = self
-            .conn
-            .prepare_cached("SELECT id, content FROM register ORDER BY id DESC LIMIT 1")?;
-        Ok(select.query_row([], |r| Ok((r.get(0)?, r.get(1)?))).optional()?)
-    }
-
     /// The newest entries of the program's own journal.
     pub fn journal(&self, max: u32) -> Result<Vec<(WallTime, String, String)>, StoreError> {
         let mut select = self

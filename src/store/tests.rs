@@ -18,6 +18,7 @@ mod alerts;
 mod opening;
 mod outbox;
 mod plans;
+mod register;
 
 /// 2026-11-21T00:00:00+09:00.
 const MIDNIGHT: i64 = 1_795_186_800;
@@ -451,18 +452,6 @@ fn an_id_once_given_to_a_dataset_or_source_is_never_anothers() {
         ("other".into(), String::new())
     );
     assert_eq!(again.dataset_name(crate::access::DatasetId(0)).unwrap(), "");
-}
-
-#[test]
-fn a_register_is_a_new_version_only_where_it_differs_from_the_last() {
-    let mut p = made();
-    assert_eq!(p.store.last_register().unwrap(), None);
-    let mut keep = |sha: &str, text: &[u8]| p.store.keep_register(sha, 1, text, at(0)).unwrap();
-    assert_eq!(
-        [keep("a", b"A"), keep("a", b"A"), keep("b", b"B"), keep("a", b"A")],
-        [1, 1, 2, 3]
-    );
-    assert_eq!(p.store.last_register().unwrap(), Some((3, b"A".to_vec())));
 }
 
 #[test]

@@ -257,8 +257,9 @@ fn last_day(row: &Row, left: Option<&Row>) -> Option<Day> {
 
 /// What `row` is on `day`; `others` are all rows of its person.
 fn now(row: &Row, others: &[&Row], day: Day) -> Now {
-    if let Some(left) = others.iter().find(|o| has_left_by(o, row, day)) {
-        return Now::Ended(last_day(row, Some(left)));
+    let left = others.iter().filter(|o| has_left_by(o, row, day));
+    if let Some(last) = left.map(|left| last_day(row, Some(left))).min() {
+        return Now::Ended(last);
     }
     if row.from.is_some_and(|from| day < from) {
         Now::Before
@@ -350,9 +351,9 @@ impl<'r> Compiler<'r, '_> {
             let found = others.iter().find(|(person, _)| *person == &*row.person);
             found.map_or(&[][..], |(_, rows)| rows)
         };
-        // 本務 first; a stable sort keeps the order of the file otherwise.
+        // 本務 first, then the older post; never by the order of the file, which a version in the store does not keep.
         let mut all: Vec<(Now, &'r Row)> = own.iter().map(|row| (now(row, others_of(row), day), *row)).collect();
-        all.sort_by_key(|(_, row)| row.concurrent);
+        all.sort_by_key(|(_, row)| (row.concurrent, row.from, &row.section, &row.tasks, &row.datasets));
         let (running, mark) = running(&all);
         let mut span = match running.first() {
             Some(row) => {

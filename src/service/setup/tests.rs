@@ -113,7 +113,7 @@ fn without_any_good_register_nothing_starts() {
     );
     p.write(HEADER);
     assert!(p.take(1).unwrap_err().contains("holds no account at all"));
-    assert_eq!(p.store.last_register().unwrap(), None);
+    assert_eq!(p.store.register_version().unwrap(), None);
 }
 
 #[test]
@@ -122,8 +122,10 @@ fn the_register_is_kept_as_text_whatever_its_encoding() {
     p.config.accounts.encoding = crate::text::Encoding::Cp932;
     p.write(encoding_rs::SHIFT_JIS.encode(&format!("{HEADER}1,髙橋,\n")).0);
     p.take(0).unwrap();
-    let (_, kept) = p.store.last_register().unwrap().unwrap();
-    assert_eq!(String::from_utf8(kept).unwrap(), format!("{HEADER}1,髙橋,\n"));
+    let kept = p.store.register_rows(1).unwrap();
+    assert_eq!(kept.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), [
+        "1,髙橋,,,,,,,,,,在職,,,,,,,,,"
+    ]);
     p.config.accounts.encoding = crate::text::Encoding::Utf8;
     assert!(p.take(1).unwrap().refused.unwrap().contains("the file is not utf-8"));
 }
@@ -218,4 +220,18 @@ fn a_key_in_hexadecimal_is_read_as_it_was_written() {
     assert_eq!(unhex(&hex(&secret)), Some(secret));
     assert_eq!(unhex(""), None);
     assert!(!host_name().is_empty());
+}
+
+#[test]
+fn a_file_nobody_touched_never_takes_the_place_of_a_register_imported_by_command() {
+    let mut p = place();
+    p.write(format!("{HEADER}1,u1,\n"));
+    p.take(0).unwrap();
+    let by_hand = p.folder.path().join("by-hand.csv");
+    std::fs::write(&by_hand, format!("{HEADER}1,u1,R8.3.31\n")).unwrap();
+    let offer = import::read(&p.config.accounts, &by_hand).unwrap();
+    import::take(&mut p.store, &p.config.accounts, &offer, ("012345", ""), now(1)).unwrap();
+    assert_eq!(p.take(2).unwrap().version, 2, "the file is the old one");
+    p.write(format!("{HEADER}1,u1,\n2,u2,\n"));
+    assert_eq!(p.take(3).unwrap().version, 3, "the file is another one now");
 }

@@ -53,7 +53,7 @@ const WHOLE: &[(&str, &str)] = &[
         "FROM journal ORDER BY id DESC LIMIT ?1",
         "backwards, and ends at the limit",
     ),
-    ("FROM register ORDER BY id DESC LIMIT 1", "backwards, one row"),
+    ("FROM register ORDER BY id DESC LIMIT ?1", "backwards, and ends at the limit"),
     ("sqlite_sequence", "a row a table"),
     ("sqlite_schema", "at opening; a row a table"),
 ];

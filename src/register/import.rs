@@ -1,0 +1,142 @@
+//! An import: whether a new register may take the place of the one in force, and what it changes, for people.
+//!
+//! Not here: reading the file, keeping versions (`service::import`, `store`).
+
+use super::accounts::{AccountIx, Change, Register, changes};
+use crate::access::Standing;
+use crate::calendar::Day;
+
+/// A register that would take too much away at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{lost} of the {of} accounts whose right is in force today would have none any more, more than {percent_max} %; was the \
+     file cut off, or is it of one section only? If this is meant: sekimori account import FILE --reason TEXT"
+)]
+pub struct Vanishing {
+    /// Accounts in force today that would not be.
+    pub lost: usize,
+    /// Accounts in force today.
+    pub of: usize,
+    /// The share that is allowed, in percent.
+    pub percent_max: u8,
+}
+
+/// Refuses a register by which more than `percent_max` percent of the rights in force on `today` would vanish. It does
+/// not matter how: rows that are missing, dates in the wrong column, a whole column of 退職.
+///
+/// # Errors
+/// How many would vanish.
+pub fn weigh(old: &Register, new: &Register, today: Day, percent_max: u8) -> Result<(), Vanishing> {
+    let in_force = |register: &Register, ix: AccountIx| register.verdict_on(ix, today).standing == Standing::Valid;
+    let (mut of, mut lost) = (0usize, 0usize);
+    for ix in old.all().filter(|ix| in_force(old, *ix)) {
+        of += 1;
+        let still = new.by_own_name(old.name(ix)).is_some_and(|ix| in_force(new, ix));
+        lost += usize::from(!still);
+    }
+    // A handful of accounts may all end on one day; a share of them says nothing.
+    if lost <= 2 || lost * 100 <= of * usize::from(percent_max) {
+        return Ok(());
+    }
+    Err(Vanishing { lost, of, percent_max })
+}
+
+/// What becomes of an account, or of some of its days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum What {
+    /// The account is in the register no more.
+    Gone,
+    /// A right ends, or never was.
+    Ended,
+    /// The person is away.
+    Away,
+    /// Another person holds the account.
+    Holder,
+    /// Another section.
+    Moved,
+    /// A right in force where there was none.
+    Begun,
+    /// The account was in no register.
+    New,
+    /// Something else: 業務, datasets, operations, 区分.
+    Other,
+}
+
+impl What {
+    /// Every one, in the order of a list for people.
+    pub const ALL: [What; 8] = [
+        What::Gone,
+        What::Ended,
+        What::Away,
+        What::Holder,
+        What::Moved,
+        What::Begun,
+        What::New,
+        What::Other,
+    ];
+
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            What::Gone => "gone",
+            What::Ended => "ended",
+            What::Away => "away",
+            What::Holder => "holder",
+            What::Moved => "moved",
+            What::Begun => "begun",
+            What::New => "new",
+            What::Other => "other",
+        }
+    }
+}
+
+/// One line of the difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Item<'a> {
+    /// What becomes of it.
+    pub what: What,
+    /// Days and verdicts.
+    pub change: Change<'a>,
+    /// Whether days before today are concerned: 遡及.
+    pub retroactive: bool,
+}
+
+/// What `new` changes, as people want to read it: days on which an account had no right before and has none now are
+/// left out. The worst first, then in the order of the registers.
+pub fn difference<'a>(old: &'a Register, new: &'a Register, today: Day) -> Vec<Item<'a>> {
+    let mut items: Vec<Item<'a>> = changes(old, new)
+        .into_iter()
+        .filter_map(|change| Some((what(&change)?, change)))
+        .map(|(what, change)| Item {
+            what,
+            change,
+            retroactive: change.from < today && what != What::New,
+        })
+        .collect();
+    items.sort_by_key(|item| item.what);
+    items
+}
+
+fn what(change: &Change<'_>) -> Option<What> {
+    use Standing::Valid;
+    let standing = |v: Option<super::Verdict<'_>>| v.map(|v| v.standing);
+    Some(match (standing(change.before), standing(change.after)) {
+        (Some(Valid), None) => What::Gone,
+        (None, Some(Valid)) => What::New,
+        (Some(Valid), Some(Valid)) if change.other_person() => What::Holder,
+        (Some(Valid), Some(Valid)) if change.ends_right() => What::Ended,
+        (Some(Valid), Some(Valid)) => {
+            match change.before.map(|v| v.section) == change.after.map(|v| v.section) {
+                true => What::Other,
+                false => What::Moved,
+            }
+        }
+        (Some(Valid), Some(Standing::OnLeave)) => What::Away,
+        (Some(Valid), Some(_)) => What::Ended,
+        (Some(_), Some(Valid)) => What::Begun,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

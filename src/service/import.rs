@@ -1,0 +1,173 @@
+//! Imports of the account register: from the configured file, from the drop folder, or by command.
+//!
+//! An import reads and checks the whole file before anything is written, keeps what is new as a version in the store,
+//! and never runs on the ingest thread. A file that is refused changes nothing.
+
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+use sha2::{Digest, Sha256};
+
+use crate::calendar::day_of;
+use crate::clock::{EventTime, WallTime};
+use crate::register::accounts::{Reading, Row, Sheet};
+use crate::register::{AccountsSettings, Register, RegisterError, import};
+use crate::store::{Importing, Journal, NewRegister, Store, StoreError};
+
+/// Largest register file read, in bytes: two million rows.
+const FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// A register file, read and found sound.
+#[derive(Debug)]
+pub struct Offer {
+    /// The file.
+    pub origin: PathBuf,
+    /// SHA-256 of its text, hex.
+    pub sha256: String,
+    /// What it holds.
+    pub reading: Reading,
+}
+
+/// What became of an offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The same content is in force already, as this version.
+    Same(i64),
+    /// A new version.
+    New {
+        /// Its number.
+        version: i64,
+        /// Rows it added.
+        added: usize,
+        /// Rows it took away.
+        ended: usize,
+    },
+}
+
+/// Why an offer was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The register itself: what is wrong and what would do.
+    #[error("{0}")]
+    Refused(String),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reads a register file.
+///
+/// # Errors
+/// What is wrong with the file, with line and column, and what would do.
+pub fn read(accounts: &AccountsSettings, path: &Path) -> Result<Offer, String> {
+    let open = |e: std::io::Error| format!("{e}; accounts.register must name the exported CSV file, readable for sekimori");
+    let before = std::fs::metadata(path).map_err(open)?;
+    if FILE_BYTES_MAX < before.len() {
+        return Err(format!("the file is larger than {} MiB; no register is", FILE_BYTES_MAX >> 20));
+    }
+    let bytes = std::fs::read(path).map_err(open)?;
+    let after = std::fs::metadata(path).map_err(open)?;
+    if before.len() != after.len() || before.modified().ok() != after.modified().ok() {
+        return Err("the file is being written right now; it is looked at again when that is done".into());
+    }
+    let text = accounts.encoding.decode_all(&bytes).map_err(|line| {
+        let encoding = accounts.encoding.as_str();
+        RegisterError::Encoding { encoding, line }.to_string()
+    })?;
+    let mut reading = Sheet::read(&text, accounts.unended_last_line).map_err(|e| e.to_string())?;
+    reading.register.set_domains(&accounts.domains);
+    Ok(Offer {
+        origin: path.to_owned(),
+        sha256: Sha256::digest(&text).iter().map(|b| format!("{b:02x}")).collect(),
+        reading,
+    })
+}
+
+/// The register of a version in the store.
+///
+/// # Errors
+/// The store, or a version that cannot be read.
+pub fn of_version(store: &Store, accounts: &AccountsSettings, version: i64) -> Result<Register, ImportError> {
+    compiled(accounts, &store.register_rows(version)?)
+}
+
+fn compiled(accounts: &AccountsSettings, rows: &[(i64, String)]) -> Result<Register, ImportError> {
+    let length = rows.iter().map(|(_, text)| text.len() + 1).sum::<usize>();
+    let mut csv = String::with_capacity(length + Row::header().len() + 1);
+    for text in [Row::header()].into_iter().chain(rows.iter().map(|(_, text)| text.as_str())) {
+        csv.push_str(text);
+        csv.push('\n');
+    }
+    let refused = |e: RegisterError| ImportError::Refused(format!("the register kept in the store cannot be read: {e}"));
+    let mut register = Sheet::read(csv.as_bytes(), true).map_err(refused)?.register;
+    register.set_domains(&accounts.domains);
+    Ok(register)
+}
+
+/// Makes an offer the version in force. `by` is who brought it (empty: sekimori itself); a `reason` allows it to take
+/// away more than the share that is configured.
+///
+/// # Errors
+/// [`ImportError`]; the version in force stays.
+pub fn take(
+    store: &mut Store,
+    accounts: &AccountsSettings,
+    offer: &Offer,
+    (by, reason): (&str, &str),
+    now: WallTime,
+) -> Result<Taken, ImportError> {
+    let lock = Importing::begin(store.path())?;
+    let current = store.register_version()?;
+    if let Some(current) = current.as_ref().filter(|c| c.import.sha256 == offer.sha256) {
+        store.refresh_register(current.id, now)?;
+        return Ok(Taken::Same(current.id));
+    }
+    let rows = match &current {
+        Some(current) => store.register_rows(current.id)?,
+        None => Vec::new(),
+    };
+    if current.is_some() && reason.is_empty() {
+        let old = compiled(accounts, &rows)?;
+        let today = day_of(EventTime::from_micros(now.micros()));
+        import::weigh(&old, &offer.reading.register, today, accounts.vanish_percent_max)
+            .map_err(|e| ImportError::Refused(e.to_string()))?;
+    }
+    let mut texts: Vec<String> = offer.reading.rows.iter().map(Row::canonical).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let mut left: HashMap<&str, i64> = rows.iter().map(|(id, text)| (text.as_str(), *id)).collect();
+    let added: Vec<&str> = texts.iter().map(String::as_str).filter(|text| left.remove(text).is_none()).collect();
+    let mut ended: Vec<i64> = left.into_values().collect();
+    ended.sort_unstable();
+    let register = &offer.reading.register;
+    let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    let new = NewRegister {
+        by: by.to_owned(),
+        origin: offer.origin.display().to_string(),
+        sha256: offer.sha256.clone(),
+        rows: count(register.rows()),
+        accounts: count(register.accounts()),
+        people: count(register.people()),
+        reason: reason.to_owned(),
+    };
+    let version = store.put_register(&lock, &new, &added, &ended, now)?;
+    let detail = format!(
+        "version {version}: {} rows ({} added, {} ended), {} accounts, from {}{}{}",
+        new.rows,
+        added.len(),
+        ended.len(),
+        new.accounts,
+        new.origin,
+        if by.is_empty() { String::new() } else { format!(", by {by}") },
+        if reason.is_empty() { String::new() } else { format!(", because {reason}") },
+    );
+    store.note(now, &Journal { what: "register-imported", detail })?;
+    Ok(Taken::New {
+        version,
+        added: added.len(),
+        ended: ended.len(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

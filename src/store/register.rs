@@ -1,0 +1,210 @@
+//! Versions of the account register.
+//!
+//! An import writes the rows it adds and the ends of those it takes away in small transactions, so that the batches of
+//! the daemon get through between them, and comes into force with one last row: until then nothing has changed, and
+//! what an import that was interrupted left behind is cleared away by the next one. One import at a time: [`Importing`].
+
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, Row, params};
+
+use super::{Store, StoreError, count, int, unopened};
+use crate::clock::WallTime;
+
+/// Rows a transaction of an import writes: a few milliseconds.
+const CHUNK: usize = 2_000;
+
+/// A version of the register: who brought it, when, and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterVersion {
+    /// Number, from 1.
+    pub id: i64,
+    /// When it came into force.
+    pub imported_at: WallTime,
+    /// When the same content was last brought.
+    pub refreshed_at: WallTime,
+    /// What is known of the import.
+    pub import: NewRegister,
+    /// Rows it added.
+    pub added: u64,
+    /// Rows it took away.
+    pub ended: u64,
+}
+
+/// What is known of an import.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewRegister {
+    /// Who brought it; empty: sekimori itself, from the configured file or folder.
+    pub by: String,
+    /// The file.
+    pub origin: String,
+    /// SHA-256 of the file's text, hex.
+    pub sha256: String,
+    /// Rows.
+    pub rows: u64,
+    /// Accounts.
+    pub accounts: u64,
+    /// Persons, and accounts that are nobody's.
+    pub people: u64,
+    /// Why it was allowed to take much away; empty: it did not.
+    pub reason: String,
+}
+
+/// The right to import; ends with the value (or the process).
+#[derive(Debug)]
+pub struct Importing(#[expect(dead_code, reason = "held for its lock, released when dropped")] std::fs::File);
+
+impl Importing {
+    /// Waits for the lock beside the store.
+    ///
+    /// # Errors
+    /// The file cannot be made or locked.
+    pub fn begin(store: &Path) -> Result<Importing, StoreError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let path = store.with_extension("import.lock");
+        let open = |why: std::io::Error| StoreError::Open {
+            path: path.clone(),
+            why: unopened(&why),
+        };
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(open)?;
+        rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(|e| open(e.into()))?;
+        Ok(Importing(file))
+    }
+}
+
+const REGISTER: &str = "SELECT id, imported_at, refreshed_at, by, origin, sha256, rows, accounts, people, added, ended, \
+    reason FROM register ORDER BY id DESC LIMIT ?1";
+
+fn version(r: &Row<'_>) -> Result<RegisterVersion, rusqlite::Error> {
+    Ok(RegisterVersion {
+        id: r.get(0)?,
+        imported_at: WallTime::from_micros(r.get(1)?),
+        refreshed_at: WallTime::from_micros(r.get(2)?),
+        import: NewRegister {
+            by: r.get(3)?,
+            origin: r.get(4)?,
+            sha256: r.get(5)?,
+            rows: count(r.get(6)?),
+            accounts: count(r.get(7)?),
+            people: count(r.get(8)?),
+            reason: r.get(11)?,
+        },
+        added: count(r.get(9)?),
+        ended: count(r.get(10)?),
+    })
+}
+
+impl Store {
+    /// The version in force.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn register_version(&self) -> Result<Option<RegisterVersion>, StoreError> {
+        Ok(self.conn.prepare_cached(REGISTER)?.query_row([1], version).optional()?)
+    }
+
+    /// The newest versions.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn register_versions(&self, max: u32) -> Result<Vec<RegisterVersion>, StoreError> {
+        let mut select = self.conn.prepare_cached(REGISTER)?;
+        Ok(select.query_map([max], version)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The rows of a version in their canonical spelling, with their ids, in the order in which they came.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn register_rows(&self, version: i64) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT r.id, r.text FROM register_row AS r WHERE r.since <= ?1 AND NOT EXISTS
+                (SELECT 1 FROM register_row_end AS e WHERE e.row = r.id AND e.version <= ?1) ORDER BY r.id",
+        )?;
+        let rows = select.query_map([version], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Makes a new version: `added` rows more than the one in force, without those whose ids are in `ended`. Other
+    /// writers get through meanwhile.
+    ///
+    /// # Errors
+    /// The store; then the version in force stays as it is.
+    pub fn put_register(
+        &mut self,
+        _lock: &Importing,
+        new: &NewRegister,
+        added: &[&str],
+        ended: &[i64],
+        now: WallTime,
+    ) -> Result<i64, StoreError> {
+        let version = self.register_version()?.map_or(1, |v| v.id.saturating_add(1));
+        self.clear_interrupted(version)?;
+        for chunk in added.chunks(CHUNK) {
+            let tx = self.begin()?;
+            {
+                let mut insert = tx.prepare_cached("INSERT INTO register_row (since, text) VALUES (?1, ?2)")?;
+                for text in chunk {
+                    insert.execute(params![version, text])?;
+                }
+            }
+            tx.commit()?;
+        }
+        for chunk in ended.chunks(CHUNK) {
+            let tx = self.begin()?;
+            {
+                let mut insert = tx.prepare_cached("INSERT INTO register_row_end (row, version) VALUES (?1, ?2)")?;
+                for row in chunk {
+                    insert.execute((row, version))?;
+                }
+            }
+            tx.commit()?;
+        }
+        let count = |list: usize| i64::try_from(list).unwrap_or(i64::MAX);
+        let tx = self.begin()?;
+        tx.execute(
+            "INSERT INTO register (id, imported_at, refreshed_at, by, origin, sha256, rows, accounts, people, added, ended,
+                reason) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                version,
+                now.micros(),
+                new.by,
+                new.origin,
+                new.sha256,
+                int(new.rows),
+                int(new.accounts),
+                int(new.people),
+                count(added.len()),
+                count(ended.len()),
+                new.reason
+            ],
+        )?;
+        let before = version.checked_sub(1).filter(|before| 0 < *before);
+        super::ledger::register(&tx, now, (before, version), &new.sha256, new.rows)?;
+        tx.commit()?;
+        Ok(version)
+    }
+
+    /// Clears away what an interrupted import left behind.
+    fn clear_interrupted(&mut self, version: i64) -> Result<(), StoreError> {
+        let chunk = i64::try_from(CHUNK).unwrap_or(i64::MAX);
+        for delete in [
+            "DELETE FROM register_row_end WHERE row IN (SELECT row FROM register_row_end WHERE version >= ?1 LIMIT ?2)",
+            "DELETE FROM register_row WHERE id IN (SELECT id FROM register_row WHERE since >= ?1 LIMIT ?2)",
+        ] {
+            while 0 < self.conn.execute(delete, (version, chunk))? {}
+        }
+        Ok(())
+    }
+
+    /// Notes that the content of the version in force was brought again.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn refresh_register(&mut self, version: i64, now: WallTime) -> Result<(), StoreError> {
+        self.conn
+            .execute("UPDATE register SET refreshed_at = ?2 WHERE id = ?1", (version, now.micros()))?;
+        Ok(())
+    }
+}
