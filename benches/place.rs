@@ -1,13 +1,19 @@
-//! Placing: from a line's resource to the dataset, with five thousand patterns of every shape.
+//! Placing: from a line's resource to the dataset, with five thousand patterns of every shape; from account and
+//! resource to person, rights and dataset, with two hundred thousand accounts; and what an import of those costs.
 //!
 //! `cargo bench --bench place`
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use sekimori::access::{DatasetId, Operation};
-use sekimori::register::{DatasetSettings, Datasets, MatchSettings, Terms, Tier};
+use sekimori::access::{DatasetId, LineRef, Operation, SourceId, WhoId};
+use sekimori::clock::EventTime;
+use sekimori::parse::Record;
+use sekimori::parse::place::{Placed, Placer, SubjectKey, WhoIds};
+use sekimori::register::accounts::{Sheet, changes};
+use sekimori::register::{DatasetSettings, Datasets, MatchSettings, Naming, Register, Terms, Tier};
 
 const DATASETS: usize = 5_000;
 const LINES: usize = 4_096;
@@ -117,4 +123,92 @@ fn operations(bencher: Bencher) {
         |n| ("*".into(), format!("F{n:05}")),
         |n| (format!("f{n:05}"), "住民記録".into()),
     );
+}
+
+const ACCOUNTS: usize = 200_000;
+
+/// A register as an agency exports it: rights by 業務, a tenth of the people with a second post.
+fn csv(changed: usize) -> String {
+    let mut text = String::from("職員番号,利用者ID,区分,所属名,業務区分,権限,権限開始日,権限終了日,状態\n");
+    for n in 0..ACCOUNTS {
+        let to = if n < changed { "R8.3.31" } else { "R9.3.31" };
+        let (section, task) = (n % 700, n % DATASETS);
+        text += &format!("{n:06},tz{n:06},正規,第{section}課,d{task},照会・出力,R8.4.1,{to},在職\n");
+    }
+    text
+}
+
+fn register(text: &str) -> Register {
+    Register::read(text.as_bytes()).unwrap_or_else(|e| unreachable!("{e}"))
+}
+
+#[derive(Default)]
+struct Ids(u32);
+
+impl WhoIds for Ids {
+    fn person(&mut self, _: &str) -> WhoId {
+        self.0 += 1;
+        WhoId(self.0)
+    }
+    fn account(&mut self, name: &str) -> WhoId {
+        self.person(name)
+    }
+}
+
+/// Whole placing: account to person, standing and rights, resource to dataset; accounts and datasets all over the place.
+#[divan::bench]
+fn accounts_and_resources(bencher: Bencher) {
+    let settings: Vec<DatasetSettings> = (0..DATASETS)
+        .map(|n| dataset(n, format!("/app{}/d{n}/view", n % 100), &[]))
+        .collect();
+    let numbered: Vec<_> = (1u16..).map(DatasetId).zip(&settings).collect();
+    let mut register = register(&csv(0));
+    register.bind(&Naming::new(&numbered));
+    let datasets = Datasets::new(&numbered, &["web"]);
+    let mut placer = Placer::new(register.into(), Default::default(), datasets, SubjectKey::new(&[7; 32]));
+    let surveyor = Arc::clone(placer.surveyor());
+    let lines: Vec<(String, String)> = (0..LINES)
+        .map(|i| (i * 2_654_435_761 % ACCOUNTS, i * 40_503 % DATASETS))
+        .map(|(user, n)| (format!("tz{user:06}"), format!("/app{}/d{n}/view?page=2", n % 100)))
+        .collect();
+    let mut ids = Ids::default();
+    let time = EventTime::from_secs(1_795_186_800);
+    let mut place = |user: &str, resource: &str| {
+        let record = Record {
+            time: Some(time),
+            user: Some(user.as_bytes().into()),
+            operation: Some(b"GET".into()),
+            resource: Some(resource.as_bytes().into()),
+            status: Some(200),
+            ..Record::default()
+        };
+        placer.place(&surveyor.survey(record, 0), LineRef::default(), SourceId(1), &mut ids)
+    };
+    assert!(
+        lines
+            .iter()
+            .all(|(user, resource)| matches!(place(user, resource), Placed::Access(_)))
+    );
+    bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
+        for (user, resource) in &lines {
+            black_box(place(black_box(user), black_box(resource)));
+        }
+    });
+}
+
+/// Reading and compiling 200,000 rows.
+#[divan::bench(sample_count = 5)]
+fn a_register_is_read(bencher: Bencher) {
+    let text = csv(0);
+    bencher.bench_local(|| black_box(Sheet::read(black_box(text.as_bytes()), false)));
+}
+
+/// What six hundred transfers among 200,000 accounts change.
+#[divan::bench(sample_count = 5)]
+fn two_registers_are_compared(bencher: Bencher) {
+    let (old, new) = (register(&csv(0)), register(&csv(600)));
+    bencher.bench_local(|| {
+        let found = changes(black_box(&old), black_box(&new));
+        assert!(600 <= found.len());
+    });
 }

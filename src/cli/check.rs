@@ -42,9 +42,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         wrong.push(e.to_string());
     }
     let accounts = match import::read(&config.accounts, &config.accounts.path) {
-        Ok(offer) => {
-            odd(&config, offer.reading, out)
-        }
+        Ok(offer) => odd(&config, offer.reading, out),
         Err(why) => {
             wrong.push(format!("{}: {why}", config.accounts.path.display()));
             0
@@ -105,9 +103,15 @@ fn odd(config: &Config, mut reading: Reading, out: &mut Out) -> usize {
         let (line, column, why) = (warning.line, inert(&warning.column, 40), warning.why);
         out.error(&format!("{word}: {file}: line {line}, column {column}: {why}"));
     }
-    let more = reading.odd.saturating_sub(u64::try_from(ODD_MAX.min(reading.warnings.len())).unwrap_or(0));
+    let more = reading
+        .odd
+        .saturating_sub(u64::try_from(ODD_MAX.min(reading.warnings.len())).unwrap_or(0));
     if 0 < more {
-        out.error(&format!("{word}: {file}: {} {}", number(more), out.pick("件の注意がほかにあります", "more of this kind")));
+        out.error(&format!(
+            "{word}: {file}: {} {}",
+            number(more),
+            out.pick("件の注意がほかにあります", "more of this kind")
+        ));
     }
     // The numbers do not matter here, only whether there is one.
     let numbered: Vec<_> = (1u16..).map(DatasetId).zip(&config.datasets).collect();

@@ -3,6 +3,7 @@
 //! Human output by default, `--json` for machines with stable documented keys (docs/manual.md). Exit codes: 0 done,
 //! 1 failed, 2 wrong usage, 75 the store is in use, 78 configuration.
 
+mod account;
 mod alert;
 mod check;
 mod count;
@@ -157,6 +158,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("count", args)) => count::run(args, out),
         Some(("status", args)) => status::run(args, out),
         Some(("alert", args)) => alert::run(args, out),
+        Some(("account", args)) => account::run(args, out),
         Some(("verify", args)) => verify::run(args, out),
         _ => Err(Failure::Failed("no command".into())),
     }
@@ -188,6 +190,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(count::command(lang))
         .subcommand(status::command(lang))
         .subcommand(alert::command(lang))
+        .subcommand(account::command(lang))
         .subcommand(verify::command(lang))
 }
 

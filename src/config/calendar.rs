@@ -40,12 +40,15 @@ fn official(section: &Section<'_>, calendar: &mut Calendar) -> Option<()> {
     let bytes = match std::fs::read(&path.value) {
         Ok(bytes) if small => bytes,
         Ok(_) => {
-            let message = say!("大きすぎて、祝日の一覧とは考えられません。", "too large for a list of holidays");
+            let message = say!(
+                "大きすぎて、祝日の一覧とは考えられません。",
+                "too large for a list of holidays"
+            );
             section.problem(&path.place, message, None);
             return None;
         }
         Err(e) => {
-            section.problem(&path.place, say!("読めません: {e}", "cannot be read: {e}"), None);
+            section.problem(&path.place, say!("読めません（{e}）。", "cannot be read: {e}"), None);
             return None;
         }
     };
@@ -66,7 +69,7 @@ fn official(section: &Section<'_>, calendar: &mut Calendar) -> Option<()> {
         Err(e) => {
             section.problem(
                 &path.place,
-                say!("祝日の一覧として読めません: {e}", "no list of holidays: {e}"),
+                say!("祝日の一覧として読めません（{e}）。", "no list of holidays: {e}"),
                 Some(say!(
                     "内閣府「国民の祝日」のCSVをそのまま置いてください。",
                     "put the CSV of the Cabinet Office there as it is"
@@ -89,7 +92,10 @@ fn days(section: &Section<'_>, key: &str, mut add: impl FnMut(Day)) -> Option<()
             None => {
                 let word = shown(&day.value);
                 let message = say!("「{word}」は日付ではありません。", "\"{word}\" is no date");
-                let hint = say!("2026-11-21 や R8.11.21 と書いてください。", "write 2026-11-21 or R8.11.21");
+                let hint = say!(
+                    "2026-11-21 や R8.11.21 と書いてください。",
+                    "write 2026-11-21 or R8.11.21"
+                );
                 section.problem(&day.place, message, Some(hint));
                 sound = None;
             }

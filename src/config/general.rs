@@ -59,6 +59,8 @@ pub(super) struct General {
     pub datasets: Option<Vec<Found<String>>>,
     /// Files of rules, as written.
     pub rules: Option<Vec<Found<String>>>,
+    /// Files of posts, as written.
+    pub sections: Option<Vec<Found<String>>>,
     pub store: Option<PathBuf>,
     pub subject_key: Option<PathBuf>,
     pub accounts: Option<AccountsSettings>,
@@ -79,6 +81,10 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
     let contact = root.string("contact").map(|f| f.value);
     let datasets = files(root, "datasets", "datasets.toml");
     let rules = files(root, "rules", "rules.toml");
+    let sections = match root.value("sections") {
+        Some(_) => files(root, "sections", ""),
+        None => Some(Vec::new()),
+    };
     let (store, subject_key) = store(&root.required_table("store"));
     let accounts = accounts(&root.required_table("accounts"));
     let calendar = super::calendar::read(root);
@@ -103,6 +109,7 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
         contact,
         datasets,
         rules,
+        sections,
         store,
         subject_key,
         accounts,
@@ -170,7 +177,9 @@ fn accounts(accounts: &Section<'_>) -> Option<AccountsSettings> {
     let vanish_percent_max = percent(accounts, "vanish_percent_max", VANISH_PERCENT);
     let stale_after = accounts.duration("stale_after", STALE_AFTER, DAY..=STALE_MAX);
     let unended_last_line = match accounts.value("unended_last_line") {
-        Some(_) => accounts.choice("unended_last_line", &[("refuse", false), ("accept", true)]).map(|f| f.value),
+        Some(_) => accounts
+            .choice("unended_last_line", &[("refuse", false), ("accept", true)])
+            .map(|f| f.value),
         None => Some(false),
     };
     accounts.finish();
@@ -194,7 +203,10 @@ fn percent(section: &Section<'_>, key: &str, default: u8) -> Option<u8> {
     match u8::try_from(found.value).ok().filter(|n| *n <= 100) {
         Some(percent) => Some(percent),
         None => {
-            let message = say!("0 から 100 までの整数を書いてください。", "write a whole number from 0 to 100");
+            let message = say!(
+                "0 から 100 までの整数を書いてください。",
+                "write a whole number from 0 to 100"
+            );
             section.problem(&found.place, message, None);
             None
         }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use toml::de::DeTable;
 
 use crate::detect::{Per, RuleKind, RuleSettings};
+use crate::register::sections::Sections;
 use crate::text::Lang;
 
 use super::Config;
@@ -17,6 +18,7 @@ use super::general::{self, General, LANGS};
 use super::problem::{Place, Problem, Problems, Say, say, shown};
 use super::rules::{self, Rules, World};
 use super::section::{Found, Section};
+use super::sections;
 use super::terms;
 use super::unwise;
 
@@ -119,6 +121,7 @@ impl Reading<'_> {
         let dataset_files = files.as_ref().map_or(usize::MAX, Vec::len);
         let of_datasets = self.opened(&doc, "datasets", files.unwrap_or_default());
         let of_rules = self.opened(&doc, "rules", general.rules.take().unwrap_or_default());
+        let of_sections = self.opened(&doc, "sections", general.sections.take().unwrap_or_default());
         let main_is_right = doc.problem_count() == 0;
         self.take(doc);
 
@@ -141,9 +144,13 @@ impl Reading<'_> {
             self.part(file, text, |root| rules::read(root, &world, &mut rules));
         }
         self.own_limits(&datasets, &rules);
+        let mut posts = Sections::default();
+        for (file, text) in &of_sections {
+            self.part(file, text, |root| sections::read(root, &mut posts));
+        }
         unwise::permissions(&self.files, general.mail.as_ref(), &mut warnings);
         unwise::gaps(&general, &datasets, &rules.settings, &mut warnings);
-        let config = checked(path, general, datasets, rules, self.hash())?;
+        let config = checked(path, general, (datasets, rules, posts), self.hash())?;
         Some(Loaded {
             config,
             warnings: Problems {
@@ -275,7 +282,12 @@ fn lang_of(table: &DeTable<'_>) -> Lang {
 }
 
 /// The whole, where every part is right.
-fn checked(path: &Path, general: General, datasets: Datasets, rules: Rules, hash: String) -> Option<Config> {
+fn checked(
+    path: &Path,
+    general: General,
+    (datasets, rules, sections): (Datasets, Rules, Sections),
+    hash: String,
+) -> Option<Config> {
     Some(Config {
         path: path.to_path_buf(),
         agency: general.agency?,
@@ -287,6 +299,7 @@ fn checked(path: &Path, general: General, datasets: Datasets, rules: Rules, hash
         sources: general.sources.settings,
         accounts: general.accounts?,
         calendar: general.calendar?,
+        sections,
         datasets: datasets.settings,
         rules: rules.settings,
         alerts: general.alerts?,

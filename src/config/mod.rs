@@ -24,6 +24,7 @@ mod problem;
 mod reach;
 mod rules;
 mod section;
+mod sections;
 mod sources;
 mod terms;
 mod units;
@@ -40,6 +41,7 @@ use crate::detect::RuleSettings;
 use crate::evidence::EvidenceSettings;
 use crate::mail::MailSettings;
 use crate::parse::FormatSettings;
+use crate::register::sections::Sections;
 use crate::register::{AccountsSettings, DatasetSettings};
 use crate::source::SourceSettings;
 use crate::text::Lang;
@@ -70,6 +72,8 @@ pub struct Config {
     pub accounts: AccountsSettings,
     /// When offices are closed.
     pub calendar: Calendar,
+    /// Who holds which role, and who is away.
+    pub sections: Sections,
     /// The 台帳.
     pub datasets: Vec<DatasetSettings>,
     /// The rules.

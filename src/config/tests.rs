@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::load::read_all;
 use super::*;
-use crate::calendar::{Closed, parse_date};
 use crate::access::{Operation, Standing};
+use crate::calendar::{Closed, day_start, parse_date};
+use crate::clock::EventTime;
 use crate::detect::{Per, RuleKind, Severity, Within};
 use crate::mail::{Tls, TransportSettings};
 use crate::parse::{FormatSettings, WebFormat};
 use crate::register::Tier;
+use crate::register::sections::Role;
 use crate::source::{Encoding, Start};
 
 const GOOD: &str = "fixtures/config/good";
@@ -140,20 +142,39 @@ fn the_minimal_configuration_has_the_documented_defaults() {
 }
 
 #[test]
-fn the_full_configuration_comes_out_as_written() {
-    let Loaded { config, warnings } = good("full");
-    assert_eq!(warnings.list, []);
+fn register_calendar_and_posts_come_out_as_written() {
+    let Loaded { config, .. } = good("full");
     let accounts = &config.accounts;
     assert_eq!(
-        (accounts.vanish_percent_max, accounts.stale_after, accounts.unended_last_line),
+        (
+            accounts.vanish_percent_max,
+            accounts.stale_after,
+            accounts.unended_last_line
+        ),
         (10, Duration::from_secs(3 * 86_400), true)
     );
-    assert_eq!(accounts.drop_folder.as_deref(), Some(Path::new("/var/lib/sekimori/register")));
+    assert_eq!(
+        accounts.drop_folder.as_deref(),
+        Some(Path::new("/var/lib/sekimori/register"))
+    );
+    let noon = EventTime::from_secs(day_start(parse_date("2026-11-20").unwrap()).secs() + 12 * 3_600);
+    let held = config.sections.who_holds(Role::Manager, "税務課", noon, None);
+    assert_eq!(
+        (held.there[0].person.as_str(), held.away[0].0.person.as_str()),
+        ("012301", "012300")
+    );
+    assert!(config.sections.on_duty("1", "福祉課", noon, &config.calendar));
     let closed = |date: &str| config.calendar.closed(parse_date(date).unwrap()).map(Closed::ja);
     assert_eq!(closed("2026-07-23"), Some("国民の祝日"), "as the list says");
     assert_eq!(closed("2026-07-20"), None);
     assert_eq!(closed("2026-11-13"), Some("庁の休日"));
     assert_eq!(closed("2027-03-28"), None);
+}
+
+#[test]
+fn the_full_configuration_comes_out_as_written() {
+    let Loaded { config, warnings } = good("full");
+    assert_eq!(warnings.list, []);
     let names: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
     assert_eq!(names, ["juki-web", "portal", "api", "fukushi", "vhosts"]);
     let FormatSettings::Web(WebFormat::Nginx(format)) = &config.sources[0].format else {
@@ -479,6 +500,7 @@ fn the_good_fixtures_hold_every_key() {
         "full/datasets.toml",
         "full/datasets-fukushi.toml",
         "full/rules.toml",
+        "full/sections.toml",
         "folder/sekimori.toml",
     ] {
         let text = fs::read_to_string(Path::new(GOOD).join(file)).unwrap();

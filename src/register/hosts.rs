@@ -4,7 +4,7 @@
 //! text (`ZEI-PC-*`). Names are compared without regard to case and full width; an IPv4 address written as IPv6
 //! (`::ffff:10.1.2.3`) is the same address.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use hashbrown::HashSet;
 

@@ -125,12 +125,10 @@ fn what(change: &Change<'_>) -> Option<What> {
         (None, Some(Valid)) => What::New,
         (Some(Valid), Some(Valid)) if change.other_person() => What::Holder,
         (Some(Valid), Some(Valid)) if change.ends_right() => What::Ended,
-        (Some(Valid), Some(Valid)) => {
-            match change.before.map(|v| v.section) == change.after.map(|v| v.section) {
-                true => What::Other,
-                false => What::Moved,
-            }
-        }
+        (Some(Valid), Some(Valid)) => match change.before.map(|v| v.section) == change.after.map(|v| v.section) {
+            true => What::Other,
+            false => What::Moved,
+        },
         (Some(Valid), Some(Standing::OnLeave)) => What::Away,
         (Some(Valid), Some(_)) => What::Ended,
         (Some(_), Some(Valid)) => What::Begun,

@@ -12,6 +12,7 @@ mod globs;
 mod hosts;
 pub mod import;
 mod path;
+pub mod sections;
 
 use crate::access::Operation;
 

@@ -60,10 +60,14 @@ pub enum ImportError {
 /// # Errors
 /// What is wrong with the file, with line and column, and what would do.
 pub fn read(accounts: &AccountsSettings, path: &Path) -> Result<Offer, String> {
-    let open = |e: std::io::Error| format!("{e}; accounts.register must name the exported CSV file, readable for sekimori");
+    let open =
+        |e: std::io::Error| format!("{e}; accounts.register must name the exported CSV file, readable for sekimori");
     let before = std::fs::metadata(path).map_err(open)?;
     if FILE_BYTES_MAX < before.len() {
-        return Err(format!("the file is larger than {} MiB; no register is", FILE_BYTES_MAX >> 20));
+        return Err(format!(
+            "the file is larger than {} MiB; no register is",
+            FILE_BYTES_MAX >> 20
+        ));
     }
     let bytes = std::fs::read(path).map_err(open)?;
     let after = std::fs::metadata(path).map_err(open)?;
@@ -94,11 +98,15 @@ pub fn of_version(store: &Store, accounts: &AccountsSettings, version: i64) -> R
 fn compiled(accounts: &AccountsSettings, rows: &[(i64, String)]) -> Result<Register, ImportError> {
     let length = rows.iter().map(|(_, text)| text.len() + 1).sum::<usize>();
     let mut csv = String::with_capacity(length + Row::header().len() + 1);
-    for text in [Row::header()].into_iter().chain(rows.iter().map(|(_, text)| text.as_str())) {
+    for text in [Row::header()]
+        .into_iter()
+        .chain(rows.iter().map(|(_, text)| text.as_str()))
+    {
         csv.push_str(text);
         csv.push('\n');
     }
-    let refused = |e: RegisterError| ImportError::Refused(format!("the register kept in the store cannot be read: {e}"));
+    let refused =
+        |e: RegisterError| ImportError::Refused(format!("the register kept in the store cannot be read: {e}"));
     let mut register = Sheet::read(csv.as_bytes(), true).map_err(refused)?.register;
     register.set_domains(&accounts.domains);
     Ok(register)
@@ -136,7 +144,11 @@ pub fn take(
     texts.sort_unstable();
     texts.dedup();
     let mut left: HashMap<&str, i64> = rows.iter().map(|(id, text)| (text.as_str(), *id)).collect();
-    let added: Vec<&str> = texts.iter().map(String::as_str).filter(|text| left.remove(text).is_none()).collect();
+    let added: Vec<&str> = texts
+        .iter()
+        .map(String::as_str)
+        .filter(|text| left.remove(text).is_none())
+        .collect();
     let mut ended: Vec<i64> = left.into_values().collect();
     ended.sort_unstable();
     let register = &offer.reading.register;
@@ -158,10 +170,24 @@ pub fn take(
         ended.len(),
         new.accounts,
         new.origin,
-        if by.is_empty() { String::new() } else { format!(", by {by}") },
-        if reason.is_empty() { String::new() } else { format!(", because {reason}") },
+        if by.is_empty() {
+            String::new()
+        } else {
+            format!(", by {by}")
+        },
+        if reason.is_empty() {
+            String::new()
+        } else {
+            format!(", because {reason}")
+        },
     );
-    store.note(now, &Journal { what: "register-imported", detail })?;
+    store.note(
+        now,
+        &Journal {
+            what: "register-imported",
+            detail,
+        },
+    )?;
     Ok(Taken::New {
         version,
         added: added.len(),

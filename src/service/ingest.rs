@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::setup::InForce;
 use crate::alert::notice::{self, Notice};
 use crate::clock::{Clock, WallTime};
 use crate::config::Config;
-use super::setup::InForce;
 use crate::pipeline::{Pipeline, PipelineError, Step};
 use crate::register::Register;
 use crate::source::{NotifyWake, Woken};

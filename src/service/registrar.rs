@@ -28,7 +28,7 @@ const DONE: &str = "imported";
 const REFUSED: &str = "refused";
 
 /// Size, time of change and inode of a file: while they stay, the file does.
-type Stamp = (u64, i128, u64);
+pub(super) type Stamp = (u64, i128, u64);
 
 /// What another thread tells this one.
 #[derive(Debug)]
@@ -53,6 +53,8 @@ pub(super) struct Registrar {
     pub seen: BTreeMap<PathBuf, Stamp>,
     /// Files that were considered, as they stood then.
     pub considered: BTreeMap<PathBuf, Stamp>,
+    /// What people must still be told.
+    pub untold: Vec<Notice>,
     /// Day on which people were last told that the register is old.
     pub stale_told: Option<i32>,
 }
@@ -60,8 +62,6 @@ pub(super) struct Registrar {
 impl Registrar {
     /// Goes round until told to stop.
     pub(super) fn run(mut self) {
-        // The configured file was considered when the register in force was built.
-        self.considered.extend(stamp(&self.accounts.path).map(|s| (self.accounts.path.clone(), s)));
         loop {
             match self.told.recv_timeout(LOOK_EVERY) {
                 Ok(Told::Settings(accounts, version)) => {
@@ -80,6 +80,9 @@ impl Registrar {
 
     /// One round.
     pub(super) fn look(&mut self, now: WallTime) -> Result<(), StoreError> {
+        for notice in std::mem::take(&mut self.untold) {
+            self.tell(notice);
+        }
         let file = self.accounts.path.clone();
         let dropped = self.accounts.drop_folder.as_deref().map(dropped).unwrap_or_default();
         let mut seen = BTreeMap::new();
@@ -110,7 +113,7 @@ impl Registrar {
     }
 
     /// Imports a dropped file and puts it where people see what became of it.
-    fn dropped(&self, store: &mut Store, path: &Path, now: WallTime) -> Result<(), StoreError> {
+    fn dropped(&mut self, store: &mut Store, path: &Path, now: WallTime) -> Result<(), StoreError> {
         let offer = import::read(&self.accounts, path).map_err(ImportError::Refused);
         let taken = offer.and_then(|offer| import::take(store, &self.accounts, &offer, ("", ""), now));
         let (folder, why) = match taken {
@@ -142,7 +145,11 @@ impl Registrar {
         if self.version < newest.id {
             match import::of_version(&store, &self.accounts, newest.id) {
                 Ok(register) => {
-                    info!(version = newest.id, accounts = register.accounts(), "new register in force");
+                    info!(
+                        version = newest.id,
+                        accounts = register.accounts(),
+                        "new register in force"
+                    );
                     if self.ask(Request::Register(Box::new(register), newest.id)) {
                         self.version = newest.id;
                     }
@@ -160,16 +167,22 @@ impl Registrar {
                 since: newest.refreshed_at,
                 days: age.as_secs() / 86_400,
             };
-            if self.ask(Request::Notify(Box::new(notice))) {
-                self.stale_told = Some(day);
-            }
+            self.stale_told = Some(day);
+            self.tell(notice);
         }
         Ok(())
     }
 
-    fn refused(&self, why: String) {
+    fn refused(&mut self, why: String) {
         error!(%why, "register refused; the last good one stays in force");
-        self.ask(Request::Notify(Box::new(Notice::RegisterRefused(why))));
+        self.tell(Notice::RegisterRefused(why));
+    }
+
+    /// Has people told; where the ingest thread is too busy to be asked, at the next round.
+    fn tell(&mut self, notice: Notice) {
+        if !self.ask(Request::Notify(Box::new(notice.clone()))) {
+            self.untold.push(notice);
+        }
     }
 
     /// Whether the ingest thread will hear of it; else it is asked again at the next round.
@@ -180,7 +193,8 @@ impl Registrar {
     }
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
+/// How a file stands now.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
     use std::os::unix::fs::MetadataExt;
     let meta = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
     let changed = i128::from(meta.mtime()) * 1_000_000_000 + i128::from(meta.mtime_nsec());
@@ -207,7 +221,10 @@ fn put_away(path: &Path, folder: &str, why: Option<&str>, now: WallTime) -> std:
     let folder = path.with_file_name(folder);
     std::fs::create_dir_all(&folder)?;
     let at = crate::calendar::Jst::from(now);
-    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let to = folder.join(format!("{}T{}-{name}", at.day.iso(), at.clock().replace(':', "")));
     std::fs::rename(path, &to)?;
     match why {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use super::ingest::{Build, Ingest, IngestError, Request};
 use super::outbox::StoreOutbox;
 use super::postman;
-use super::registrar::{Registrar, Told};
+use super::registrar::{self, Registrar, Told};
 use super::setup::{self, InForce, SetupError};
 use crate::alert::AlertId;
 use crate::alert::notice::Notice;
@@ -85,7 +85,12 @@ pub struct Ran {
 }
 
 /// Builds a pipeline on the store of `config`.
-fn build(config: &Config, in_force: InForce, now: WallTime, start: bool) -> Result<(Pipeline, Option<String>), RunError> {
+fn build(
+    config: &Config,
+    in_force: InForce,
+    now: WallTime,
+    start: bool,
+) -> Result<(Pipeline, Option<String>), RunError> {
     let mut store = Store::open(&config.store)?;
     let key = setup::subject_key(&config.subject_key, &mut store)?;
     let host = setup::host_name();
@@ -209,6 +214,8 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     raise_file_limit();
     let lock = Lock::take(&config.store)?;
     let mailer = Arc::new(MailerInForce(RwLock::new(Arc::from(mailer_for(&config.mail)?))));
+    // As it stands before it is read: a change meanwhile is seen at the next look.
+    let considered = registrar::stamp(&config.accounts.path).map(|stamp| (config.accounts.path.clone(), stamp));
     let in_force = register(&config, clock.now())?;
     let version = in_force.version;
     let (pipeline, _) = build(&config, in_force, clock.now(), true)?;
@@ -219,7 +226,8 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     let beat = Arc::new(AtomicI64::new(clock.now().micros()));
     let (requests_tx, requests) = std::sync::mpsc::sync_channel(8);
     let store_path = config.store.clone();
-    let (told_tx, told) = std::sync::mpsc::channel();
+    // Reloads and the stop; it is read every few seconds.
+    let (told_tx, told) = std::sync::mpsc::sync_channel(8);
     let registrar = Registrar {
         accounts: config.accounts.clone(),
         store: config.store.clone(),
@@ -229,7 +237,8 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
         poker: poker.clone(),
         told,
         seen: std::collections::BTreeMap::new(),
-        considered: std::collections::BTreeMap::new(),
+        considered: considered.into_iter().collect(),
+        untold: Vec::new(),
         stale_told: None,
     };
     let news = Arc::clone(&mail_wake);
@@ -263,7 +272,9 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
         result
     });
     let thread = thread.map_err(|e| RunError::System("start the ingest thread", e))?;
-    let registrar = std::thread::Builder::new().name("register".into()).spawn(move || registrar.run());
+    let registrar = std::thread::Builder::new()
+        .name("register".into())
+        .spawn(move || registrar.run());
     let registrar = registrar.map_err(|e| RunError::System("start the thread for registers", e))?;
     let tasks = Tasks {
         options,
@@ -295,13 +306,13 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
 }
 
 /// How a new configuration comes into force: pipeline and mailer together, or neither.
-fn rebuild(in_force: Arc<MailerInForce>, told: Sender<Told>) -> Build {
+fn rebuild(in_force: Arc<MailerInForce>, told: SyncSender<Told>) -> Build {
     Box::new(move |(config, register), now| {
         let mailer = mailer_for(&config.mail).map_err(|e| e.to_string())?;
         let version = register.version;
         let (pipeline, _) = build(&config, register, now, false).map_err(|e| e.to_string())?;
-        // Gone only while everything ends.
-        drop(told.send(Told::Settings(Box::new(config.accounts), version)));
+        // Gone only while everything ends; full only while eight reloads wait, and the last of them says the same.
+        drop(told.try_send(Told::Settings(Box::new(config.accounts), version)));
         in_force.set(Arc::from(mailer));
         Ok(pipeline)
     })

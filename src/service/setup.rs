@@ -79,7 +79,11 @@ pub fn register_in_force(config: &Config, store: &mut Store, now: WallTime) -> R
 ///
 /// # Errors
 /// The store.
-pub fn consider_file(accounts: &AccountsSettings, store: &mut Store, now: WallTime) -> Result<Option<String>, StoreError> {
+pub fn consider_file(
+    accounts: &AccountsSettings,
+    store: &mut Store,
+    now: WallTime,
+) -> Result<Option<String>, StoreError> {
     let path = &accounts.path;
     let offer = match import::read(accounts, path) {
         Ok(offer) => offer,
@@ -105,7 +109,13 @@ pub fn refuse(store: &mut Store, path: &Path, why: &str, now: WallTime) -> Resul
     };
     let detail = format!("{}: {why}; version {} stays in force", path.display(), version.id);
     let what = "register-refused";
-    store.note(now, &Journal { what, detail: detail.clone() })?;
+    store.note(
+        now,
+        &Journal {
+            what,
+            detail: detail.clone(),
+        },
+    )?;
     Ok(detail)
 }
 

@@ -29,7 +29,7 @@ pub use lists::{ListVersion, Lists};
 pub use names::{Names, NewNames};
 pub use pages::PageHistory;
 pub use query::{CountBy, CountRow, MailCounts, RuleRecord, SourceRow};
-pub use register::{Importing, NewRegister, RegisterVersion};
+pub use register::{Importing, NewRegister, RegisterVersion, Usage};
 pub use steps::StepRow;
 
 /// Schema version of this program.

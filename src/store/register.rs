@@ -67,13 +67,19 @@ impl Importing {
             why: unopened(&why),
         };
         let mut options = std::fs::OpenOptions::new();
-        let file = options.create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(open)?;
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(open)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive).map_err(|e| open(e.into()))?;
         Ok(Importing(file))
     }
 }
 
-const REGISTER: &str = "SELECT id, imported_at, refreshed_at, by, origin, sha256, rows, accounts, people, added, ended, \
+const REGISTER: &str = "SELECT id, imported_at, refreshed_at, by, origin, sha256, rows, accounts, people, added, ended,
     reason FROM register ORDER BY id DESC LIMIT ?1";
 
 fn version(r: &Row<'_>) -> Result<RegisterVersion, rusqlite::Error> {
@@ -203,8 +209,85 @@ impl Store {
     /// # Errors
     /// The store.
     pub fn refresh_register(&mut self, version: i64, now: WallTime) -> Result<(), StoreError> {
-        self.conn
-            .execute("UPDATE register SET refreshed_at = ?2 WHERE id = ?1", (version, now.micros()))?;
+        self.conn.execute(
+            "UPDATE register SET refreshed_at = ?2 WHERE id = ?1",
+            (version, now.micros()),
+        )?;
         Ok(())
+    }
+}
+
+/// What one person or unregistered account did with one dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// 職員番号, or the account nobody registered.
+    pub who: String,
+    /// Dataset id.
+    pub dataset: String,
+    /// Day of the last successful access, since the first day asked for.
+    pub last: Option<i32>,
+    /// Successful accesses since the second day asked for.
+    pub accesses: u64,
+    /// Records they gave out, as far as the logs say.
+    pub records: u64,
+    /// Failed attempts.
+    pub denied: u64,
+}
+
+impl Store {
+    /// Who used what: last use since day `from`, amounts since day `since`.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn usages(&self, from: i32, since: i32) -> Result<Vec<Usage>, StoreError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT w.name, d.name, max(CASE WHEN 0 < p.accesses THEN p.day END),
+                sum(CASE WHEN ?2 <= p.day THEN p.accesses ELSE 0 END),
+                sum(CASE WHEN ?2 <= p.day THEN p.records ELSE 0 END),
+                sum(CASE WHEN ?2 <= p.day THEN p.denied ELSE 0 END)
+             FROM page AS p JOIN who AS w ON w.id = p.who JOIN dataset AS d ON d.id = p.dataset
+             WHERE ?1 <= p.day AND 0 < p.who GROUP BY p.who, p.dataset ORDER BY w.name, d.name",
+        )?;
+        let usage = |r: &Row<'_>| {
+            Ok(Usage {
+                who: r.get(0)?,
+                dataset: r.get(1)?,
+                last: r.get(2)?,
+                accesses: count(r.get(3)?),
+                records: count(r.get(4)?),
+                denied: count(r.get(5)?),
+            })
+        };
+        Ok(select.query_map([from, since], usage)?.collect::<Result<_, _>>()?)
+    }
+
+    /// Successful accesses of a person on the days `from..=to`.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn accesses_of(&self, person: &str, from: i32, to: i32) -> Result<u64, StoreError> {
+        let find = "SELECT id FROM who WHERE kind = 'person' AND name = ?1";
+        let who: Option<u32> = self
+            .conn
+            .prepare_cached(find)?
+            .query_row([person], |r| r.get(0))
+            .optional()?;
+        let first = "SELECT (SELECT min(day) FROM page), (SELECT max(day) FROM page)";
+        let (first, last): (Option<i32>, Option<i32>) = self
+            .conn
+            .prepare_cached(first)?
+            .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let (Some(who), Some(first), Some(last)) = (who, first, last) else {
+            return Ok(0);
+        };
+        // Day by day: the pages of a day are found by the person, those of a person by the day only.
+        let mut of_day = self
+            .conn
+            .prepare_cached("SELECT coalesce(sum(accesses), 0) FROM page WHERE day = ?1 AND who = ?2")?;
+        let mut sum = 0u64;
+        for day in from.max(first)..=to.min(last) {
+            sum = sum.saturating_add(count(of_day.query_row((day, who), |r| r.get(0))?));
+        }
+        Ok(sum)
     }
 }

@@ -15,7 +15,7 @@ fn lines(from: u64, count: u64) -> String {
 }
 
 /// A site whose log holds 100 lines, all counted.
-fn counted_site(setup: &Setup) -> Site {
+pub(crate) fn counted_site(setup: &Setup) -> Site {
     let site = Site::new(setup);
     site.append(lines(0, 100));
     site.pass().good();

@@ -149,7 +149,9 @@ impl Charges {
             let name = both.into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(";");
             (name, operations(w.operations))
         });
-        named.collect()
+        let mut named: Vec<(String, Vec<Operation>)> = named.collect();
+        named.sort_unstable();
+        named
     }
 
     /// Resolves all words.

@@ -1,7 +1,7 @@
 //! What is declared of an account that is no single person's, or that may do more than others: who answers for it,
 //! from which hosts, and when it is used.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use super::Row;
 use super::cell::normal_word;

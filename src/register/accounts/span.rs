@@ -353,7 +353,16 @@ impl<'r> Compiler<'r, '_> {
         };
         // 本務 first, then the older post; never by the order of the file, which a version in the store does not keep.
         let mut all: Vec<(Now, &'r Row)> = own.iter().map(|row| (now(row, others_of(row), day), *row)).collect();
-        all.sort_by_key(|(_, row)| (row.concurrent, row.from, &row.section, &row.tasks, &row.datasets));
+        all.sort_by_key(|(_, row)| {
+            (
+                row.concurrent,
+                row.from,
+                &row.section,
+                &row.tasks,
+                &row.datasets,
+                row.kind,
+            )
+        });
         let (running, mark) = running(&all);
         let mut span = match running.first() {
             Some(row) => {

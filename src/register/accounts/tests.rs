@@ -540,3 +540,4 @@ proptest! {
 }
 
 mod duties;
+mod property;

@@ -22,18 +22,33 @@ fn a_register_that_takes_too_much_away_is_refused_however_it_does_it() {
     assert_eq!(weigh(&many(100, "")), Ok(()));
     assert_eq!(weigh(&many(80, "")), Ok(()));
     assert_eq!(weigh(&many(79, "")), Err((21, 100)), "cut off");
-    assert_eq!(weigh(&many(100, "R8.3.31")), Err((100, 100)), "dates in the wrong column");
+    assert_eq!(
+        weigh(&many(100, "R8.3.31")),
+        Err((100, 100)),
+        "dates in the wrong column"
+    );
     assert_eq!(weigh(&many(100, "R9.3.31")), Ok(()));
     let few = register(&many(3, ""));
-    assert!(super::weigh(&few, &register(&many(1, "")), today, 20).is_ok(), "two leave on one day");
-    let said = super::weigh(&old, &register(&many(10, "")), today, 20).unwrap_err().to_string();
-    assert!(said.contains("90 of the 100 accounts") && said.contains("--reason"), "{said}");
+    assert!(
+        super::weigh(&few, &register(&many(1, "")), today, 20).is_ok(),
+        "two leave on one day"
+    );
+    let said = super::weigh(&old, &register(&many(10, "")), today, 20)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        said.contains("90 of the 100 accounts") && said.contains("--reason"),
+        "{said}"
+    );
 }
 
 #[test]
 fn what_was_not_in_force_may_vanish() {
     let old = register(&[many(100, "R8.3.31"), vec!["x,ux,税務課,,".into()]].concat());
-    assert_eq!(weigh(&old, &register(&["x,ux,税務課,,".into()]), day("2026-11-20"), 20), Ok(()));
+    assert_eq!(
+        weigh(&old, &register(&["x,ux,税務課,,".into()]), day("2026-11-20"), 20),
+        Ok(())
+    );
 }
 
 #[test]

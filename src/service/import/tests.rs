@@ -27,7 +27,11 @@ fn desk() -> Desk {
         stale_after: std::time::Duration::from_secs(8 * 86_400),
         unended_last_line: false,
     };
-    Desk { folder, accounts, store }
+    Desk {
+        folder,
+        accounts,
+        store,
+    }
 }
 
 impl Desk {
@@ -61,7 +65,10 @@ fn an_import_keeps_what_is_new_and_every_version_reads_back_as_it_was() {
     assert_eq!((versions[0].import.rows, versions[1].refreshed_at), (2, now(1)));
     let (_, what, detail) = d.store.journal(1).unwrap().remove(0);
     assert_eq!(what, "register-imported");
-    assert!(detail.starts_with("version 2: 2 rows (1 added, 1 ended), 2 accounts, from /"), "{detail}");
+    assert!(
+        detail.starts_with("version 2: 2 rows (1 added, 1 ended), 2 accounts, from /"),
+        "{detail}"
+    );
     assert!(detail.ends_with(", by 012345"), "{detail}");
 }
 
@@ -72,8 +79,15 @@ fn a_register_that_takes_half_away_needs_a_named_reason() {
     let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
     d.take(&rows, "", 0).unwrap();
     let said = d.take(&rows[..10], "", 1).unwrap_err();
-    assert!(said.contains("10 of the 20 accounts whose right is in force today"), "{said}");
-    assert_eq!(d.store.register_version().unwrap().unwrap().id, 1, "nothing has changed");
+    assert!(
+        said.contains("10 of the 20 accounts whose right is in force today"),
+        "{said}"
+    );
+    assert_eq!(
+        d.store.register_version().unwrap().unwrap().id,
+        1,
+        "nothing has changed"
+    );
     d.take(&rows[..10], "支所の廃止", 2).unwrap();
     assert_eq!(d.store.register_version().unwrap().unwrap().import.reason, "支所の廃止");
 }
@@ -86,15 +100,36 @@ fn a_hostile_or_half_written_register_is_refused_with_its_place_and_changes_noth
     let wide = format!("職員番号,利用者ID,権限終了日{}\n", ",x".repeat(1_000_000));
     for (text, place) in [
         (b"".to_vec(), "no account at all"),
-        (format!("{HEADER}1,u1,税務課,R5.4.1,\n2,u2,市民").into_bytes(), "line 3, column 権限開始日"),
-        (format!("{HEADER}1,u1,税務課,R5.4.1,\n2,u2,市民課,R5.4.1,").into_bytes(), "line 3, column 権限終了日: the last line"),
-        (format!("{HEADER}1,u1,\"税務課,R5.4.1,\n2,u2,市民課,R5.4.1,\n").into_bytes(), "line 2, column 権限開始日"),
-        (format!("{HEADER}1,=1+1,税務課,R5.4.1,\n").into_bytes(), "line 2, column 利用者ID: this is a formula"),
-        (format!("{HEADER}1,u\0,税務課,R5.4.1,\n").into_bytes(), "line 2, column 利用者ID: this holds control"),
-        (format!("{HEADER}1,u1,税務課,R5.4.1,\n1,u1,税務課,R5.4.1,\n").into_bytes(), "line 3, column 職員番号"),
+        (
+            format!("{HEADER}1,u1,税務課,R5.4.1,\n2,u2,市民").into_bytes(),
+            "line 3, column 権限開始日",
+        ),
+        (
+            format!("{HEADER}1,u1,税務課,R5.4.1,\n2,u2,市民課,R5.4.1,").into_bytes(),
+            "line 3, column 権限終了日: the last line",
+        ),
+        (
+            format!("{HEADER}1,u1,\"税務課,R5.4.1,\n2,u2,市民課,R5.4.1,\n").into_bytes(),
+            "line 2, column 権限開始日",
+        ),
+        (
+            format!("{HEADER}1,=1+1,税務課,R5.4.1,\n").into_bytes(),
+            "line 2, column 利用者ID: this is a formula",
+        ),
+        (
+            format!("{HEADER}1,u\0,税務課,R5.4.1,\n").into_bytes(),
+            "line 2, column 利用者ID: this holds control",
+        ),
+        (
+            format!("{HEADER}1,u1,税務課,R5.4.1,\n1,u1,税務課,R5.4.1,\n").into_bytes(),
+            "line 3, column 職員番号",
+        ),
         (wide.into_bytes(), "line 1, column 257"),
         (utf16, "the file is not utf-8 (first at line 1)"),
-        (encoding_rs::SHIFT_JIS.encode(HEADER).0.into_owned(), "the file is not utf-8 (first at line 1)"),
+        (
+            encoding_rs::SHIFT_JIS.encode(HEADER).0.into_owned(),
+            "the file is not utf-8 (first at line 1)",
+        ),
     ] {
         let said = d.offer(&text).unwrap_err();
         assert!(said.contains(place), "{said}");
@@ -107,10 +142,14 @@ fn a_hostile_or_half_written_register_is_refused_with_its_place_and_changes_noth
 fn what_the_store_keeps_answers_as_the_file_did() {
     let mut d = desk();
     d.accounts.domains = vec!["CITY".into()];
-    d.take(&["1,u1,税務課,R5.4.1,R8.3.31", "1,u1,市民課,R8.4.1,"], "", 0).unwrap();
+    d.take(&["1,u1,税務課,R5.4.1,R8.3.31", "1,u1,市民課,R8.4.1,"], "", 0)
+        .unwrap();
     let kept = of_version(&d.store, &d.accounts, 1).unwrap();
     let ix = kept.find(b"city\\U1").unwrap();
     let on = |date: &str| kept.verdict_on(ix, parse_date(date).unwrap());
-    assert_eq!((on("2026-03-31").standing, on("2026-03-31").section), (Standing::Valid, "税務課"));
+    assert_eq!(
+        (on("2026-03-31").standing, on("2026-03-31").section),
+        (Standing::Valid, "税務課")
+    );
     assert_eq!(on("2026-04-01").section, "市民課");
 }

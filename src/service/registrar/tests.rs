@@ -27,7 +27,7 @@ fn office() -> Office {
     let mut store = Store::open(&path).unwrap();
     let version = setup::register_in_force(&config, &mut store, now(0)).unwrap().version;
     let (requests, asked) = std::sync::mpsc::sync_channel(8);
-    let (_, told) = std::sync::mpsc::channel();
+    let (_, told) = std::sync::mpsc::sync_channel(1);
     let first = stamp(&config.accounts.path).unwrap();
     let registrar = Registrar {
         store: path,
@@ -38,10 +38,15 @@ fn office() -> Office {
         told,
         seen: BTreeMap::new(),
         considered: BTreeMap::from([(config.accounts.path.clone(), first)]),
+        untold: Vec::new(),
         stale_told: None,
         accounts: config.accounts,
     };
-    Office { folder, registrar, asked }
+    Office {
+        folder,
+        registrar,
+        asked,
+    }
 }
 
 impl Office {
@@ -85,14 +90,22 @@ fn a_dropped_register_is_taken_or_refused_with_the_reason_beside_it() {
     let asked = o.looks(0);
     match asked.as_slice() {
         [Request::Notify(notice), Request::Register(register, 2)] => {
-            let Notice::RegisterRefused(why) = notice.as_ref() else { panic!("{notice:?}") };
-            assert!(why.contains("b.csv: line 3, column 権限終了日") && why.ends_with("version 2 stays in force"), "{why}");
+            let Notice::RegisterRefused(why) = notice.as_ref() else {
+                panic!("{notice:?}")
+            };
+            assert!(
+                why.contains("b.csv: line 3, column 権限終了日") && why.ends_with("version 2 stays in force"),
+                "{why}"
+            );
             assert_eq!(register.accounts(), 3);
         }
         other => panic!("{other:?}"),
     }
     assert_eq!(o.files("imported"), ["2026-11-21T000005-a.csv"]);
-    assert_eq!(o.files("refused"), ["2026-11-21T000005-b.csv", "2026-11-21T000005-b.txt"]);
+    assert_eq!(
+        o.files("refused"),
+        ["2026-11-21T000005-b.csv", "2026-11-21T000005-b.txt"]
+    );
     assert_eq!(o.files(""), ["c.tmp", "imported", "refused"]);
 }
 
@@ -105,7 +118,10 @@ fn what_a_command_imported_comes_into_force() {
     let offer = import::read(&o.registrar.accounts, &by_hand).unwrap();
     import::take(&mut store, &o.registrar.accounts, &offer, ("1", ""), now(1)).unwrap();
     let asked = o.looks(2);
-    assert!(matches!(asked.as_slice(), [Request::Register(register, 2)] if register.find(b"u9").is_some()), "{asked:?}");
+    assert!(
+        matches!(asked.as_slice(), [Request::Register(register, 2)] if register.find(b"u9").is_some()),
+        "{asked:?}"
+    );
 }
 
 #[test]
@@ -127,6 +143,10 @@ fn a_register_nobody_brings_any_more_is_told_once_a_day() {
     // The same content, brought again.
     let drop = o.folder.path().join("drop/same.csv");
     std::fs::write(drop, format!("{HEADER}1,u1,\n2,u2,\n")).unwrap();
-    assert_eq!(stale(o.looks(10 * day)), Some((10, 1)), "the first look comes before the import");
+    assert_eq!(
+        stale(o.looks(10 * day)),
+        Some((10, 1)),
+        "the first look comes before the import"
+    );
     assert_eq!(stale(o.looks(11 * day)), None);
 }

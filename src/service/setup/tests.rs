@@ -123,9 +123,10 @@ fn the_register_is_kept_as_text_whatever_its_encoding() {
     p.write(encoding_rs::SHIFT_JIS.encode(&format!("{HEADER}1,髙橋,\n")).0);
     p.take(0).unwrap();
     let kept = p.store.register_rows(1).unwrap();
-    assert_eq!(kept.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(), [
-        "1,髙橋,,,,,,,,,,在職,,,,,,,,,"
-    ]);
+    assert_eq!(
+        kept.iter().map(|(_, text)| text.as_str()).collect::<Vec<_>>(),
+        ["1,髙橋,,,,,,,,,,在職,,,,,,,,,"]
+    );
     p.config.accounts.encoding = crate::text::Encoding::Utf8;
     assert!(p.take(1).unwrap().refused.unwrap().contains("the file is not utf-8"));
 }

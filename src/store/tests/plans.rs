@@ -53,7 +53,14 @@ const WHOLE: &[(&str, &str)] = &[
         "FROM journal ORDER BY id DESC LIMIT ?1",
         "backwards, and ends at the limit",
     ),
-    ("FROM register ORDER BY id DESC LIMIT ?1", "backwards, and ends at the limit"),
+    (
+        "FROM register ORDER BY id DESC LIMIT ?1",
+        "backwards, and ends at the limit",
+    ),
+    (
+        "FROM register_row AS r WHERE r.since",
+        "at an import, off the ingest thread: the whole register is wanted",
+    ),
     ("sqlite_sequence", "a row a table"),
     ("sqlite_schema", "at opening; a row a table"),
 ];

@@ -3,13 +3,25 @@
 use super::*;
 
 fn texts(store: &Store, version: i64) -> Vec<String> {
-    store.register_rows(version).unwrap().into_iter().map(|(_, text)| text).collect()
+    store
+        .register_rows(version)
+        .unwrap()
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect()
 }
 
 fn put(store: &mut Store, added: &[&str], ended: &[&str], secs: i64) -> i64 {
     let lock = Importing::begin(store.path()).unwrap();
-    let rows = store.register_version().unwrap().map_or_else(Vec::new, |v| store.register_rows(v.id).unwrap());
-    let ids: Vec<i64> = rows.iter().filter(|(_, t)| ended.contains(&t.as_str())).map(|(id, _)| *id).collect();
+    let rows = store
+        .register_version()
+        .unwrap()
+        .map_or_else(Vec::new, |v| store.register_rows(v.id).unwrap());
+    let ids: Vec<i64> = rows
+        .iter()
+        .filter(|(_, t)| ended.contains(&t.as_str()))
+        .map(|(id, _)| *id)
+        .collect();
     assert_eq!(ids.len(), ended.len());
     let new = NewRegister {
         by: "012345".into(),
@@ -31,7 +43,10 @@ fn every_version_can_be_read_again() {
     assert_eq!(texts(&p.store, 3), ["a"]);
     let newest = p.store.register_version().unwrap().unwrap();
     assert_eq!((newest.id, newest.added, newest.ended), (3, 1, 2));
-    assert_eq!((newest.import.by.as_str(), newest.imported_at, newest.refreshed_at), ("012345", at(3), at(3)));
+    assert_eq!(
+        (newest.import.by.as_str(), newest.imported_at, newest.refreshed_at),
+        ("012345", at(3), at(3))
+    );
     p.store.refresh_register(3, at(9)).unwrap();
     let versions = p.store.register_versions(2).unwrap();
     let told: Vec<_> = versions.iter().map(|v| (v.id, v.refreshed_at)).collect();
@@ -43,11 +58,21 @@ fn an_import_that_was_interrupted_changes_nothing_and_is_cleared_away() {
     let mut p = made();
     put(&mut p.store, &["a", "b"], &[], 1);
     // As a crash between the chunks leaves it: rows and ends of version 2, and no version 2.
-    p.store.conn.execute("INSERT INTO register_row (since, text) VALUES (2, 'x')", []).unwrap();
-    p.store.conn.execute("INSERT INTO register_row_end (row, version) VALUES (1, 2)", []).unwrap();
+    p.store
+        .conn
+        .execute("INSERT INTO register_row (since, text) VALUES (2, 'x')", [])
+        .unwrap();
+    p.store
+        .conn
+        .execute("INSERT INTO register_row_end (row, version) VALUES (1, 2)", [])
+        .unwrap();
     assert_eq!(texts(&p.store, 1), ["a", "b"]);
     assert_eq!(put(&mut p.store, &["c"], &[], 2), 2);
     assert_eq!(texts(&p.store, 2), ["a", "b", "c"]);
-    let rows: i64 = p.store.conn.query_row("SELECT count(*) FROM register_row", [], |r| r.get(0)).unwrap();
+    let rows: i64 = p
+        .store
+        .conn
+        .query_row("SELECT count(*) FROM register_row", [], |r| r.get(0))
+        .unwrap();
     assert_eq!(rows, 3);
 }

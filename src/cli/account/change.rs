@@ -1,0 +1,253 @@
+//! `sekimori account import` and `diff`: what a register changes, for people, before it is taken.
+
+use clap::ArgMatches;
+use serde_json::json;
+
+use super::{in_force, standing, table, today};
+use crate::calendar::Day;
+use crate::cli::Failure;
+use crate::cli::out::Out;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::register::import::{Item, What, difference};
+use crate::register::{Register, Verdict};
+use crate::service::import::{self, ImportError, Offer, Taken};
+use crate::service::setup;
+use crate::store::Store;
+use crate::text::{Lang, inert, number};
+
+/// Longest reason kept, in characters.
+const REASON_CHARS_MAX: usize = 400;
+
+pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    let text = |name: &str| args.get_one::<String>(name).map_or("", String::as_str).trim();
+    let (by, reason) = (inert(text("by"), 40), inert(text("reason"), REASON_CHARS_MAX));
+    let now = SystemClock.now();
+    let path = args.get_one::<std::path::PathBuf>("file").cloned().unwrap_or_default();
+    let mut store = Store::open(&config.store)?;
+    let offer = match import::read(&config.accounts, &path) {
+        Ok(offer) => offer,
+        Err(why) => return Err(Failure::Failed(setup::refuse(&mut store, &path, &why, now)?)),
+    };
+    for odd in &offer.reading.warnings {
+        let word = out.pick("注意", "warning");
+        out.error(&format!(
+            "{word}: line {}, column {}: {}",
+            odd.line,
+            inert(&odd.column, 40),
+            odd.why
+        ));
+    }
+    if let Some(version) = store.register_version()? {
+        let old =
+            import::of_version(&store, &config.accounts, version.id).map_err(|e| Failure::Failed(e.to_string()))?;
+        show(
+            &Compared {
+                store: &store,
+                version: version.id,
+                old: &old,
+                new: &offer.reading.register,
+            },
+            false,
+            out,
+        )?;
+    }
+    if args.get_flag("dry-run") {
+        let word = out
+            .pick("取り込んでいません（--dry-run）", "nothing was imported (--dry-run)")
+            .to_owned();
+        return Ok(out.line(&word)?);
+    }
+    match import::take(&mut store, &config.accounts, &offer, (&by, &reason), now) {
+        Ok(taken) => told(taken, &offer, out),
+        Err(ImportError::Refused(why)) => Err(Failure::Failed(setup::refuse(&mut store, &path, &why, now)?)),
+        Err(ImportError::Store(e)) => Err(e.into()),
+    }
+}
+
+fn told(taken: Taken, offer: &Offer, out: &mut Out) -> Result<(), Failure> {
+    let n = |n: usize| number(u64::try_from(n).unwrap_or(0));
+    let register = &offer.reading.register;
+    let (rows, accounts) = (n(register.rows()), n(register.accounts()));
+    let text = match (taken, out.lang()) {
+        (Taken::Same(version), Lang::Ja) => format!("版 {version} と同じ内容です。更新日だけを改めました。"),
+        (Taken::Same(version), Lang::En) => format!("the same as version {version}; noted that it was brought again"),
+        (Taken::New { version, added, ended }, Lang::Ja) => format!(
+            "版 {version} として取り込みました（{rows} 行、アカウント {accounts}、追加 {} 行、終了 {} 行）。稼働中の sekimori には数秒で反映されます。",
+            n(added),
+            n(ended)
+        ),
+        (Taken::New { version, added, ended }, Lang::En) => format!(
+            "imported as version {version} ({rows} rows, {accounts} accounts, {} rows added, {} ended); a running sekimori takes it up within seconds",
+            n(added),
+            n(ended)
+        ),
+    };
+    Ok(out.line(&text)?)
+}
+
+pub(super) fn diff(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    let json = args.get_flag("json");
+    let (current, version) = in_force(config)?;
+    let store = Store::open_read(&config.store)?;
+    if let Some(since) = args.get_one::<i64>("since") {
+        let old = import::of_version(&store, &config.accounts, *since).map_err(|e| Failure::Failed(e.to_string()))?;
+        return show(
+            &Compared {
+                store: &store,
+                version: *since,
+                old: &old,
+                new: &current,
+            },
+            json,
+            out,
+        );
+    }
+    let path = args
+        .get_one::<std::path::PathBuf>("file")
+        .unwrap_or(&config.accounts.path);
+    let named = |why| Failure::Failed(format!("{}: {why}", path.display()));
+    let offer = import::read(&config.accounts, path).map_err(named)?;
+    show(
+        &Compared {
+            store: &store,
+            version,
+            old: &current,
+            new: &offer.reading.register,
+        },
+        json,
+        out,
+    )
+}
+
+struct Compared<'a> {
+    store: &'a Store,
+    /// Of `old`.
+    version: i64,
+    old: &'a Register,
+    new: &'a Register,
+}
+
+fn show(compared: &Compared<'_>, json: bool, out: &mut Out) -> Result<(), Failure> {
+    let today = today();
+    let items = difference(compared.old, compared.new, today);
+    let mut lines = Vec::new();
+    let mut touched = 0u64;
+    for item in &items {
+        let uses = uses(compared.store, item, today)?;
+        touched = touched.saturating_add(uses);
+        if json {
+            out.line(&object(item, uses).to_string())?;
+        } else {
+            lines.push(line(item, uses, out.lang()));
+        }
+    }
+    if json {
+        return Ok(());
+    }
+    let version = compared.version;
+    out.line(&match out.lang() {
+        Lang::Ja => format!("版 {version} との差分：{} 件", items.len()),
+        Lang::En => format!("difference to version {version}: {}", items.len()),
+    })?;
+    table(&lines, out)?;
+    let counts = What::ALL.map(|what| (what, items.iter().filter(|i| i.what == what).count()));
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(_, n)| 0 < *n)
+        .map(|(what, n)| format!("{} {n}", word(*what, out.lang())))
+        .collect();
+    if !counts.is_empty() {
+        out.line(&counts.join("　"))?;
+    }
+    let back = items.iter().filter(|i| i.retroactive).count();
+    if 0 < back {
+        let touched = number(touched);
+        out.line(&match out.lang() {
+            Lang::Ja => format!("うち遡及 {back} 件（さかのぼる期間に本人の利用 {touched} 回）"),
+            Lang::En => {
+                format!("{back} of them reach back ({touched} accesses of these persons in the days concerned)")
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// Accesses of the person on the past days that change for the worse.
+fn uses(store: &Store, item: &Item<'_>, today: Day) -> Result<u64, Failure> {
+    let Some(before) = item
+        .change
+        .before
+        .filter(|_| item.retroactive && item.what != What::Begun)
+    else {
+        return Ok(0);
+    };
+    let to = item.change.to.min(today);
+    Ok(store.accesses_of(before.person, item.change.from.0, to.0)?)
+}
+
+fn word(what: What, lang: Lang) -> &'static str {
+    match what {
+        What::Gone => lang.pick("削除", "gone"),
+        What::Ended => lang.pick("失効", "ended"),
+        What::Away => lang.pick("休職等", "away"),
+        What::Holder => lang.pick("利用者の交代", "other holder"),
+        What::Moved => lang.pick("異動", "moved"),
+        What::Begun => lang.pick("付与", "begun"),
+        What::New => lang.pick("新規", "new"),
+        What::Other => lang.pick("変更", "other"),
+    }
+}
+
+fn said(verdict: Option<Verdict<'_>>, lang: Lang) -> String {
+    let Some(verdict) = verdict else {
+        return lang.pick("登録なし", "not registered").to_owned();
+    };
+    format!("{} {}", inert(verdict.section, 40), standing(&verdict, lang))
+}
+
+fn line(item: &Item<'_>, uses: u64, lang: Lang) -> Vec<String> {
+    let change = &item.change;
+    let person = change.after.or(change.before).map_or("", |v| v.person);
+    let date = |day: Day| match (day.0, lang) {
+        (i32::MIN | i32::MAX, _) => String::new(),
+        (_, Lang::Ja) => day.wareki(),
+        (_, Lang::En) => day.iso(),
+    };
+    let mut back = String::new();
+    if item.retroactive {
+        lang.pick("【遡及】", "[reaches back]").clone_into(&mut back);
+    }
+    if 0 < uses {
+        back.push_str(&match lang {
+            Lang::Ja => format!("この間の利用 {} 回", number(uses)),
+            Lang::En => format!(" {} accesses", number(uses)),
+        });
+    }
+    vec![
+        word(item.what, lang).to_owned(),
+        inert(person, 40),
+        inert(change.account, 40),
+        format!("{} → {}", said(change.before, lang), said(change.after, lang)),
+        format!("{}～{}", date(change.from), date(change.to)),
+        back,
+    ]
+}
+
+fn object(item: &Item<'_>, uses: u64) -> serde_json::Value {
+    let change = &item.change;
+    let date = |day: Day| (day.0 != i32::MIN && day.0 != i32::MAX).then(|| day.iso());
+    let side = |verdict: Option<Verdict<'_>>| {
+        verdict.map(|v| json!({"person": v.person, "section": v.section, "standing": v.standing.as_str()}))
+    };
+    json!({
+        "what": item.what.as_str(),
+        "account": change.account,
+        "from": date(change.from),
+        "to": date(change.to),
+        "before": side(change.before),
+        "after": side(change.after),
+        "retroactive": item.retroactive,
+        "accesses": uses,
+    })
+}
