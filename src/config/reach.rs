@@ -4,6 +4,7 @@
 //! may not yield a field, it is taken to yield it.
 
 use crate::access::Operation;
+use crate::detect::coverage::looks_at;
 use crate::detect::window::SUBJECTS_MAX;
 use crate::detect::{Count, Pattern, Per, RuleKind, RuleSettings, Volume, When, Within};
 use crate::parse::{FormatSettings, WebFormat};
@@ -61,12 +62,6 @@ fn no_subject() -> Say {
         "対象の情報資産のどれにも {{subject}} や subject_query がなく、本人を区別できません。",
         "none of its datasets has {{subject}} or subject_query, so persons cannot be told apart"
     )
-}
-
-/// Whether `when` names the dataset, whatever is done with it.
-pub(super) fn looks_at(when: &When, dataset: &DatasetSettings) -> bool {
-    (when.datasets.is_empty() || when.datasets.contains(&dataset.id))
-        && (when.tiers.is_empty() || when.tiers.contains(&dataset.tier))
 }
 
 fn nothing_to_see(section: &Section<'_>, when: &When, world: &World<'_>) {

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::detect::RuleSettings;
+use crate::access::Mark;
+use crate::detect::coverage::looks_at;
+use crate::detect::{RuleKind, RuleSettings};
 use crate::mail::{MailSettings, TransportSettings};
 use crate::register::Tier;
 
@@ -12,7 +14,6 @@ use super::datasets::Datasets;
 use super::general::General;
 use super::nearest::nearest;
 use super::problem::{Place, Problem, say, shown};
-use super::reach;
 use super::section::warning;
 
 const WRITABLE_BY_OTHERS: u32 = 0o002;
@@ -74,7 +75,7 @@ pub(super) fn gaps(general: &General, datasets: &Datasets, rules: &[RuleSettings
     for dataset in datasets
         .settings
         .iter()
-        .filter(|d| !rules.iter().any(|rule| reach::looks_at(&rule.when, d)))
+        .filter(|d| !rules.iter().any(|rule| looks_at(&rule.when, d)))
     {
         let Some(place) = datasets.ids.get(&dataset.id) else {
             continue;
@@ -105,6 +106,7 @@ pub(super) fn gaps(general: &General, datasets: &Datasets, rules: &[RuleSettings
             warnings.push(warning(place, message, None));
         }
     }
+    never_marked(datasets, rules, warnings);
     let owners: BTreeSet<&str> = datasets.settings.iter().map(|d| d.owner.as_str()).collect();
     for owner in general
         .owners
@@ -119,5 +121,35 @@ pub(super) fn gaps(general: &General, datasets: &Datasets, rules: &[RuleSettings
         let near = nearest(&owner.value, owners.iter().copied()).map(shown);
         let hint = near.map(|near| say!("「{near}」のことですか。", "did you mean \"{near}\"?"));
         warnings.push(warning(&owner.place, message, hint));
+    }
+}
+
+/// Grant rules that ask for what the 台帳 says of no dataset: they look like a quiet office.
+fn never_marked(datasets: &Datasets, rules: &[RuleSettings], warnings: &mut Vec<Problem>) {
+    for rule in rules {
+        let RuleKind::Grant(grant) = &rule.kind else { continue };
+        let seen = || datasets.settings.iter().filter(|d| looks_at(&rule.when, d));
+        let stated = |mark: &Mark| match mark {
+            Mark::Terminal => seen().any(|d| !d.terms.terminals.is_empty()),
+            Mark::Designation => seen().any(|d| d.terms.my_number),
+            // Whether the register says what is granted is known only when it is read.
+            _ => true,
+        };
+        if grant.lacks.iter().any(stated) {
+            continue;
+        }
+        let (id, lacks) = (shown(&rule.id), grant.lacks.first().map_or("", |m| m.as_str()));
+        let key = match grant.lacks.first() {
+            Some(Mark::Terminal) => "terminals",
+            _ => "my_number",
+        };
+        let Some(place) = datasets.ids.values().next() else {
+            continue;
+        };
+        let message = say!(
+            "規則 {id}（lacks = \"{lacks}\"）は、{key} を書いた情報資産がないため、成り立つことがありません。",
+            "rule {id} (lacks = \"{lacks}\") can never hold: no dataset says {key}"
+        );
+        warnings.push(warning(&Place::whole(&place.file), message, None));
     }
 }

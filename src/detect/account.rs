@@ -53,12 +53,21 @@ impl Marked {
 
     /// How bad the access is under this rule; `None`: not at all.
     pub(super) fn holds(&self, access: &Access, severity: Severity) -> Option<Severity> {
-        if self.standings & 1 << (access.standing as u8) == 0 && !self.marks.meets(access.marks) {
+        let success = access.outcome == Outcome::Success;
+        self.judged(access.standing, access.marks, success, severity)
+    }
+
+    /// The same of what is known of an access.
+    pub(super) fn judged(
+        &self,
+        standing: Standing,
+        marks: Marks,
+        success: bool,
+        severity: Severity,
+    ) -> Option<Severity> {
+        if self.standings & 1 << (standing as u8) == 0 && !self.marks.meets(marks) {
             return None;
         }
-        match access.outcome {
-            Outcome::Success => Some(severity),
-            Outcome::Failure => self.failure,
-        }
+        if success { Some(severity) } else { self.failure }
     }
 }

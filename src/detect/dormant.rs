@@ -7,6 +7,7 @@
 use hashbrown::HashMap;
 
 use super::book::{DayNumber, History, HistoryError, Select, place};
+use super::memo::Memo;
 use super::{Held, Judge, Scope, Severity};
 use crate::access::{Access, Outcome, Standing, WhoId};
 use crate::clock::EventTime;
@@ -14,6 +15,8 @@ use crate::clock::EventTime;
 /// How far the book is looked back into, in days: the bits of a person's memory.
 const DAYS: i32 = 448;
 const WORDS: usize = 7;
+/// How far the book is read back at first.
+const WEEK: i32 = 7;
 /// Days of use that belong to the waking up.
 const WAKING_DAYS: i32 = 2;
 /// Persons whose newest day is so far behind leave memory.
@@ -81,11 +84,24 @@ impl Active {
     }
 }
 
+/// What is in memory of somebody.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    active: Active,
+    /// The book was read back to this day; the days behind it are not known yet.
+    from: DayNumber,
+    /// The batch that touched it last: what that batch says is not in the book yet.
+    batch: u32,
+}
+
 /// A compiled rule.
 #[derive(Debug)]
 pub(super) struct Dormant {
     rule: DormantRule,
-    people: HashMap<WhoId, Active>,
+    people: HashMap<WhoId, Known>,
+    batch: u32,
+    /// Whether anybody has left memory: then the book may know whom it did not know at the start.
+    forgotten: bool,
 }
 
 impl Dormant {
@@ -93,20 +109,43 @@ impl Dormant {
         Dormant {
             rule,
             people: HashMap::new(),
+            batch: 0,
+            forgotten: false,
         }
     }
 
-    fn load(who: WhoId, day: DayNumber, history: &mut dyn History) -> Result<Active, HistoryError> {
-        let mut active = Active::default();
-        if history.knows(who) {
-            let from = day.saturating_sub(DAYS);
-            history.pages(Select::Person(who), from, i32::MAX, &mut |day, _, page| {
-                if 0 < page.total.accesses {
-                    active.note(day);
-                }
-            })?;
+    /// The last active day before `day`. Most people were active this week, so the book is read back in steps.
+    fn last(
+        rule: &DormantRule,
+        who: WhoId,
+        known: &mut Known,
+        day: DayNumber,
+        history: &mut dyn History,
+    ) -> Result<Option<DayNumber>, HistoryError> {
+        let back = |days: i32| day.saturating_sub(days);
+        let steps = [
+            back(WEEK),
+            back(rule.after_days.saturating_add(WAKING_DAYS)),
+            back(DAYS),
+        ];
+        for from in steps {
+            let last = known.active.before(day);
+            // What lies behind the days that were read may not be the last.
+            if last.is_some_and(|last| known.from <= last) {
+                return Ok(last);
+            }
+            if from < known.from {
+                let to = known.from.saturating_sub(1);
+                let active = &mut known.active;
+                history.pages(Select::Person(who), from, to, &mut |day, _, page| {
+                    if 0 < page.total.accesses {
+                        active.note(day);
+                    }
+                })?;
+                known.from = from;
+            }
         }
-        Ok(active)
+        Ok(known.active.before(day))
     }
 }
 
@@ -129,17 +168,22 @@ impl Judge for Dormant {
             },
         };
         let (day, _) = place(access.time);
-        let active = match self.people.get_mut(&access.who) {
-            Some(active) => active,
-            None => {
-                let loaded = Dormant::load(access.who, day, history)?;
-                self.people.entry(access.who).or_insert(loaded)
-            }
-        };
+        let (batch, forgotten) = (self.batch, self.forgotten);
+        let known = self.people.entry(access.who).or_insert_with(|| Known {
+            active: Active::default(),
+            // Whom the book does not know has no past to be read.
+            from: if forgotten || history.knows(access.who) {
+                i32::MAX
+            } else {
+                i32::MIN
+            },
+            batch,
+        });
+        known.batch = batch;
         if access.outcome == Outcome::Success {
-            active.note(day);
+            known.active.note(day);
         }
-        let Some(last) = active.before(day) else {
+        let Some(last) = Dormant::last(&self.rule, access.who, known, day, history)? else {
             return Ok(None);
         };
         let idle = day.saturating_sub(last).saturating_sub(1);
@@ -149,9 +193,16 @@ impl Judge for Dormant {
         }))
     }
 
+    fn seal(&mut self, _out: &mut Vec<Memo>) {
+        self.batch = self.batch.wrapping_add(1);
+    }
+
     fn prune(&mut self, newest: EventTime) {
         let oldest = place(newest).0.saturating_sub(KEEP_DAYS);
-        self.people.retain(|_, active| oldest <= active.newest);
+        let (batch, before) = (self.batch, self.people.len());
+        self.people
+            .retain(|_, known| known.batch == batch || oldest <= known.active.newest);
+        self.forgotten |= self.people.len() < before;
     }
 
     fn reset(&mut self) {

@@ -24,7 +24,7 @@ use crate::access::{
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
-use crate::register::{AccountIx, Datasets, Granted, Register, SpanIx};
+use crate::register::{AccountIx, Datasets, Register, SpanIx};
 use crate::text::inert;
 
 /// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
@@ -339,7 +339,7 @@ impl Placer {
         }
         if let Some(span) = known.span {
             let granted = self.register.granted(span, day, sight.dataset, sight.operation);
-            if let Some(mark) = lacking(granted, facts.map_or(0, |facts| facts.handover_days)) {
+            if let Some(mark) = granted.mark(facts.map_or(0, |facts| facts.handover_days)) {
                 marks = marks.with(mark);
             }
             if known.standing == Standing::Valid
@@ -376,17 +376,6 @@ fn terminal(record: &Record<'_>) -> Terminal {
     match record.source.as_deref().map(<[u8]>::trim_ascii) {
         None | Some(b"" | b"-") => Terminal::default(),
         Some(name) => Terminal(name_hash(name)),
-    }
-}
-
-/// What is lacking, where a former post's datasets may be used for `handover_days` more.
-fn lacking(granted: Granted, handover_days: u16) -> Option<Mark> {
-    match granted {
-        Granted::NotStated | Granted::Yes => None,
-        Granted::NoDataset => Some(Mark::Dataset),
-        Granted::NoOperation => Some(Mark::Operation),
-        Granted::Ended { days } if days <= handover_days => Some(Mark::Handover),
-        Granted::Ended { .. } => Some(Mark::Transferred),
     }
 }
 

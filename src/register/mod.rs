@@ -12,6 +12,7 @@ mod globs;
 mod hosts;
 pub mod import;
 mod path;
+mod reconsider;
 pub mod sections;
 
 use crate::access::Operation;
@@ -21,6 +22,7 @@ pub use accounts::{
 };
 pub use datasets::{Datasets, Designated, Facts, Hit};
 pub use hosts::Hosts;
+pub use reconsider::{PersonDays, held_against, touched};
 
 /// 重要度 of a dataset. S: 特定個人情報, 要配慮, accounts; A: residents' register, tax; B: lists of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

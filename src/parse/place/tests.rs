@@ -1,3 +1,5 @@
+mod grants;
+
 use std::borrow::Cow;
 
 use sha2::Digest;

@@ -1,5 +1,7 @@
 //! 区分 of accounts, and the answer to whether a use is granted.
 
+use crate::access::Mark;
+
 /// 区分 of an account's holder, or of an account that is no single person's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(u8)]
@@ -111,4 +113,17 @@ pub enum Granted {
         /// Days since the last one on which it was granted.
         days: u16,
     },
+}
+
+impl Granted {
+    /// What is lacking, where a former post's datasets may be used for `handover_days` more.
+    pub fn mark(self, handover_days: u16) -> Option<Mark> {
+        match self {
+            Granted::NotStated | Granted::Yes => None,
+            Granted::NoDataset => Some(Mark::Dataset),
+            Granted::NoOperation => Some(Mark::Operation),
+            Granted::Ended { days } if days <= handover_days => Some(Mark::Handover),
+            Granted::Ended { .. } => Some(Mark::Transferred),
+        }
+    }
 }
