@@ -124,7 +124,7 @@ count = "accesses"
 per = ["dataset"]
 within = "10m"
 limit = 200
-severity = "notice"
+severity = "warning"
 [[rule]]
 id = "A-revoked"
 title = "失効した権限"
