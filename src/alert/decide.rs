@@ -232,6 +232,7 @@ pub fn begin(id: AlertId, number: String, rule: &RuleSettings, s: &Situation, no
         operation: s.operation,
         standing: s.standing,
         marks: s.marks,
+        retro: false,
         detected_at: now,
         notified: None,
     }

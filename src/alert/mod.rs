@@ -4,6 +4,7 @@
 //! finding; [`decide`] says when people are told, with the reason; [`text`] writes the mail.
 
 pub mod decide;
+pub mod gaps;
 pub mod notice;
 pub mod outbox;
 pub mod text;
@@ -123,6 +124,8 @@ pub struct Alert {
     pub standing: Standing,
     /// What else of register and 台帳 spoke against any of the hits.
     pub marks: Marks,
+    /// Whether it was found in hindsight, by a corrected register (遡及).
+    pub retro: bool,
     /// When sekimori noticed (検知).
     pub detected_at: WallTime,
     /// When a mail was last composed, and at which level.

@@ -1,8 +1,12 @@
 //! Mails about sekimori itself: what keeps it from seeing everything. Silence is not health.
 
+mod changes;
+
 use super::text::{MailContext, MailText};
 use crate::calendar::Jst;
 use crate::clock::WallTime;
+use crate::detect::coverage::Gap;
+use crate::register::Exception;
 use crate::source::{SourceEvent, SourceEventKind};
 use crate::text::{Lang, inert, number};
 
@@ -28,6 +32,22 @@ pub enum Notice {
         since: WallTime,
         /// Days since then.
         days: u64,
+    },
+    /// What nobody watches.
+    Coverage(Vec<Gap>),
+    /// What a corrected register says of the past, an alert a line.
+    Hindsight {
+        /// The version of the register.
+        version: i64,
+        /// One line an alert, the worst first.
+        alerts: Vec<String>,
+    },
+    /// A limit was raised for somebody, or that was refused.
+    Exception {
+        /// The exception.
+        exception: Exception,
+        /// Whether it was refused, because somebody tried to make it for himself.
+        refused: bool,
     },
     /// A changed configuration was refused; the old one stays in force.
     ConfigurationRefused(String),
@@ -110,6 +130,9 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
             since,
             days,
         } => stale(origin, *version, *since, *days, lang),
+        Notice::Coverage(gaps) => changes::coverage(gaps, lang),
+        Notice::Hindsight { version, alerts } => changes::hindsight(*version, alerts, lang),
+        Notice::Exception { exception, refused } => changes::excepted(exception, *refused, lang),
         Notice::ConfigurationRefused(why) => (
             lang.pick("変更後の設定を適用できませんでした", "a changed configuration was refused"),
             why.lines().map(|line| inert(line, DETAIL_CHARS_MAX)).collect(),
@@ -134,27 +157,7 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         Lang::Ja => Jst::from(ctx.now).wareki(),
         Lang::En => Jst::from(ctx.now).iso(),
     };
-    let is_many = matches!(notice, Notice::Many { .. });
-    let is_digest = matches!(notice, Notice::Digest { .. });
-    let head = match is_many {
-        _ if is_digest => lang.pick("【注意】", "[NOTICES] "),
-        true => lang.pick("【警告】", "[WARNING] "),
-        false => lang.pick("【監視の異常】", "[WATCH IMPAIRED] "),
-    };
-    let intro = match is_many {
-        _ if is_digest => lang.pick(
-            "個人情報アクセスの監視で、次の「注意」に当たる利用がありました。急ぎの対応は要りませんが、本日中に目を通してください。",
-            "The watch over access to personal data noticed the following. Nothing is urgent; please look through it today:",
-        ),
-        true => lang.pick(
-            "同じ規則の警告が短時間に多数発生したため、まとめてお知らせします。",
-            "Many alerts of one rule came in a short time; this mail tells of them together:",
-        ),
-        false => lang.pick(
-            "個人情報アクセスの監視そのものに、次の異常がありました。",
-            "Something impairs the watch over access to personal data:",
-        ),
-    };
+    let (head, intro) = occasion(notice, lang);
     let closing = lang.pick(
         "このメールに、住民等の個人情報は含まれていません。",
         "This mail holds no personal data of citizens.",
@@ -173,6 +176,54 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
     MailText {
         subject: format!("{head}{subject}"),
         body,
+    }
+}
+
+/// What kind of mail it is: the mark in the subject, and the first sentence.
+fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
+    match notice {
+        Notice::Many { .. } => (
+            lang.pick("【警告】", "[WARNING] "),
+            lang.pick(
+                "同じ規則の警告が短時間に多数発生したため、まとめてお知らせします。",
+                "Many alerts of one rule came in a short time; this mail tells of them together:",
+            ),
+        ),
+        Notice::Digest { .. } => (
+            lang.pick("【注意】", "[NOTICES] "),
+            lang.pick(
+                "個人情報アクセスの監視で、次の「注意」に当たる利用がありました。急ぎの対応は要りませんが、本日中に目を通してください。",
+                "The watch over access to personal data noticed the following. Nothing is urgent; please look through it today:",
+            ),
+        ),
+        Notice::Hindsight { .. } => (
+            lang.pick("【警告】[遡及] ", "[WARNING, IN HINDSIGHT] "),
+            lang.pick(
+                "訂正された権限台帳により過去の利用を改めて判定した結果、次の利用が見つかりました。",
+                "A corrected account register was held against past use; this was found:",
+            ),
+        ),
+        Notice::Exception { .. } => (
+            lang.pick("【監視の例外】", "[EXCEPTION] "),
+            lang.pick(
+                "監視の例外（しきい値の引上げ）について、次のとおり記録しました。",
+                "An exception (a raised limit) was recorded as follows:",
+            ),
+        ),
+        Notice::Coverage(_) => (
+            lang.pick("【監視の漏れ】", "[NOT WATCHED] "),
+            lang.pick(
+                "監視が及んでいない情報資産又は記録があります。監視されていない間の利用は、集計も警告もされません。",
+                "Some datasets or logs are not watched. What happens there is neither counted nor judged:",
+            ),
+        ),
+        _ => (
+            lang.pick("【監視の異常】", "[WATCH IMPAIRED] "),
+            lang.pick(
+                "個人情報アクセスの監視そのものに、次の異常がありました。",
+                "Something impairs the watch over access to personal data:",
+            ),
+        ),
     }
 }
 

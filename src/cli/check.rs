@@ -3,10 +3,12 @@
 use clap::{ArgMatches, Command};
 
 use super::out::Out;
+use super::status::holes;
 use super::{Failure, config_arg, load};
 use crate::access::DatasetId;
-use crate::alert::notice;
+use crate::alert::{gaps, notice};
 use crate::config::Config;
+use crate::detect::coverage::Gap;
 use crate::detect::run_samples;
 use crate::mail::mailer_for;
 use crate::parse::time;
@@ -48,10 +50,18 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
             0
         }
     };
-    if config.store.exists()
-        && let Err(e) = Store::open_read(&config.store)
-    {
-        wrong.push(e.to_string());
+    if config.store.exists() {
+        match Store::open_read(&config.store) {
+            Ok(store) => {
+                // What configuration alone shows was said above.
+                let seen = |gap: &Gap| !matches!(gap, Gap::NoRule { .. } | Gap::NoDataset { .. });
+                for gap in holes(&config, &store)?.iter().filter(|gap| seen(gap)) {
+                    let word = out.pick("注意", "warning");
+                    out.error(&format!("{word}: {}", gaps::say(gap, out.lang())));
+                }
+            }
+            Err(e) => wrong.push(e.to_string()),
+        }
     }
     sources(&config, out);
     if !wrong.is_empty() {

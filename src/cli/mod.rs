@@ -7,6 +7,7 @@ mod account;
 mod alert;
 mod check;
 mod count;
+mod exception;
 mod explain;
 mod formats;
 mod json;
@@ -159,6 +160,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("status", args)) => status::run(args, out),
         Some(("alert", args)) => alert::run(args, out),
         Some(("account", args)) => account::run(args, out),
+        Some(("exception", args)) => exception::run(args, out),
         Some(("verify", args)) => verify::run(args, out),
         _ => Err(Failure::Failed("no command".into())),
     }
@@ -191,6 +193,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(status::command(lang))
         .subcommand(alert::command(lang))
         .subcommand(account::command(lang))
+        .subcommand(exception::command(lang))
         .subcommand(verify::command(lang))
 }
 

@@ -7,9 +7,12 @@ use serde_json::{Value, json};
 
 use super::out::Out;
 use super::{Failure, config_arg, json_arg, load};
+use crate::alert::gaps;
 use crate::calendar::{Jst, rfc3339};
 use crate::clock::{Clock, EventTime, SystemClock, WallTime};
 use crate::config::Config;
+use crate::detect::coverage::{self, Gap};
+use crate::register::DatasetSettings;
 use crate::source::{Phase, SegmentState};
 use crate::store::{AlertFilter, Lock, SourceRow, Store};
 use crate::text::{Lang, inert, number};
@@ -78,6 +81,27 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     human(&config, &store, running, &sources, out)
 }
 
+/// What nobody watches, as it is told by mail each day.
+pub(super) fn holes(config: &Config, store: &Store) -> Result<Vec<Gap>, Failure> {
+    let today = crate::calendar::day_of(EventTime::from_micros(SystemClock.now().micros()));
+    let sources: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
+    Ok(coverage::gaps(
+        &config.datasets,
+        &config.rules,
+        &sources,
+        &store.seen(today.0)?,
+    ))
+}
+
+/// An entry of the 台帳.
+fn dataset(d: &DatasetSettings) -> Value {
+    json!({
+        "id": d.id, "title": d.title, "tier": d.tier.as_str(), "owner": d.owner, "registered": d.registered,
+        "my_number": d.terms.my_number, "retention_years": d.terms.retention_years,
+        "terminals_limited": !d.terms.terminals.is_empty(), "expected_in": d.terms.sources,
+    })
+}
+
 fn as_json(
     config: &Config,
     store: &Store,
@@ -135,6 +159,9 @@ fn as_json(
         "sources": sources,
         "outbox": {"waiting": mails.waiting, "sent": mails.sent, "dead": mails.dead,
             "oldest_waiting": mails.oldest.map(|t| rfc3339(t.micros()))},
+        "datasets": config.datasets.iter().map(dataset).collect::<Vec<_>>(),
+        "gaps": holes(config, store)?.iter().map(|gap| json!({"gap": gap.as_str(), "dataset": gap.dataset(),
+            "sources": gap.sources()})).collect::<Vec<_>>(),
         "alerts_open": open.len(),
         "last_alert": last.first().map(|s| json!({"number": s.alert.number, "rule": s.alert.rule,
             "severity": s.alert.severity.as_str(), "detected_at": rfc3339(s.alert.detected_at.micros())})),
@@ -192,6 +219,13 @@ fn human(
             };
             out.line(&format!("    {}  {}  {word} {lag}{late}", f.path, number(f.position)))?;
         }
+    }
+    for gap in holes(config, store)? {
+        out.line(&format!(
+            "{}  {}",
+            out.pick("監視の漏れ", "not watched"),
+            gaps::say(&gap, out.lang())
+        ))?;
     }
     let mails = store.mail_counts()?;
     let (waiting, sent, dead) = (number(mails.waiting), number(mails.sent), number(mails.dead));

@@ -251,10 +251,15 @@ impl Placer {
         &self.register
     }
 
-    /// Takes another version of the register into force.
-    pub fn set_register(&mut self, register: Arc<Register>) {
-        self.register = register;
+    /// The 台帳.
+    pub fn datasets(&self) -> &Datasets {
+        &self.surveyor.datasets
+    }
+
+    /// Takes another version of the register into force; gives back the one before.
+    pub fn set_register(&mut self, register: Arc<Register>) -> Arc<Register> {
         self.spellings.clear();
+        std::mem::replace(&mut self.register, register)
     }
 
     /// What says which dataset a record is about, to be used beside the placer.

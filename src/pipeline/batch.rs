@@ -6,22 +6,25 @@ use std::time::Duration;
 
 use super::cases::Cases;
 use super::ongoing::{Ongoing, Shadow};
+use super::tell::Corrected;
 use super::{PipelineError, Teller};
 use crate::access::{Access, DatasetId, LineRef, SourceId, WhoId};
 use crate::alert::AlertId;
 use crate::alert::decide::{self, Situation};
-use crate::calendar::day_of;
+use crate::calendar::{Day, day_of};
 use crate::clock::{EventTime, WallTime};
-use crate::detect::book::Book;
+use crate::detect::book::{Book, History, Select};
 use crate::detect::memo::Memo;
-use crate::detect::{Detector, Finding, RuleIx, RuleSettings};
+use crate::detect::{Detector, Finding, Past, RuleIx, RuleSettings};
 use crate::parse::Why;
 use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
-use crate::register::Register;
+use crate::register::{Register, held_against, touched};
 use crate::source::{SegmentState, SourceEvent};
 use crate::store::{Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally};
 use crate::text::inert;
 
+/// How far back a corrected register is held against the book, in days.
+const HINDSIGHT_DAYS: i32 = 400;
 /// Longest account name or address kept of a log, in characters.
 const TEXT_CHARS_MAX: usize = 64;
 
@@ -144,9 +147,57 @@ impl Work {
         })
     }
 
-    /// Goes on with another version of the register.
-    pub fn set_register(&mut self, register: Arc<Register>) {
-        self.placer.set_register(register);
+    /// Goes on with another version of the register; gives back the one before.
+    pub fn set_register(&mut self, register: Arc<Register>) -> Arc<Register> {
+        self.placer.set_register(register)
+    }
+
+    /// What the register in force says of what is in the book, where `old` did not say it. Only while nothing is on its
+    /// way.
+    pub fn reconsider(&self, old: &Register, today: Day) -> Result<Vec<Corrected>, PipelineError> {
+        let (register, datasets) = (self.placer.register(), self.placer.datasets());
+        let mut history = PageHistory {
+            store: &self.store,
+            names: &self.names,
+            key: None,
+            lists: None,
+        };
+        let mut past: Vec<Past> = Vec::new();
+        let mut numbers: BTreeMap<WhoId, String> = BTreeMap::new();
+        let oldest = today.0.saturating_sub(HINDSIGHT_DAYS);
+        for days in touched(old, register, Day(i32::MAX)) {
+            let Some(who) = self.names.known_person(&days.person) else {
+                continue;
+            };
+            history.pages(
+                Select::Person(who),
+                days.from.0.max(oldest),
+                days.to.0,
+                &mut |day, key, page| {
+                    past.push(Past::of(day, key, page));
+                },
+            )?;
+            numbers.entry(who).or_insert(days.person);
+        }
+        let said = |p: &Past| {
+            let person = numbers.get(&p.who).map_or("", String::as_str);
+            let used = (p.dataset, p.operation);
+            let by = |register: &Register| held_against(register, datasets, person, Day(p.day), used);
+            (by(old), by(register))
+        };
+        let found = self.detector.reconsider(&past, &said);
+        let corrected = found.into_iter().map(|found| {
+            let number = numbers.get(&found.who).map_or("", String::as_str);
+            let ix = register.accounts_of(number).first();
+            let verdict = ix.map(|ix| register.verdict(*ix, found.span.1));
+            Corrected {
+                found,
+                section: verdict.map_or_else(String::new, |v| v.section.to_owned()),
+                valid_from: verdict.and_then(|v| v.valid_from).map(|d| d.0),
+                valid_to: verdict.and_then(|v| v.valid_to).map(|d| d.0),
+            }
+        });
+        Ok(corrected.collect())
     }
 
     pub fn begin_turn(&mut self, now: WallTime, skew: Duration, source: (SourceId, usize)) {

@@ -12,6 +12,7 @@ mod cases;
 mod digest;
 mod lane;
 mod ongoing;
+mod past;
 mod proof;
 mod tell;
 mod verify;
@@ -22,13 +23,14 @@ use std::time::Duration;
 
 use crate::access::{DatasetId, SegmentId, SourceId};
 use crate::alert::AlertId;
+use crate::calendar::Day;
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
-use crate::detect::Detector;
 use crate::detect::book::Book;
+use crate::detect::{Detector, RuleSettings};
 use crate::parse::place::{Placer, SubjectKey};
 use crate::parse::{Format, FormatError};
-use crate::register::{Datasets, Naming, Register};
+use crate::register::{DatasetSettings, Datasets, Naming, Register};
 use crate::source::{Incarnation, SourceEvent};
 use crate::store::{Committed, Store, StoreError};
 
@@ -116,6 +118,13 @@ pub struct Pipeline {
     work: Work,
     /// The datasets by the words a register may use for them.
     naming: Naming,
+    /// The register the book was judged by, while the one in force, of this version, is still to be held against it.
+    to_reconsider: Option<(Arc<Register>, i64)>,
+    datasets: Vec<DatasetSettings>,
+    rules: Vec<RuleSettings>,
+    sources: Vec<String>,
+    /// The day on which holes in the watch were last looked for.
+    covered_on: Option<Day>,
     lanes: Vec<Lane>,
     teller: Arc<Teller>,
     writer: Writer,
@@ -181,6 +190,11 @@ impl Pipeline {
         Ok(Pipeline {
             work,
             naming,
+            to_reconsider: None,
+            datasets: config.datasets.clone(),
+            rules: config.rules.clone(),
+            sources: names.iter().map(|name| (*name).to_owned()).collect(),
+            covered_on: None,
             lanes,
             teller,
             writer: Writer::new(store),
@@ -206,6 +220,9 @@ impl Pipeline {
     /// # Errors
     /// The store. The batch is then forgotten; call [`Pipeline::rollback`] before the next step.
     pub fn step(&mut self, now: WallTime, rescan: bool) -> Result<Step, PipelineError> {
+        if self.to_reconsider.is_some() && self.uncommitted_since.is_none() {
+            self.reconsider(now)?;
+        }
         let scanned = self.scan_if_due(now, rescan);
         if self.batches == 0 && self.has_changes() {
             // Before the first line is read: a file that is rotated away while the first batch is still being read
@@ -431,13 +448,6 @@ impl Pipeline {
         dirs
     }
 
-    /// Goes on with another version of the register. What was read before must be committed.
-    pub fn set_register(&mut self, mut register: Register, version: i64) {
-        register.bind(&self.naming);
-        self.work.set_register(Arc::new(register));
-        tracing::debug!(version, "register taken into force");
-    }
-
     /// The store, to look into.
     pub fn store(&self) -> &Store {
         &self.work.store
@@ -459,21 +469,6 @@ impl Pipeline {
     /// Newest record time seen in this run.
     pub fn newest(&self) -> Option<EventTime> {
         self.work.newest()
-    }
-
-    /// Queues a mail about the watch itself; the same one once a day.
-    ///
-    /// # Errors
-    /// The store.
-    pub fn notify(&mut self, notice: &crate::alert::notice::Notice, now: WallTime) -> Result<(), PipelineError> {
-        use sha2::{Digest, Sha256};
-        let hash = Sha256::digest(format!("{notice:?}"));
-        let head: String = hash.iter().take(6).map(|b| format!("{b:02x}")).collect();
-        let day = crate::calendar::day_of(EventTime::from_micros(now.micros())).0;
-        let mail = self.teller.notice(notice, &format!("N-{head}-{day}"), now);
-        self.settle()?;
-        self.writer.store()?.queue(&mail)?;
-        Ok(())
     }
 
     /// What people are told, and how.

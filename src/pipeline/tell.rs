@@ -4,6 +4,9 @@
 //! mail and gives it its Message-ID, made of the alert's number, the count of its mails and the store's name,
 //! so that the same telling never gets a second one.
 
+mod excepted;
+mod hindsight;
+
 use std::collections::BTreeMap;
 
 use super::batch::Key;
@@ -50,6 +53,9 @@ impl Crowd {
         Ok(*told <= notice::MANY)
     }
 }
+
+use excepted::{EXCEPTED, is_excepted};
+pub(super) use hindsight::Corrected;
 
 /// Who is told of what, in which words.
 #[derive(Debug)]
@@ -167,6 +173,12 @@ impl Teller {
             }
             None => self.begin(desk, s, lead, rule, now)?,
         };
+        let exceptions = desk.exceptions()?;
+        stored.closed_as = match self.excepted(desk, &exceptions, &stored, s)? {
+            true => EXCEPTED.to_owned(),
+            false if stored.closed_as == EXCEPTED => String::new(),
+            false => stored.closed_as,
+        };
         stored.config.clone_from(&self.config);
         desk.put(&stored)?;
         desk.evidence(stored.alert.id, &s.evidence, EVIDENCE_PER_ALERT_MAX)?;
@@ -188,9 +200,23 @@ impl Teller {
         all.extend(desk.reasons(lead)?);
         let state = all.first().map_or(AlertState::Open, |s| s.alert.state);
         all.iter_mut().for_each(|s| s.alert.state = state);
-        let parts: Vec<(&Alert, &RuleSettings)> = all.iter().filter_map(|s| Some((&s.alert, self.rule(s)?))).collect();
+        if all.iter().all(is_excepted) {
+            if let Some(first) = all.first_mut().filter(|s| s.alert.notified.is_none()) {
+                first.alert.state = AlertState::Closed;
+                desk.put(first)?;
+            }
+            return Ok(());
+        }
+        let told = all.iter().filter(|s| !is_excepted(s));
+        let parts: Vec<(&Alert, &RuleSettings)> = told.filter_map(|s| Some((&s.alert, self.rule(s)?))).collect();
         let reason = decide::decide_together(&parts, &self.settings, now);
-        let Some(worst) = all.iter().rev().max_by_key(|s| s.alert.severity).cloned() else {
+        let Some(worst) = all
+            .iter()
+            .rev()
+            .filter(|s| !is_excepted(s))
+            .max_by_key(|s| s.alert.severity)
+            .cloned()
+        else {
             return Ok(());
         };
         let severity = worst.alert.severity;
@@ -209,7 +235,9 @@ impl Teller {
             if let Some(rule) = self.rule(one) {
                 decide::notified(&mut one.alert, rule, now);
             }
-            one.closed_as = String::new();
+            if !is_excepted(one) {
+                one.closed_as = String::new();
+            }
             desk.put(one)?;
         }
         if state == AlertState::Closed {
@@ -223,7 +251,7 @@ impl Teller {
         let others: Vec<&StoredAlert> = [first]
             .into_iter()
             .chain(others)
-            .filter(|s| s.alert.id != shown.alert.id)
+            .filter(|s| s.alert.id != shown.alert.id && !is_excepted(s))
             .collect();
         shown.alert.id = lead;
         shown.alert.number.clone_from(&first.alert.number);

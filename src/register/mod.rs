@@ -8,6 +8,7 @@
 
 pub mod accounts;
 pub mod datasets;
+pub mod exceptions;
 mod globs;
 mod hosts;
 pub mod import;
@@ -21,6 +22,7 @@ pub use accounts::{
     AccountIx, AccountKind, Change, Declared, Granted, Naming, Register, RegisterError, SpanIx, Verdict,
 };
 pub use datasets::{Datasets, Designated, Facts, Hit};
+pub use exceptions::Exception;
 pub use hosts::Hosts;
 pub use reconsider::{PersonDays, held_against, touched};
 

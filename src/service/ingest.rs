@@ -110,6 +110,7 @@ impl Ingest {
             let step = self.step(now, rescan)?;
             if step.scanned {
                 self.wake.set_dirs(&self.pipeline.watch_dirs());
+                self.tell_gaps(now);
             }
             rescan = false;
             if step.more {
@@ -237,6 +238,18 @@ impl Ingest {
             }
         }
         Ok(false)
+    }
+
+    /// Tells once a day what nobody watches. What fails now is tried again at the next listing.
+    fn tell_gaps(&mut self, now: WallTime) {
+        match self.pipeline.tell_gaps(now) {
+            Ok(false) => {}
+            Ok(true) => (self.on_step)(&Step {
+                mails: 1,
+                ..Step::default()
+            }),
+            Err(e) => warn!(error = %e, "cannot say what nobody watches"),
+        }
     }
 
     /// What was read before is judged by the register it was read under.

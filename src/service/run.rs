@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
+use super::import::{self, ImportError};
 use super::ingest::{Build, Ingest, IngestError, Request};
 use super::outbox::StoreOutbox;
 use super::postman;
@@ -21,6 +22,7 @@ use crate::clock::{Clock, WallTime};
 use crate::config::{self, Config, Problems};
 use crate::mail::{MailError, Mailer, mailer_for};
 use crate::pipeline::{Begin, Pipeline, PipelineError, Proof, Step};
+use crate::register::Register;
 use crate::source::{NotifyWake, SourceEvent, raise_file_limit};
 use crate::store::{Journal, Lock, Store, StoreError};
 
@@ -100,7 +102,11 @@ fn build(
         start,
     };
     let proof = Proof::open(&mut store, &begin, now)?;
+    let before = judged_by(config, &mut store, in_force.version)?;
     let mut pipeline = Pipeline::new(config, store, in_force.register, key, &host)?;
+    if let Some(before) = before {
+        pipeline.judged_by(before, in_force.version);
+    }
     let stopped = proof.stopped().map(str::to_owned);
     pipeline.set_proof(proof);
     if let Some(why) = stopped {
@@ -111,6 +117,21 @@ fn build(
         pipeline.notify(&Notice::RegisterRefused(why.clone()), now)?;
     }
     Ok((pipeline, in_force.refused))
+}
+
+/// The register by which what is in the book was last judged, where that is not `version`.
+fn judged_by(config: &Config, store: &mut Store, version: i64) -> Result<Option<Register>, RunError> {
+    let Some(before) = store.judged_by(version)? else {
+        return Ok(None);
+    };
+    match import::of_version(store, &config.accounts, before) {
+        Ok(register) => Ok(Some(register)),
+        Err(ImportError::Store(e)) => Err(e.into()),
+        Err(ImportError::Refused(why)) => {
+            error!(%why, version = before, "an earlier register cannot be read; the past is not judged again");
+            Ok(None)
+        }
+    }
 }
 
 /// The register for `config`, taken from its file where that has changed.

@@ -180,7 +180,8 @@ CREATE TABLE alert (
     closed_as TEXT NOT NULL DEFAULT '',
     marks INTEGER NOT NULL DEFAULT 0,    -- bits of access::Mark: what else spoke against the accesses
     facts TEXT NOT NULL DEFAULT '',      -- numbers the words of a mail need, by kind of rule
-    lead INTEGER NOT NULL DEFAULT 0      -- the alert this is a further reason of; its own id where it leads
+    lead INTEGER NOT NULL DEFAULT 0,     -- the alert this is a further reason of; its own id where it leads
+    retro INTEGER NOT NULL DEFAULT 0     -- 1: found in hindsight, by a corrected register (遡及)
 ) STRICT;
 CREATE INDEX alert_key ON alert (rule, who, dataset, last_seen);
 CREATE INDEX alert_lead ON alert (lead);
@@ -318,6 +319,35 @@ CREATE TABLE list_version (
     entries INTEGER NOT NULL,
     reason TEXT NOT NULL,
     PRIMARY KEY (list, at)
+) STRICT, WITHOUT ROWID;
+
+-- --- exceptions ------------------------------------------------------------------------------------------------------
+-- Limits raised for a scope until a day; never taken away. Empty person or dataset: every one.
+CREATE TABLE exception (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rules TEXT NOT NULL,                 -- separated by blanks
+    person TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    "limit" INTEGER NOT NULL,
+    from_day INTEGER NOT NULL,
+    until_day INTEGER NOT NULL,          -- inclusive
+    reason TEXT NOT NULL,
+    approver TEXT NOT NULL,              -- 職員番号
+    by TEXT NOT NULL,                    -- 職員番号 of who registered it
+    at INTEGER NOT NULL,
+    ended_at INTEGER,                    -- before its time
+    ended_by TEXT NOT NULL DEFAULT '',
+    ended_why TEXT NOT NULL DEFAULT ''
+) STRICT;
+
+-- Findings an exception held, and (late 1) those behind its last day that it would have held.
+CREATE TABLE exception_hit (
+    exception INTEGER NOT NULL REFERENCES exception (id),
+    day INTEGER NOT NULL,
+    late INTEGER NOT NULL,
+    hits INTEGER NOT NULL,
+    alert INTEGER NOT NULL,              -- the last one
+    PRIMARY KEY (exception, day, late)
 ) STRICT, WITHOUT ROWID;
 
 -- Read-only views for people who come with sqlite3.

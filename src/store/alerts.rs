@@ -48,7 +48,7 @@ pub(super) const COLUMNS: &str =
     "a.id, a.number, a.rule, a.who, a.dataset, a.severity, a.state, a.first_seen, a.last_seen,
     a.window_from, a.observed, a.\"limit\", a.hits, a.records, a.records_unknown, a.successes, a.source, a.operation,
     a.standing, a.detected_at, a.mails, a.notified_at, a.notified_level, a.notified_severity, a.notified_hits,
-    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks, a.facts, a.lead";
+    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks, a.facts, a.lead, a.retro";
 
 fn severity_of(n: u8) -> Severity {
     match n {
@@ -122,6 +122,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredAlert, rusqlite::Error> {
             operation: Operation::from_number(row.get(17)?).unwrap_or(Operation::Other),
             standing: standing_of(&row.get::<_, String>(18)?),
             marks: Marks::from_bits(row.get(32)?),
+            retro: row.get(35)?,
             detected_at: WallTime::from_micros(row.get(19)?),
             notified,
         },
@@ -151,6 +152,10 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
             done: Committed::default(),
             seen: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn tx(&self) -> &'t Transaction<'c> {
+        self.tx
     }
 
     pub(super) fn done(self) -> Committed {
@@ -223,9 +228,9 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 "INSERT INTO alert (id, number, rule, who, dataset, severity, state, first_seen, last_seen, window_from,
                     observed, \"limit\", hits, records, records_unknown, successes, source, operation, standing,
                     account, address, section, valid_from, valid_to, config, detected_at, mails, notified_at,
-                    notified_level, notified_severity, notified_hits, closed_as, marks, facts, lead)
+                    notified_level, notified_severity, notified_hits, closed_as, marks, facts, lead, retro)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)
+                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)
                  ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, state = excluded.state,
                     first_seen = excluded.first_seen, last_seen = excluded.last_seen,
                     window_from = excluded.window_from, observed = excluded.observed, \"limit\" = excluded.\"limit\",
@@ -273,7 +278,8 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 s.closed_as,
                 a.marks.bits(),
                 facts_text(a.facts),
-                s.lead.0
+                s.lead.0,
+                a.retro
             ])?;
         if self.seen.insert(a.id) {
             self.done.alerts.push(a.id);

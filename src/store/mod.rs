@@ -6,6 +6,8 @@
 
 mod alerts;
 mod commit;
+mod exceptions;
+mod hindsight;
 mod ledger;
 mod lists;
 mod memos;
@@ -24,6 +26,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
+pub use exceptions::ExceptionRow;
 pub use ledger::Signed;
 pub use lists::{ListVersion, Lists};
 pub use names::{Names, NewNames};

@@ -25,6 +25,8 @@ mod live_equals_replay;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod scenarios;
 #[cfg(test)]
 mod simulation;

@@ -30,6 +30,7 @@ pub(super) fn stored(id: i64, number: &str) -> StoredAlert {
             operation: Operation::Export,
             standing: Standing::Revoked,
             marks: Marks::of(&[Mark::Terminal]),
+            retro: true,
             detected_at: at(61),
             notified: Some(Notified {
                 at: at(61),

@@ -22,6 +22,10 @@ fn statements() -> Vec<String> {
 /// Statements that read a whole table, and why that is right.
 const WHOLE: &[(&str, &str)] = &[
     (
+        "FROM exception AS e",
+        "as many as people have registered; in the order of their numbers",
+    ),
+    (
         "SELECT id, kind, name FROM who",
         "once at the start: the names are kept in memory",
     ),

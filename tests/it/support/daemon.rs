@@ -21,7 +21,7 @@ use sekimori::detect::Severity;
 use sekimori::mail::{Carrying, Delivery, Mailer, Obstacle};
 use sekimori::pipeline::{Pipeline, PipelineError, Step};
 use sekimori::service::postman::{self, Drained};
-use sekimori::service::{StoreOutbox, setup};
+use sekimori::service::{StoreOutbox, import, setup};
 use sekimori::store::{AlertFilter, CountBy, CountRow, MailCounts, SourceRow, Store};
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -171,11 +171,14 @@ impl TestDaemon {
         let mut store = Store::open(&self.config.store).unwrap();
         // Nothing here loses power, so nothing has to wait for a disk.
         store.scratch().unwrap();
-        let register = setup::register_in_force(&self.config, &mut store, now)
-            .unwrap()
-            .register;
+        let in_force = setup::register_in_force(&self.config, &mut store, now).unwrap();
+        let before = store.judged_by(in_force.version).unwrap();
+        let before = before.map(|v| import::of_version(&store, &self.config.accounts, v).unwrap());
         let key = setup::subject_key(&self.config.subject_key, &mut store).unwrap();
-        let mut pipeline = Pipeline::new(&self.config, store, register, key, "kansi01").unwrap();
+        let mut pipeline = Pipeline::new(&self.config, store, in_force.register, key, "kansi01").unwrap();
+        if let Some(before) = before {
+            pipeline.judged_by(before, in_force.version);
+        }
         if let Some((lines, turn_bytes)) = self.batches {
             pipeline.set_batch_max(lines, turn_bytes);
         }

@@ -191,7 +191,11 @@ pub(super) fn one_line(view: &View) -> String {
         first.day.iso(),
         first.hour(),
         first.minute(),
-        view.rule,
+        if view.alert.retro {
+            format!("[in hindsight] {}", view.rule)
+        } else {
+            view.rule.clone()
+        },
         dataset(view),
     )
 }

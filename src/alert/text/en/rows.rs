@@ -24,6 +24,12 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
         rows.push(Row::new("Window", window(view, within)));
     }
     rows.push(Row::new("Detected", Jst::from(alert.detected_at).iso()));
+    if alert.retro {
+        rows.push(Row::new(
+            "Found",
+            "in hindsight: past use was judged again by a corrected register",
+        ));
+    }
     rows.push(happened(view));
     rows.push(Row::new("Dataset", asset(view)));
     let last = if view.one_access() { "" } else { " (last access)" };
@@ -180,7 +186,12 @@ pub(in crate::alert::text) fn proof(view: &View) -> Vec<Row> {
             lines: view.basis.iter().map(|basis| article(basis)).collect(),
         });
     }
-    rows.push(Row::new("Log", view.source.as_str()));
+    let source = if view.alert.retro {
+        "counters"
+    } else {
+        view.source.as_str()
+    };
+    rows.push(Row::new("Log", source));
     let evidence = view
         .evidence()
         .into_iter()

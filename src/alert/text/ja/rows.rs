@@ -27,6 +27,12 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
         "検知日時",
         format!("{} JST", Jst::from(alert.detected_at).wareki()),
     ));
+    if alert.retro {
+        rows.push(Row::new(
+            "検知区分",
+            "遡及（訂正された台帳により、過去の利用を改めて判定したもの）",
+        ));
+    }
     rows.push(happened(view));
     rows.push(Row::new("情報資産", asset(view)));
     rows.push(Row::new(
@@ -196,7 +202,12 @@ pub(in crate::alert::text) fn proof(view: &View) -> Vec<Row> {
             lines: view.basis.iter().map(|basis| article(basis)).collect(),
         });
     }
-    rows.push(Row::new("記録元", view.source.as_str()));
+    let source = if view.alert.retro {
+        "集計値（件数の記録）"
+    } else {
+        view.source.as_str()
+    };
+    rows.push(Row::new("記録元", source));
     let evidence = view
         .evidence()
         .into_iter()

@@ -56,6 +56,7 @@ pub fn volume() -> AlertFacts {
             operation: Operation::Export,
             standing: Standing::Valid,
             marks: Marks::NONE,
+            retro: false,
             detected_at: wall("2026-11-20 14:03:12"),
             notified: None,
         },

@@ -1,0 +1,102 @@
+//! What changes whom the watch sees: holes in it, registers that correct the past, exceptions.
+
+use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts};
+use crate::alert::gaps;
+use crate::detect::coverage::Gap;
+use crate::register::Exception;
+use crate::text::{Lang, inert, number};
+
+pub(super) fn coverage(all: &[Gap], lang: Lang) -> Parts {
+    let mut lines: Vec<String> = all
+        .iter()
+        .take(ALERTS_MAX)
+        .map(|gap| format!("・{}", gaps::say(gap, lang)))
+        .collect();
+    if ALERTS_MAX < all.len() {
+        let more = number(u64::try_from(all.len() - ALERTS_MAX).unwrap_or(0));
+        lines.push(match lang {
+            Lang::Ja => format!("ほか {more} 件"),
+            Lang::En => format!("and {more} more"),
+        });
+    }
+    (
+        lang.pick("監視されていない情報資産・記録があります", "datasets or logs that nobody watches"),
+        lines,
+        lang.pick(
+            "記録の出力と転送が止まっていないかを情報システム担当に、台帳と規則の設定の漏れを保護管理者に確認してください。\n解消するまで、毎日お知らせします。今の状況は sekimori status で確認できます。",
+            "Ask those who run the systems whether logs still arrive, and the data protection manager about the settings.\nThis is told every day until it is mended; see sekimori status.",
+        ),
+    )
+}
+
+pub(super) fn hindsight(version: i64, alerts: &[String], lang: Lang) -> Parts {
+    let count = number(u64::try_from(alerts.len()).unwrap_or(0));
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("権限台帳　版 {version}：{count} 件"),
+        Lang::En => format!("account register, version {version}: {count}"),
+    }];
+    lines.extend(alerts.iter().take(ALERTS_MAX).cloned());
+    if ALERTS_MAX < alerts.len() {
+        let more = number(u64::try_from(alerts.len() - ALERTS_MAX).unwrap_or(0));
+        lines.push(match lang {
+            Lang::Ja => format!("ほか {more} 件（sekimori alert list で確認できます）"),
+            Lang::En => format!("and {more} more (see sekimori alert list)"),
+        });
+    }
+    (
+        lang.pick("過去の利用に関する警告", "alerts about past use"),
+        lines,
+        lang.pick(
+            "台帳の訂正が正しいかを人事担当・アクセス権限の管理担当に確認し、正しければ、各利用の業務上の理由を所属長に確認してください。\n当時の権限が残っていた場合は、削除されたかも確認してください。内容は sekimori alert show 警告番号 で確認できます。",
+            "Check with the personnel section whether the correction is right; if it is, ask the heads of the sections for the\nreasons of each use, and see that the rights were removed. See each with sekimori alert show NUMBER.",
+        ),
+    )
+}
+
+pub(super) fn excepted(e: &Exception, refused: bool, lang: Lang) -> Parts {
+    let name = |text: &str| inert(text, DETAIL_CHARS_MAX);
+    let person = e
+        .person
+        .as_deref()
+        .map_or_else(|| lang.pick("全員", "everybody").to_owned(), name);
+    let dataset = e
+        .dataset
+        .as_deref()
+        .map_or_else(|| lang.pick("全ての情報資産", "every dataset").to_owned(), name);
+    let (rules, limit) = (name(&e.rules.join(", ")), number(e.limit));
+    let (approver, by, reason) = (name(&e.approver), name(&e.by), name(&e.reason));
+    let lines = match lang {
+        Lang::Ja => vec![
+            format!("・規則：{rules}　　しきい値：{limit}"),
+            format!("・対象者：{person}　　情報資産：{dataset}"),
+            format!("・期間：{}から{}まで", e.from.wareki(), e.until.wareki()),
+            format!("・承認者：{approver}　　登録者：{by}"),
+            format!("・理由：{reason}"),
+        ],
+        Lang::En => vec![
+            format!("- rules {rules}, limit {limit}"),
+            format!("- for {person} on {dataset}"),
+            format!("- from {} until {}", e.from.iso(), e.until.iso()),
+            format!("- approved by {approver}, registered by {by}"),
+            format!("- because {reason}"),
+        ],
+    };
+    match refused {
+        true => (
+            lang.pick("対象者本人による例外の登録を拒否しました", "an exception for oneself was refused"),
+            lines,
+            lang.pick(
+                "監視を逃れようとした疑いがあります。保護管理者と監査責任者に知らせ、登録しようとした者と目的を確認してください。",
+                "Somebody may have tried to leave the watch. Tell the data protection manager and the auditor, and find out who tried and why.",
+            ),
+        ),
+        false => (
+            lang.pick("例外が登録されました", "an exception was registered"),
+            lines,
+            lang.pick(
+                "心当たりのない例外は、sekimori exception end 番号 で直ちに終了させ、監査責任者に知らせてください。\n例外に当たる利用も、記録と集計は続きます。",
+                "If nobody knows of it, end it at once (sekimori exception end NUMBER) and tell the auditor. What it holds is recorded and counted all the same.",
+            ),
+        ),
+    }
+}

@@ -1,0 +1,48 @@
+//! Which exception holds a situation, and the count of how often.
+
+use super::Teller;
+use crate::access::DatasetId;
+use crate::alert::decide::Situation;
+use crate::calendar::day_of;
+use crate::register::Exception;
+use crate::store::{AlertDesk, StoreError, StoredAlert};
+
+/// How an alert is closed that an exception holds.
+pub(super) const EXCEPTED: &str = "excepted";
+
+/// Whether an exception holds it as it stands.
+pub(super) fn is_excepted(stored: &StoredAlert) -> bool {
+    stored.closed_as == EXCEPTED
+}
+
+impl Teller {
+    /// Whether an exception holds the alert as it stands with `s`. Its use is counted; and so is a finding that only its
+    /// end keeps it from.
+    pub(super) fn excepted(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        exceptions: &[Exception],
+        stored: &StoredAlert,
+        s: &Situation,
+    ) -> Result<bool, StoreError> {
+        if exceptions.is_empty() {
+            return Ok(false);
+        }
+        let alert = &stored.alert;
+        let person = desk.who(alert.who)?.map(|(_, name)| name);
+        let dataset = match alert.dataset {
+            DatasetId(0) => "",
+            id => self.datasets.get(&id).map_or("", |d| d.id.as_str()),
+        };
+        let (first, last) = (day_of(s.first_seen), day_of(s.last_seen));
+        let within = |e: &&Exception| alert.observed <= e.limit && e.names(&alert.rule, person.as_deref(), dataset);
+        if let Some(holding) = exceptions.iter().filter(within).find(|e| e.runs(first, last)) {
+            desk.exception_hit(holding.id, last, false, s.hits, alert.id)?;
+            return Ok(true);
+        }
+        if let Some(expired) = exceptions.iter().filter(within).find(|e| e.until < last) {
+            desk.exception_hit(expired.id, last, true, s.hits, alert.id)?;
+        }
+        Ok(false)
+    }
+}

@@ -1,0 +1,91 @@
+//! Which version of the register was last held against the past, and what was read and used lately.
+
+use rusqlite::params;
+
+use super::{AlertDesk, Committed, Store, StoreError, alerts, count};
+use crate::detect::book::DayNumber;
+use crate::detect::coverage::{SILENT_DAYS, Seen, SourceSeen};
+
+/// Setting: the version of the register that was last held against the past.
+const RECONSIDERED: &str = "register_reconsidered";
+
+impl Store {
+    /// The version of the register by which what is in the book was last judged, where that is not `version`.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn judged_by(&mut self, version: i64) -> Result<Option<i64>, StoreError> {
+        let Some(last) = self.meta(RECONSIDERED)?.and_then(|v| v.parse::<i64>().ok()) else {
+            // The first register: there is no past to judge again.
+            self.set_meta(RECONSIDERED, &version.to_string())?;
+            return Ok(None);
+        };
+        Ok((last != version).then_some(last))
+    }
+
+    /// Writes what holds in hindsight by `version`, once.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is written then.
+    pub fn reconsidered(
+        &mut self,
+        version: i64,
+        write: &mut dyn FnMut(&mut AlertDesk<'_, '_>) -> Result<(), StoreError>,
+    ) -> Result<Committed, StoreError> {
+        let tx = self.begin()?;
+        let mut desk = alerts::AlertDesk::new(&tx);
+        write(&mut desk)?;
+        let committed = desk.done();
+        tx.execute(
+            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            params![RECONSIDERED, version.to_string()],
+        )?;
+        tx.commit()?;
+        Ok(committed)
+    }
+
+    /// What was read and used lately, as `detect::coverage` asks.
+    pub fn seen(&self, today: DayNumber) -> Result<Seen, StoreError> {
+        let since = today.saturating_sub(SILENT_DAYS);
+        let (first, newest): (Option<DayNumber>, Option<i64>) = self
+            .conn
+            .prepare_cached("SELECT (SELECT min(day) FROM tally), (SELECT max(newest) FROM tally WHERE ?1 < day)")?
+            .query_row([since], |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let mut sources = self.conn.prepare_cached(
+            "SELECT s.name, sum(t.lines), sum(t.accesses) FROM tally AS t JOIN source AS s ON s.id = t.source
+             WHERE ?1 < t.day GROUP BY s.id ORDER BY s.id",
+        )?;
+        let sources = sources.query_map([since], |r| {
+            Ok(SourceSeen {
+                name: r.get(0)?,
+                lines: count(r.get(1)?),
+                accesses: count(r.get(2)?),
+            })
+        })?;
+        let sources = sources.collect::<Result<_, _>>()?;
+        // Records may lie in the past; what counts is that their sources showed the dataset among the newest ones.
+        let newest = newest
+            .filter(|micros| *micros != 0)
+            .map(crate::clock::EventTime::from_micros);
+        let mut datasets = Vec::new();
+        if let Some(newest) = newest {
+            let day = crate::calendar::day_of(newest).0;
+            let mut select = self.conn.prepare_cached(
+                "SELECT DISTINCT d.name FROM page AS p JOIN dataset AS d ON d.id = p.dataset WHERE p.day = ?1 AND p.who = 0",
+            )?;
+            for day in day.saturating_sub(SILENT_DAYS).saturating_add(1)..=day {
+                for name in select.query_map([day], |r| r.get::<_, String>(0))? {
+                    let name = name?;
+                    if !datasets.contains(&name) {
+                        datasets.push(name);
+                    }
+                }
+            }
+        }
+        Ok(Seen {
+            age_days: first.map(|first| today.saturating_sub(first)),
+            sources,
+            datasets,
+        })
+    }
+}
