@@ -10,7 +10,7 @@ use std::io;
 use super::body::Body;
 use super::family::Listed;
 use super::follow::Tailer;
-use super::identity::{PROOF_MAX, Stat};
+use super::identity::{PROOF_MAX, Stat, bytes_at};
 use super::marks::agree;
 use super::newcomer::Taken;
 use super::scan::Pass;
@@ -38,6 +38,9 @@ impl Tailer {
             // Perhaps it is only about to be written.
             return Ok(Taken::Later);
         }
+        if self.being_packed(&head, file, pass)? {
+            return Ok(Taken::Later);
+        }
         if let Some(of) = self.open_original(&head, file)? {
             return Ok(Taken::Copy(of));
         }
@@ -46,6 +49,24 @@ impl Tailer {
         }
         self.begin(open, stat, file, Start::Beginning, pass, new_id)?;
         Ok(Taken::Settled)
+    }
+
+    /// Whether the plain file of the same name stands beside it and begins alike: that one is read, and what is packed
+    /// waits until it is gone. Half written, it could not even be told from it.
+    fn being_packed(&self, head: &[u8], file: &Listed, pass: &Pass) -> io::Result<bool> {
+        let plain = |f: &&Listed| !f.compressed && f.base == file.base && f.rank == file.rank;
+        for plain in pass.listing.files.iter().filter(plain) {
+            let open = match (self.opener)(&plain.path, plain.live()) {
+                Ok(open) => open,
+                // It went this moment, and the next scan sees what is left.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+                Err(error) => return Err(error),
+            };
+            if bytes_at(&open, 0, head.len())? == head {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The segment whose file is still open and begins with `head`: what was packed is read there.

@@ -142,6 +142,50 @@ fn compression_at_once_and_later_while_running_counts_nothing_twice() {
 }
 
 #[test]
+fn a_new_member_that_is_just_being_packed_is_read_once() {
+    for (suffix, form) in FORMS {
+        for lines in [1, 4, 700] {
+            let mut w = World::new();
+            w.append("access.log", &text(800..801));
+            w.step();
+            // Rotated and packed before anybody saw it under a plain name.
+            let lines = text(0..lines);
+            w.append("access.log-20260102", &lines);
+            let packed = pack(form, lines.as_bytes());
+            let gz = w.path(&format!("access.log-20260102{suffix}"));
+            fs::write(&gz, &packed[..packed.len() / 2]).unwrap();
+            w.step();
+            fs::write(&gz, &packed).unwrap();
+            w.step();
+            fs::remove_file(w.path("access.log-20260102")).unwrap();
+            w.step();
+            w.settle();
+            w.restart();
+            w.settle();
+            let mut expected: Vec<_> = lines.lines().map(str::to_owned).collect();
+            expected.push("line-800".to_owned());
+            assert!(w.sorted() == expected, "{suffix}: {} lines", w.lines.len());
+            assert_eq!(w.kinds(), []);
+        }
+    }
+}
+
+#[test]
+fn two_different_files_of_one_name_one_of_them_packed_are_both_read() {
+    let mut w = World::new();
+    w.append("access.log", &text(800..801));
+    w.step();
+    w.append("access.log-20260102", &text(0..4));
+    fs::write(
+        w.path("access.log-20260102.gz"),
+        pack(Form::Gzip, text(4..9).as_bytes()),
+    )
+    .unwrap();
+    w.settle();
+    assert_eq!(w.sorted(), [numbered(0..9), numbered(800..801)].concat());
+}
+
+#[test]
 fn members_of_several_parts_are_read_to_their_last_one() {
     for form in [Form::Gzip, Form::Zstd, Form::Xz, Form::Bzip2] {
         let mut w = World::new();
