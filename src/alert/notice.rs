@@ -145,8 +145,8 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
             lang.pick("記録の証明が止まっています", "the record is no longer being proved"),
             vec![inert(why, DETAIL_CHARS_MAX)],
             lang.pick(
-                "監視と警告は続いていますが、記録の照合点（署名）は作られていません。復元・巻き戻し・改ざんの有無を確かめてください。\n監査責任者の了承を得て sekimori recover を実行すると、理由を記録したうえで新しい記録簿が始まります。",
-                "Watching and alerting go on, but no checkpoint is signed. Find out whether something was restored, set back or altered.\nWith the consent of the audit officer, sekimori recover begins a new log and records why.",
+                "監視と警告は続いていますが、記録の照合点（署名）も区画（保管）も作られていません。復元・巻き戻し・改ざんの有無を確かめてください。\n最新のデータベースを元の場所に戻すと再開します。失われた場合は、この保管庫をそのまま残し、監査責任者の了承を得て新しいデータベースと保管庫で始めてください。",
+                "Watching and alerting go on, but nothing is signed or archived. Find out whether something was restored, set back or altered.\nIt goes on once the newest store is back in its place. If that is lost, keep this folder as it is and, with the consent of the audit officer, begin with a new store and a new folder.",
             ),
         ),
         Notice::Rejects { source, why, lines } => rejects(source, why, *lines, lang),

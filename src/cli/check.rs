@@ -64,6 +64,12 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         }
     }
     sources(&config, out);
+    if config.evidence.recipients.is_empty() {
+        out.error(out.lang().pick(
+            "注意: evidence.recipients がないため、保管するアクセス記録は圧縮のみで、暗号化されません。保管庫のフォルダーを読める者は記録を読めます。改ざんの検知はできますが、窃取は防げません。",
+            "warning: without evidence.recipients the archived access records are compressed, not encrypted: whoever reads the archive folder reads the records. Tampering shows, theft is not prevented.",
+        ));
+    }
     if !wrong.is_empty() {
         return Err(Failure::Config(wrong.join("\n")));
     }

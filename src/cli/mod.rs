@@ -13,7 +13,9 @@ mod formats;
 mod json;
 mod out;
 mod parse;
+mod prove;
 mod replay;
+mod retain;
 mod rules;
 mod run;
 mod status;
@@ -162,6 +164,8 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("account", args)) => account::run(args, out),
         Some(("exception", args)) => exception::run(args, out),
         Some(("verify", args)) => verify::run(args, out),
+        Some(("prove", args)) => prove::run(args, out),
+        Some(("retain", args)) => retain::run(args, out),
         _ => Err(Failure::Failed("no command".into())),
     }
 }
@@ -195,6 +199,8 @@ fn command(lang: Lang) -> Command {
         .subcommand(account::command(lang))
         .subcommand(exception::command(lang))
         .subcommand(verify::command(lang))
+        .subcommand(prove::command(lang))
+        .subcommand(retain::command(lang))
 }
 
 fn config_arg(lang: Lang) -> Arg {

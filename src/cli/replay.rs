@@ -9,7 +9,7 @@ use super::out::Out;
 use super::{Failure, config_arg, json, json_arg, load, run};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, source_for_file};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Begin, Pipeline, Proof};
 use crate::service::setup;
 use crate::source::Start;
 use crate::store::{AlertFilter, Store};
@@ -37,6 +37,16 @@ pub(super) fn command(lang: Lang) -> Command {
                 .help(lang.pick(
                     "結果を残す新しいファイル（省略時は終了時に消去）",
                     "new file to keep the result in (default: gone at the end)",
+                )),
+        )
+        .arg(
+            Arg::new("archive")
+                .long("archive")
+                .value_name("DIR")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help(lang.pick(
+                    "記録簿と区画もこの新しいフォルダーに作ります",
+                    "also makes ledger and segments, in this new folder",
                 )),
         )
         .arg(
@@ -113,6 +123,9 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let host = setup::host_name();
     let mut pipeline =
         Pipeline::new(&config, store, register, key, &host).map_err(|e| Failure::Config(e.to_string()))?;
+    if let Some(folder) = args.get_one::<PathBuf>("archive") {
+        archive(&mut pipeline, &mut config, folder, now).map_err(|e| Failure::Failed(e.to_string()))?;
+    }
     let mut rescan = true;
     loop {
         let step = pipeline
@@ -123,8 +136,28 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
             break;
         }
     }
-    pipeline.flush(now).map_err(|e| Failure::Failed(e.to_string()))?;
+    pipeline.finish(now).map_err(|e| Failure::Failed(e.to_string()))?;
     print(&pipeline, args.get_flag("json"), out)
+}
+
+/// Lets the whole path of writing run, as in the daemon.
+fn archive(
+    pipeline: &mut Pipeline,
+    config: &mut Config,
+    folder: &Path,
+    now: crate::clock::WallTime,
+) -> Result<(), crate::pipeline::PipelineError> {
+    config.evidence.folder = folder.to_owned();
+    config.evidence.keys = folder.join("keys");
+    let host = setup::host_name();
+    let begin = Begin {
+        config,
+        host: &host,
+        start: true,
+    };
+    let proof = Proof::open(pipeline.writing_store()?, &begin, now)?;
+    pipeline.set_proof(proof);
+    pipeline.open_archive(config, now)
 }
 
 fn print(pipeline: &Pipeline, as_json: bool, out: &mut Out) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use super::out::Out;
 use super::{Failure, config_arg, json_arg, load};
 use crate::clock::{Clock, SystemClock, WallTime};
 use crate::evidence::verify::{self, Anchor, Input, Report, Weight, spoken_time};
-use crate::evidence::{VerifierKey, unbase64};
+use crate::evidence::{Identity, VerifierKey, unbase64};
 use crate::parse::time;
 use crate::text::{Lang, duration_text, number};
 
@@ -41,21 +41,16 @@ pub(super) fn command(lang: Lang) -> Command {
         .arg(
             Arg::new("depth")
                 .value_name("DEPTH")
-                .value_parser(["quick"])
+                .value_parser(["quick", "full"])
                 .default_value("quick")
-                .help(lang.pick("quick: 公開情報だけで検証", "quick: with public data only")),
+                .help(lang.pick(
+                    "quick: 公開情報だけで検証　full: 区画の中身も検証（秘密鍵が必要）",
+                    "quick: with public data only; full: the content of segments, too (needs an identity)",
+                )),
         )
-        .arg(path(
-            "archive",
-            "archive",
-            "DIR",
-            "保管庫またはその写し（省略時は設定の場所）",
-            "the archive or a copy of it (default: the configured one)",
-        ))
-        .arg(Arg::new("key").long("key").value_name("KEY").help(lang.pick(
-            "導入時に控えた公開鍵（文字列またはファイル）",
-            "the public key kept since installation (text or file)",
-        )))
+        .arg(archive_arg(lang))
+        .arg(key_arg(lang))
+        .arg(identity_arg(lang))
         .arg(path(
             "anchors",
             "anchors",
@@ -79,9 +74,59 @@ pub(super) fn command(lang: Lang) -> Command {
         )
 }
 
+pub(super) fn archive_arg(lang: Lang) -> Arg {
+    let help = lang.pick(
+        "保管庫またはその写し（省略時は設定の場所）",
+        "the archive or a copy of it (default: the configured one)",
+    );
+    Arg::new("archive")
+        .long("archive")
+        .value_name("DIR")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help(help)
+}
+
+pub(super) fn key_arg(lang: Lang) -> Arg {
+    let help = lang.pick(
+        "導入時に控えた公開鍵（文字列またはファイル）",
+        "the public key kept since installation (text or file)",
+    );
+    Arg::new("key").long("key").value_name("KEY").help(help)
+}
+
+pub(super) fn identity_arg(lang: Lang) -> Arg {
+    let help = lang.pick("age の秘密鍵のファイル", "file of age identities");
+    Arg::new("identity")
+        .long("identity")
+        .value_name("FILE")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help(help)
+}
+
+/// The public key as it was given: text, or a file that holds it.
+pub(super) fn key(text: &str, out: &mut Out) -> Result<VerifierKey, Failure> {
+    let text = if Path::new(text).is_file() {
+        std::fs::read_to_string(text)?
+    } else {
+        text.to_owned()
+    };
+    VerifierKey::read(text.trim()).map_err(|why| usage(format!("--key: {why}"), out))
+}
+
+/// The identities of `--identity`; none without it.
+pub(super) fn identities(args: &ArgMatches, out: &mut Out) -> Result<Vec<Identity>, Failure> {
+    let Some(file) = args.get_one::<PathBuf>("identity") else {
+        return Ok(Vec::new());
+    };
+    let read = Identity::read_all(&std::fs::read_to_string(file)?);
+    read.map_err(|why| usage(format!("{}: {why}", file.display()), out))
+}
+
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let input = input(args, out)?;
-    let (report, _) = verify::quick(&input);
+    let full = args.get_one::<String>("depth").is_some_and(|depth| depth == "full");
+    let identities = identities(args, out)?;
+    let (report, _) = verify::verify(&input, full.then_some(&identities));
     print(&report, args.get_flag("json"), out)?;
     match report.exit_code() {
         0 => Ok(()),
@@ -89,12 +134,12 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     }
 }
 
-fn usage(why: String, out: &mut Out) -> Failure {
+pub(super) fn usage(why: String, out: &mut Out) -> Failure {
     out.error(&why);
     Failure::Verdict(3)
 }
 
-fn input(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> {
+pub(super) fn input(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> {
     let archive = match args.get_one::<PathBuf>("archive") {
         Some(folder) => folder.clone(),
         None => load(args, out)?.0.evidence.folder,
@@ -109,33 +154,31 @@ fn input(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> {
             out,
         ));
     }
-    let key = match args.get_one::<String>("key") {
+    let public = match args.get_one::<String>("key") {
         None => None,
-        Some(text) => {
-            let text = if Path::new(text).is_file() {
-                std::fs::read_to_string(text)?
-            } else {
-                text.clone()
-            };
-            let key = VerifierKey::read(text.trim());
-            Some(key.map_err(|why| usage(format!("--key: {why}"), out))?)
-        }
+        Some(text) => Some(key(text, out)?),
     };
-    let now = match args.get_one::<String>("now") {
+    let given = |name: &str| args.try_get_one::<String>(name).ok().flatten();
+    let now = match given("now") {
         None => SystemClock.now(),
         Some(text) => match time::any(text.as_bytes(), 9 * 3_600) {
             Some(at) => WallTime::from_micros(at.micros()),
             None => return Err(usage(format!("--now: {text}"), out)),
         },
     };
-    let hours = args.get_one::<u64>("stale-after").copied().unwrap_or(STALE_HOURS);
-    let anchors = match args.get_one::<PathBuf>("anchors") {
+    let hours = args
+        .try_get_one::<u64>("stale-after")
+        .ok()
+        .flatten()
+        .copied()
+        .unwrap_or(STALE_HOURS);
+    let anchors = match args.try_get_one::<PathBuf>("anchors").ok().flatten() {
         None => Vec::new(),
         Some(folder) => anchors(folder)?,
     };
     Ok(Input {
         archive,
-        key,
+        key: public,
         anchors,
         now,
         stale_after: Duration::from_secs(hours.saturating_mul(3_600)),

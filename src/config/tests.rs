@@ -515,7 +515,14 @@ fn the_good_fixtures_hold_every_key() {
 }
 
 fn collect(prefix: &str, table: &toml::de::DeTable<'_>, into: &mut BTreeSet<String>) {
-    let open = ["alerts.owners.", "dataset[].limits.", "rule[].limit.", "rule[].floor."].contains(&prefix);
+    let open = [
+        "alerts.owners.",
+        "dataset[].limits.",
+        "evidence.keep_datasets.",
+        "rule[].limit.",
+        "rule[].floor.",
+    ]
+    .contains(&prefix);
     for (key, value) in table {
         let key = if open { "*" } else { key.get_ref() };
         into.insert(format!("{prefix}{key}"));

@@ -236,7 +236,7 @@ impl Log {
     pub fn join(&mut self, store: &Frontier, signed: &[Checkpoint]) -> Result<(), LogError> {
         let fork = |why: String| {
             Err(LogError::Fork(format!(
-                "{why}; nothing is signed until somebody has looked into it and says why (sekimori recover)"
+                "{why}; nothing is signed or archived until the newest store is back in its place (or, where it is lost, a new store and a new folder are begun and this folder is kept)"
             )))
         };
         let (folder, store_size) = (self.folder.display(), store.size());
@@ -313,7 +313,7 @@ impl Log {
                 self.entries.sync()?;
                 let Some(key) = self.keys.epoch(&self.origin, epoch.number)? else {
                     return Err(LogError::Fork(format!(
-                        "the key of epoch {} is gone before the epoch was closed; sekimori recover begins a new log",
+                        "the key of epoch {} is gone before the epoch was closed; keep this folder and begin a new store and a new folder",
                         epoch.number
                     )));
                 };
@@ -359,7 +359,7 @@ impl Log {
         if self.signers.is_none() {
             let Some(key) = self.keys.epoch(&self.origin, epoch.number)? else {
                 return Err(LogError::Fork(format!(
-                    "the key of epoch {} is gone; sekimori recover begins a new log",
+                    "the key of epoch {} is gone; keep this folder and begin a new store and a new folder",
                     epoch.number
                 )));
             };

@@ -12,20 +12,28 @@
 //! `tree`, `entry` and `note` are pure. Not here: the rows of the ledger in the store (`store::ledger`), when a checkpoint
 //! is due (`pipeline::proof`).
 
+mod age;
 mod entry;
+mod index;
 mod keys;
 mod log;
 mod note;
+mod sealer;
+mod segment;
 mod tree;
 pub mod verify;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use age::{AgeError, Header, Identity, Recipient};
 pub use entry::{ENTRY_BYTES_MAX, Entry, commitment};
+pub use index::{may_hold, of_person};
 pub use keys::{KeyError, KeyFolder};
 pub use log::{Log, LogError, put, sync_folder};
 pub use note::{Checkpoint, Note, Signer, VerifierKey, base64, is_name, spoken_code, unbase64};
+pub use sealer::{Facts, Finished, OpenSegment, Piece, Sealer, SealerSettings};
+pub use segment::{Beginning, Leaves, Sealed, SegmentError, SegmentReader, SegmentWriter};
 pub use tree::{Frontier, Hash, audit_path, hex, leaf_hash, node_hash, path_holds, root_of, unhex};
 
 /// Where the record is kept and how.
@@ -39,6 +47,18 @@ pub struct EvidenceSettings {
     pub origin: Option<String>,
     /// How often a checkpoint is signed.
     pub checkpoint_every: Duration,
+    /// Who can open segments; nobody: they are compressed only.
+    pub recipients: Vec<Recipient>,
+    /// Level of compression, 1 to 19.
+    pub level: i32,
+    /// Bytes of source in one segment.
+    pub segment_bytes: u64,
+    /// How long a segment stays open.
+    pub segment_every: Duration,
+    /// Years segments are kept after the fiscal year of their newest record, at least.
+    pub keep_years: u16,
+    /// The same for segments that hold records of these datasets; the longest counts.
+    pub keep_datasets: Vec<(String, u16)>,
     /// A folder of checkpoints that came back to this host: compared before anything is signed.
     pub anchors: Option<PathBuf>,
 }

@@ -16,11 +16,14 @@ use crate::clock::{EventTime, WallTime};
 use crate::detect::book::{Book, History, Select};
 use crate::detect::memo::Memo;
 use crate::detect::{Detector, Finding, Past, RuleIx, RuleSettings};
+use crate::evidence::{Facts, of_person};
 use crate::parse::Why;
 use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
 use crate::register::{Register, held_against, touched};
 use crate::source::{SegmentState, SourceEvent};
-use crate::store::{Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally};
+use crate::store::{
+    ArchiveBatch, Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally,
+};
 use crate::text::inert;
 
 /// How far back a corrected register is held against the book, in days.
@@ -53,6 +56,8 @@ pub(super) struct Work {
     findings: Vec<Finding>,
     newest: Option<EventTime>,
     turn: Turn,
+    /// What the archive wants to know of the content of this turn, where there is one.
+    facts: Option<Facts>,
 }
 
 /// What a batch has to write of its sources.
@@ -64,6 +69,8 @@ pub(super) struct OfSources {
     pub begun: Vec<(SourceId, String)>,
     pub events: Vec<SourceEvent>,
     pub tallies: Vec<(SourceId, Tally)>,
+    /// What is archived.
+    pub archive: ArchiveBatch,
 }
 
 /// A whole batch, ready to be committed by whoever holds the writing connection.
@@ -91,6 +98,7 @@ impl Sealed {
             names: &self.names,
             tallies: &self.of_sources.tallies,
             rejects: &self.rejects,
+            archive: &self.of_sources.archive,
             day: day_of(EventTime::from_micros(self.now.micros())).0,
             now: self.now,
         };
@@ -144,6 +152,7 @@ impl Work {
                 latest: EventTime::from_micros(i64::MIN),
                 newest: 0,
             },
+            facts: None,
         })
     }
 
@@ -256,6 +265,9 @@ impl Work {
         }
         if let Some(time) = record.time {
             self.turn.newest = self.turn.newest.max(time.micros());
+            if let Some(facts) = &mut self.facts {
+                facts.saw(time.micros());
+            }
             self.newest = self.newest.max(Some(time));
         }
         match self.placer.place(record, at, self.turn.source.0, &mut self.names) {
@@ -270,6 +282,9 @@ impl Work {
 
     fn access(&mut self, record: &Surveyed<'_>, access: &Access) -> Result<(), PipelineError> {
         self.book.add(access);
+        if let Some(facts) = &mut self.facts {
+            note(facts, access);
+        }
         let mut history = PageHistory {
             store: &self.store,
             names: &self.names,
@@ -353,6 +368,16 @@ impl Work {
         self.spare = book;
     }
 
+    /// From now on notes what the archive wants to know.
+    pub fn keep_facts(&mut self) {
+        self.facts = Some(Facts::default());
+    }
+
+    /// What was found since the last call.
+    pub fn take_facts(&mut self) -> Facts {
+        self.facts.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Situations the batch holds.
     pub fn situations(&self) -> u64 {
         self.begun
@@ -378,6 +403,16 @@ impl Work {
         self.rejects.clear();
         self.findings.clear();
         Ok(())
+    }
+}
+
+/// What the index and the retention of a segment go by.
+fn note(facts: &mut Facts, access: &Access) {
+    facts.keys.push(of_person(access.who.0));
+    facts.keys.extend(access.subject.map(|subject| subject.0));
+    let dataset = u32::from(access.dataset.0);
+    if facts.datasets.last() != Some(&dataset) && !facts.datasets.contains(&dataset) {
+        facts.datasets.push(dataset);
     }
 }
 

@@ -164,6 +164,16 @@ impl Lane {
         })
     }
 
+    /// From now on keeps consumed bytes for the archive.
+    pub fn keep_raw(&mut self) {
+        self.tailer.keep_raw();
+    }
+
+    /// Consumed bytes since the last call.
+    pub fn take_raw(&mut self) -> Vec<crate::source::Raw> {
+        self.tailer.take_raw()
+    }
+
     /// Looks again at about `budget` of the bytes that were consumed; gives how many were looked at.
     pub fn verify(&mut self, now: WallTime, budget: u64, store: &Store) -> Result<u64, PipelineError> {
         let mut done = 0u64;

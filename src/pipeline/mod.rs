@@ -7,9 +7,11 @@
 //! Not here: waiting and waking (`service`), sending (`mail`).
 
 mod ahead;
+mod archive;
 mod batch;
 mod cases;
 mod digest;
+mod keep;
 mod lane;
 mod ongoing;
 mod past;
@@ -34,6 +36,7 @@ use crate::register::{DatasetSettings, Datasets, Naming, Register};
 use crate::source::{Incarnation, SourceEvent};
 use crate::store::{Committed, Store, StoreError};
 
+pub use archive::Archive;
 use batch::{OfSources, Work};
 use lane::Lane;
 pub use proof::{Begin, Proof};
@@ -130,6 +133,10 @@ pub struct Pipeline {
     writer: Writer,
     /// Carries the ledger out of the store; none where nothing is to be proved (replay).
     proof: Option<Proof>,
+    /// Keeps consumed bytes; none where that is not asked for (replay).
+    archive: Option<Archive>,
+    /// Row ids and names of the datasets.
+    datasets: Vec<(u32, String)>,
     /// What commits did since it was last told.
     done: Step,
     /// Events of the batch whose commit is on its way.
@@ -140,6 +147,8 @@ pub struct Pipeline {
     scanned_at: Option<WallTime>,
     verify: Verify,
     uncommitted_since: Option<WallTime>,
+    /// The time of the last step: a rollback belongs to it.
+    rolled_back_at: WallTime,
     batch_lines: u64,
     batches: u32,
     /// Day of the last digest of this run; the mail's own id keeps it one a day.
@@ -199,6 +208,12 @@ impl Pipeline {
             teller,
             writer: Writer::new(store),
             proof: None,
+            archive: None,
+            datasets: dataset_ids
+                .iter()
+                .map(|id| u32::from(id.0))
+                .zip(config.datasets.iter().map(|d| d.id.clone()))
+                .collect(),
             done: Step::default(),
             on_the_way: Vec::new(),
             batch_lines_max: BATCH_LINES_MAX,
@@ -207,6 +222,7 @@ impl Pipeline {
             scanned_at: None,
             verify: Verify::default(),
             uncommitted_since: None,
+            rolled_back_at: WallTime::from_micros(0),
             batch_lines: 0,
             batches: 0,
             digest_day: None,
@@ -220,6 +236,7 @@ impl Pipeline {
     /// # Errors
     /// The store. The batch is then forgotten; call [`Pipeline::rollback`] before the next step.
     pub fn step(&mut self, now: WallTime, rescan: bool) -> Result<Step, PipelineError> {
+        self.rolled_back_at = now;
         if self.to_reconsider.is_some() && self.uncommitted_since.is_none() {
             self.reconsider(now)?;
         }
@@ -256,43 +273,6 @@ impl Pipeline {
         Ok(self.report(lines, more, scanned, due))
     }
 
-    /// From now on the ledger leaves the store by `proof`.
-    pub fn set_proof(&mut self, proof: Proof) {
-        self.proof = Some(proof);
-    }
-
-    /// Why nothing is signed, if that is so.
-    pub fn proof_stopped(&self) -> Option<&str> {
-        self.proof.as_ref().and_then(Proof::stopped)
-    }
-
-    /// Lets the ledger leave the store where that is due; never while a commit is on its way.
-    fn prove(&mut self, now: WallTime) -> Result<(), PipelineError> {
-        if self.writer.is_busy() {
-            return Ok(());
-        }
-        let Some(proof) = &mut self.proof else {
-            return Ok(());
-        };
-        if let Some(why) = proof.tend(self.writer.store()?, now)? {
-            self.notify(&crate::alert::notice::Notice::EvidenceStopped(why), now)?;
-            self.done.mails += 1;
-        }
-        Ok(())
-    }
-
-    /// The run ends: commits what is in memory and signs the ledger for the last time.
-    ///
-    /// # Errors
-    /// The store; see [`Pipeline::step`].
-    pub fn finish(&mut self, now: WallTime) -> Result<Step, PipelineError> {
-        let step = self.flush(now)?;
-        if let Some(proof) = &mut self.proof {
-            proof.finish(self.writer.store()?, now)?;
-        }
-        Ok(step)
-    }
-
     fn scan_if_due(&mut self, now: WallTime, rescan: bool) -> bool {
         let clock_went_back = self.scanned_at.is_some_and(|at| now < at);
         let due = self.scanned_at.is_none_or(|at| SCAN_EVERY <= now.since(at));
@@ -319,6 +299,11 @@ impl Pipeline {
                     &mut self.next_segment,
                     &mut self.work,
                 )?;
+                if let Some(archive) = &mut self.archive {
+                    let raws = lane.take_raw();
+                    let facts = self.work.take_facts();
+                    archive.take(lane.id(), raws, &facts, now);
+                }
                 self.batch_lines = self.batch_lines.saturating_add(turn.lines);
                 more |= turn.more;
             }
@@ -354,6 +339,12 @@ impl Pipeline {
         }
         let mut of_sources = OfSources::default();
         self.lanes.iter_mut().for_each(|lane| lane.hand_over(&mut of_sources));
+        if let Some(archive) = &mut self.archive {
+            archive.ended(&of_sources.segments);
+            let states = &of_sources.segments;
+            let path = |id| states.iter().find(|(s, _)| s.id == id).map(|(s, _)| s.path.clone());
+            of_sources.archive = archive.batch(&path, now)?;
+        }
         self.on_the_way = self.teller.named(&of_sources.events).collect();
         let sealed = self.work.seal(of_sources, now)?;
         self.uncommitted_since = None;
@@ -363,25 +354,28 @@ impl Pipeline {
             return Ok(self.writer.begin(sealed, &self.teller)?);
         }
         let (book, committed) = self.writer.commit(sealed, &self.teller)?;
-        self.take_in(book, committed);
-        Ok(())
+        self.take_in(book, committed)
     }
 
     /// Waits for a commit that is on its way and takes in what it did.
     fn settle(&mut self) -> Result<(), PipelineError> {
         if let Some((book, committed)) = self.writer.finish()? {
-            self.take_in(book, committed);
+            self.take_in(book, committed)?;
         }
         Ok(())
     }
 
-    fn take_in(&mut self, book: Book, committed: Committed) {
+    fn take_in(&mut self, book: Book, committed: Committed) -> Result<(), PipelineError> {
         self.work.settle(book, &committed.situations);
         self.lanes.iter_mut().for_each(Lane::settled);
         self.done.committed = true;
         self.done.alerts.extend(committed.alerts);
         self.done.mails += committed.mails;
         self.done.events.append(&mut self.on_the_way);
+        match &mut self.archive {
+            Some(archive) => archive.place(),
+            None => Ok(()),
+        }
     }
 
     /// Hands out what was done since the last time, together with what this step read.
@@ -414,6 +408,11 @@ impl Pipeline {
         self.uncommitted_since = None;
         self.batch_lines = 0;
         self.scanned_at = None;
+        if let (Some(archive), Ok(store)) = (&mut self.archive, self.writer.store()) {
+            let ids: Vec<SourceId> = self.lanes.iter().map(Lane::id).collect();
+            let now = self.rolled_back_at;
+            archive.again(store, &ids, now)?;
+        }
         Ok(())
     }
 

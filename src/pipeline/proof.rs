@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tracing::{error, warn};
 
-use super::PipelineError;
+use super::{Archive, PipelineError};
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
@@ -107,7 +107,18 @@ impl Proof {
                 Entry::new("config", now)
                     .with("from", from)
                     .with("to", begin.config.hash.as_str())
-                    .with("uid", owner),
+                    .with("uid", owner)
+                    .with(
+                        "rcpt",
+                        begin
+                            .config
+                            .evidence
+                            .recipients
+                            .iter()
+                            .map(|r| r.fingerprint())
+                            .collect::<Vec<_>>(),
+                    )
+                    .with("keep_years", begin.config.evidence.keep_years),
             );
         }
         Ok(())
@@ -138,13 +149,19 @@ impl Proof {
     ///
     /// # Errors
     /// The store.
-    pub fn tend(&mut self, store: &mut Store, now: WallTime) -> Result<Option<String>, PipelineError> {
+    pub fn tend(
+        &mut self,
+        store: &mut Store,
+        archive: Option<&Archive>,
+        now: WallTime,
+    ) -> Result<Option<String>, PipelineError> {
         // A clock that went back must not keep checkpoints waiting.
         let early = now < self.due && self.due.since(now) <= self.every;
         if self.stopped.is_some() || early {
             return Ok(None);
         }
-        match self.checkpoint(store, Entry::new("heartbeat", now), now) {
+        let open = archive.map(Archive::open_segments).unwrap_or_default();
+        match self.checkpoint(store, Entry::new("heartbeat", now).with("open", open), now) {
             Ok(()) => self.due = now.plus(self.every),
             Err(PipelineError::Log(LogError::Fork(why))) => {
                 self.stop(LogError::Fork(why))?;

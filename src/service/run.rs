@@ -108,6 +108,9 @@ fn build(
         pipeline.judged_by(before, in_force.version);
     }
     let stopped = proof.stopped().map(str::to_owned);
+    if stopped.is_none() {
+        pipeline.open_archive(config, now)?;
+    }
     pipeline.set_proof(proof);
     if let Some(why) = stopped {
         pipeline.notify(&Notice::EvidenceStopped(why), now)?;

@@ -147,6 +147,7 @@ impl Tailer {
         self.changed_chunks.clear();
         self.events.clear();
         self.copies.clear();
+        self.take_raw();
         self.scanned = false;
     }
 

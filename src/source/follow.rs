@@ -15,7 +15,7 @@ use super::framer::Framer;
 use super::lag::Late;
 use super::limits::is_remote;
 use super::segment::{Held, Seg, Spell, shown};
-use super::tail::{End, Job, Sink, open_file};
+use super::tail::{End, Job, Raw, Sink, open_file};
 use super::{Cause, Incarnation, Known, Phase, SourceEvent, SourceEventKind, SourceSettings};
 use crate::access::{SegmentId, SourceId};
 use crate::clock::WallTime;
@@ -92,6 +92,8 @@ pub struct Tailer {
     pub(super) checked: Option<super::Check>,
     pub(super) framer: Framer,
     buf: Vec<u8>,
+    /// Consumed bytes since they were taken last, where somebody wants them.
+    raw: Option<Vec<Raw>>,
     calls: u64,
 }
 
@@ -126,6 +128,7 @@ impl Tailer {
             checked: None,
             framer,
             buf: Vec::new(),
+            raw: None,
             calls: 0,
         };
         tailer.load(known);
@@ -233,6 +236,7 @@ impl Tailer {
             closing: seg.closing,
             hash: self.hash,
             sink,
+            raw: self.raw.as_mut(),
         };
         let turn = match tail.read(&mut seg.state, &mut job) {
             Ok(turn) => turn,
@@ -299,6 +303,16 @@ impl Tailer {
     #[doc(hidden)]
     pub fn without_hashes(&mut self) {
         self.hash = false;
+    }
+
+    /// From now on keeps consumed bytes as they were, until they are taken.
+    pub fn keep_raw(&mut self) {
+        self.raw = Some(Vec::new());
+    }
+
+    /// Consumed bytes since the last call, in the order of reading.
+    pub fn take_raw(&mut self) -> Vec<Raw> {
+        self.raw.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// What happened since the last call and is to be committed with the batch.

@@ -7,7 +7,7 @@ use super::body::Body;
 use super::chunk::line_of;
 use super::framer::Scan;
 use super::identity::{PROOF_MAX, proof_len};
-use super::tail::{CHUNK_MAX, End, Job, MARKS_MAX, Tail, Turn};
+use super::tail::{CHUNK_MAX, End, Job, MARKS_MAX, Raw, Tail, Turn};
 use crate::access::LineRef;
 
 /// What is kept of such a record.
@@ -94,7 +94,20 @@ impl Tail {
             .ok()
             .and_then(|len| long.kept.get(..len))
             .unwrap_or(&long.kept);
+        let raw = match job.raw {
+            Some(_) => self.raw_of(at, &state.format_state)?,
+            None => Some(Vec::new()),
+        };
+        let Some(mut raw) = raw else {
+            return Ok(Turn::nothing(End::Broken));
+        };
         (job.sink)(line_of(kept, len, job.framer, true, at), &mut state.format_state);
+        if let Some(all) = job.raw.as_deref_mut() {
+            if let Some(last) = raw.last_mut() {
+                last.states.1.clone_from(&state.format_state);
+            }
+            all.append(&mut raw);
+        }
         state.position = position;
         state.lines = state.lines.saturating_add(1);
         Ok(Turn {
@@ -103,6 +116,28 @@ impl Tail {
             scanned: want as u64,
             end: End::More,
         })
+    }
+
+    /// The bytes of a long record for whoever keeps them, read once more because only its head is in memory. `None`:
+    /// they are no more there.
+    fn raw_of(&mut self, at: LineRef, format_state: &[u8]) -> io::Result<Option<Vec<Raw>>> {
+        let (mut raw, mut from) = (Vec::new(), at.start);
+        while from < at.end {
+            let left = usize::try_from(at.end.saturating_sub(from)).unwrap_or(usize::MAX);
+            let len = left.min(CHUNK_MAX);
+            let bytes = self.body.bytes_at(from, len)?;
+            if bytes.len() != len {
+                return Ok(None);
+            }
+            raw.push(Raw {
+                segment: at.segment,
+                from,
+                bytes,
+                states: (format_state.to_vec(), format_state.to_vec()),
+            });
+            from = from.saturating_add(len as u64);
+        }
+        Ok(Some(raw))
     }
 
     /// Takes the consumed bytes up to `position` into what proves them.

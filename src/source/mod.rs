@@ -22,6 +22,7 @@
 //!
 //! Not here: what a line means (`parse`), where positions are kept (`store`), the clock.
 
+mod again;
 mod away;
 mod body;
 mod boot;
@@ -59,9 +60,11 @@ use crate::access::{SegmentId, SourceId};
 use crate::clock::WallTime;
 pub use crate::text::Encoding;
 
+pub use again::{Again, open_again, read_again};
 pub use decode::{Decoded, Decoder};
 pub use follow::{ReadOutcome, SegmentStatus, Tailer};
 pub use limits::raise_file_limit;
+pub use tail::Raw;
 pub use verify::Check;
 pub use wake::{NotifyWake, Poker, Woken};
 

@@ -82,6 +82,21 @@ pub(super) struct Job<'a, 's> {
     pub hash: bool,
     /// Who takes the lines.
     pub sink: &'a mut Sink<'s>,
+    /// Who takes the bytes as they were, if anybody wants them.
+    pub raw: Option<&'a mut Vec<Raw>>,
+}
+
+/// Consumed bytes as they stood in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Where the first of them stood.
+    pub from: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What the format remembered before them and after them.
+    pub states: (Vec<u8>, Vec<u8>),
 }
 
 /// How a turn of reading ended.
@@ -382,6 +397,7 @@ impl Tail {
         if n != room || window != self.window || !self.still(state.position)? {
             return Ok(Turn::nothing(End::Broken));
         }
+        let (from, state_before) = (state.position, job.raw.is_some().then(|| state.format_state.clone()));
         let framed = Framed::run(
             chunk,
             state,
@@ -396,6 +412,14 @@ impl Tail {
         );
         let consumed = framed.consumed;
         state.position = state.position.saturating_add(consumed as u64);
+        if let (Some(raw), Some(before), 1..) = (job.raw.as_deref_mut(), state_before, consumed) {
+            raw.push(Raw {
+                segment: state.id,
+                from,
+                bytes: chunk.get(..consumed).unwrap_or_default().to_vec(),
+                states: (before, state.format_state.clone()),
+            });
+        }
         state.lines = state.lines.saturating_add(framed.lines);
         let upto = before.saturating_add(consumed);
         let buf = job.buf.get(..room).unwrap_or_default();

@@ -287,6 +287,13 @@ CREATE INDEX ledger_kind ON ledger (kind, ix);
 CREATE TRIGGER ledger_unchanged BEFORE UPDATE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 CREATE TRIGGER ledger_whole BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 'the ledger is append-only'); END;
 
+-- Up to where each file is archived in sealed segments; what was consumed beyond that is read again after a crash.
+CREATE TABLE archive (
+    segment INTEGER PRIMARY KEY REFERENCES segment (id),
+    position INTEGER NOT NULL,
+    format_state BLOB NOT NULL           -- what the format remembers there
+) STRICT;
+
 CREATE TABLE ledger_state (
     one INTEGER PRIMARY KEY CHECK (one = 0),
     tree BLOB NOT NULL,                  -- RFC 6962 over all rows: size and roots of the complete subtrees

@@ -2,7 +2,9 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{NewNames, Store, StoreError, alerts, int, ledger, memos, outbox, pages, pass, segments};
+use super::{
+    ArchiveBatch, NewNames, Store, StoreError, alerts, archive, int, ledger, memos, outbox, pages, pass, segments,
+};
 use crate::access::{LineRef, SourceId};
 use crate::alert::AlertId;
 use crate::alert::outbox::Message;
@@ -85,6 +87,8 @@ pub struct Batch<'a> {
     pub tallies: &'a [(SourceId, Tally)],
     /// Rejects, by source and reason.
     pub rejects: &'a [RejectCount],
+    /// What is archived.
+    pub archive: &'a ArchiveBatch,
     /// The day (JST) of reading.
     pub day: DayNumber,
     /// Now.
@@ -121,6 +125,7 @@ impl Store {
         segments::write_begun(&tx, batch.begun)?;
         pass("commit.positions")?;
         segments::write_events(&tx, batch.events)?;
+        archive::write(&tx, batch.archive)?;
         pages::write(&tx, batch.book)?;
         memos::write(&tx, batch.memos)?;
         pass("commit.book")?;

@@ -53,7 +53,7 @@ fn tree(conn: &Connection) -> Result<Frontier, StoreError> {
 }
 
 /// The keyed hash that binds `row` to the ledger.
-fn bound(conn: &Connection, row: &Value) -> Result<String, StoreError> {
+pub(super) fn bound(conn: &Connection, row: &Value) -> Result<String, StoreError> {
     let mut select = conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
     let kept: Option<String> = select.query_row([KEY], |r| r.get(0)).optional()?;
     let key = match kept.as_deref().and_then(unhex::<32>) {
@@ -145,6 +145,7 @@ pub(super) fn source_event(tx: &Transaction<'_>, event: &SourceEvent) -> Result<
     let mut entry = Entry::new(kind, event.at)
         .with("src", source_name(tx, event.source)?)
         .with("why", event.kind.as_str())
+        .with("cause", event.cause.as_str())
         .with("off", vec![event.lo, event.hi])
         .with("detail", event.detail.as_str());
     if let Some(segment) = event.segment {
@@ -199,6 +200,32 @@ impl Store {
         for entry in entries {
             append(&tx, entry)?;
         }
+        Ok(tx.commit()?)
+    }
+
+    /// Records what a named person decided about segments. The reason is bound, not told; it stands in the journal.
+    pub fn ledger_note(
+        &mut self,
+        what: &str,
+        by: &str,
+        reason: &str,
+        segments: &std::collections::BTreeSet<u64>,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        if by.trim().is_empty() || reason.trim().is_empty() {
+            return Err(StoreError::Refused(
+                "say who decided it (a staff number) and why".into(),
+            ));
+        }
+        let tx = self.begin()?;
+        let row = bound(&tx, &json!({"what": what, "by": by, "reason": reason}))?;
+        tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
+            .execute(params![now.micros(), what, format!("{by}: {reason}")])?;
+        let entry = Entry::new(what, now)
+            .with("by", by)
+            .with("row", row)
+            .with("segments", segments.iter().copied().collect::<Vec<_>>());
+        append(&tx, &entry)?;
         Ok(tx.commit()?)
     }
 

@@ -5,6 +5,7 @@
 //! command line opens the same file beside it and writes through the same transactions.
 
 mod alerts;
+mod archive;
 mod commit;
 mod exceptions;
 mod hindsight;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
+pub use archive::ArchiveBatch;
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
 pub use exceptions::ExceptionRow;
 pub use ledger::Signed;

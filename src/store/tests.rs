@@ -170,6 +170,7 @@ fn commit_with(
             },
         )],
         rejects: &[reject],
+        archive: &ArchiveBatch::default(),
         day: 20_778,
         now: at(0),
     };

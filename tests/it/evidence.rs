@@ -3,3 +3,5 @@
 
 mod archive;
 mod ledger;
+mod retention;
+mod segments;

@@ -82,6 +82,8 @@ codes! {
     Flags "FLAGS" Warning,
     /// The run before ended without a stop; the sources refilled the record.
     Unclean "UNCLEAN_STOP" Warning,
+    /// A log was cut while it was followed; what was read of it is archived.
+    LogCut "LOG_CUT" Warning,
     /// No checkpoint from outside was given.
     Unanchored "UNANCHORED" Info,
 }

@@ -8,10 +8,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::finding::{Code, Finding};
-use super::{Anchor, Input, Report};
+use super::{Anchor, Input, Report, chain};
 use crate::calendar::rfc3339;
 use crate::evidence::entry::{ENTRY_BYTES_MAX, Entry};
-use crate::evidence::keys::epoch_name;
 use crate::evidence::note::{Checkpoint, Note, VerifierKey, unbase64};
 use crate::evidence::tree::{Frontier, Hash, leaf_hash};
 
@@ -20,20 +19,17 @@ const TOLD_MAX: usize = 20;
 
 /// A checkpoint that claims something about the log.
 #[derive(Debug, Clone)]
-struct Point {
-    checkpoint: Checkpoint,
-    note: Note,
+pub(super) struct Point {
+    /// What it says.
+    pub checkpoint: Checkpoint,
+    /// Its signatures.
+    pub note: Note,
+    /// The note as it was read.
+    bytes: String,
     /// Where it stands: `log/cp.b64:12`, `log/epoch/000001.note`, the name of an anchor.
-    place: String,
-    anchor: bool,
-}
-
-/// An epoch as its `key` entry begins it.
-#[derive(Debug, Clone)]
-struct EpochKey {
-    number: u64,
-    size: u64,
-    key: Option<VerifierKey>,
+    pub place: String,
+    /// It was kept outside.
+    pub anchor: bool,
 }
 
 /// The log as it was read: what further checks need.
@@ -47,8 +43,14 @@ pub struct ReadLog {
     pub head: Option<Checkpoint>,
     /// Sizes of checkpoints from outside that agree, each with when it was taken (`at` of its last entry).
     pub anchored: u64,
+    /// The signed note of the head.
+    pub note: String,
+    /// Sizes of all checkpoints from outside that agree.
+    pub anchors: Vec<u64>,
     /// Lines behind the head: not signed yet.
     pub unsigned: u64,
+    /// Files that entries behind the head list.
+    pub later: Vec<String>,
 }
 
 /// Reads and checks the log. What follows from it is read from the entries up to the head only.
@@ -60,6 +62,7 @@ pub fn check(input: &Input, report: &mut Report) -> ReadLog {
     let mut points = Vec::new();
     checkpoints(input, &key, &mut points, report);
     let head = points.last().map(|p: &Point| p.checkpoint.clone());
+    log.note = points.last().map(|p| p.bytes.clone()).unwrap_or_default();
     let Some(head) = head else {
         report.add(
             Finding::new(
@@ -77,8 +80,8 @@ pub fn check(input: &Input, report: &mut Report) -> ReadLog {
     let roots = read(input, &head, &points, &mut log, report);
     compare(&head, &points, &roots, &mut log, report);
     forks(&points, report);
-    let epochs = epochs(&log, report);
-    keychain(&epochs, &points, &roots, &head, &key, report);
+    let epochs = chain::epochs(&log, report);
+    chain::check(&epochs, &points, &roots, &head, &key, report);
     log.head = Some(head);
     log
 }
@@ -128,6 +131,7 @@ fn point(bytes: &[u8], key: &VerifierKey, place: &str, anchor: bool) -> Result<P
     Ok(Point {
         checkpoint,
         note,
+        bytes: String::from_utf8_lossy(bytes).into_owned(),
         place: place.to_owned(),
         anchor,
     })
@@ -277,6 +281,12 @@ fn read(
         }
         if head.size <= index {
             log.unsigned = log.unsigned.saturating_add(1);
+            if let Some((n, name)) = Entry::read(line)
+                .ok()
+                .and_then(|e| Some((e.number("n")?, e.text("name").to_owned())))
+            {
+                log.later.extend([name, format!("idx/{n:08}.idx")]);
+            }
             return true;
         }
         log.leaves.push(leaf);
@@ -316,13 +326,9 @@ fn read(
 fn compare(head: &Checkpoint, points: &[Point], roots: &BTreeMap<u64, Hash>, log: &mut ReadLog, report: &mut Report) {
     let there = report.entries.saturating_add(log.unsigned);
     let good = |p: &&Point| roots.get(&p.checkpoint.size) == Some(&p.checkpoint.root);
-    log.anchored = points
-        .iter()
-        .filter(|p| p.anchor && p.checkpoint.size <= head.size)
-        .filter(good)
-        .map(|p| p.checkpoint.size)
-        .max()
-        .unwrap_or(0);
+    let outside = points.iter().filter(|p| p.anchor && p.checkpoint.size <= head.size);
+    log.anchors = outside.filter(good).map(|p| p.checkpoint.size).collect();
+    log.anchored = log.anchors.iter().copied().max().unwrap_or(0);
     let wrong: Vec<&Point> = points
         .iter()
         .filter(|p| {
@@ -418,121 +424,6 @@ fn forks(points: &[Point], report: &mut Report) {
                     "二つの照合点はどちらも消さず、保護管理者と監査責任者の双方に知らせてください。署名した鍵の持ち主は否認できません。",
                     "keep both notes and tell both officers: whoever holds the key cannot deny having signed them",
                 ),
-            );
-        }
-    }
-}
-
-fn broken(number: u64, why: (String, String), report: &mut Report) {
-    report.add(
-        Finding::new(
-            Code::Keychain,
-            format!("{number} 番目の期間の鍵のつながりが切れています：{}", why.0),
-            format!("the chain of keys breaks at epoch {number}: {}", why.1),
-        )
-        .at("epoch", number),
-    );
-}
-
-fn epochs(log: &ReadLog, report: &mut Report) -> Vec<EpochKey> {
-    let mut epochs: Vec<EpochKey> = Vec::new();
-    for (index, entry) in log.entries.iter().filter(|(_, e)| e.kind() == "key") {
-        let number = entry.number("epoch").unwrap_or(0);
-        let expected = epochs.last().map_or(1, |e| e.number.saturating_add(1));
-        if number != expected {
-            let ja = format!("次は {expected} のはずです（{index} 番の項目）。");
-            broken(
-                number,
-                (ja, format!("the next one should be {expected} (entry {index})")),
-                report,
-            );
-        }
-        epochs.push(EpochKey {
-            number,
-            size: index.saturating_add(1),
-            key: VerifierKey::read(entry.text("vkey")).ok(),
-        });
-    }
-    if epochs.is_empty() {
-        let ja = "鍵の項目がありません。".to_owned();
-        broken(1, (ja, "there is no key entry".to_owned()), report);
-    }
-    epochs
-}
-
-fn keychain(
-    epochs: &[EpochKey],
-    points: &[Point],
-    roots: &BTreeMap<u64, Hash>,
-    head: &Checkpoint,
-    key: &VerifierKey,
-    report: &mut Report,
-) {
-    let name = epoch_name(key.name());
-    for (epoch, next) in epochs.iter().zip(epochs.iter().skip(1)) {
-        let place = format!("log/epoch/{:06}.note", epoch.number);
-        let Some(closing) = points.iter().find(|p| p.place == place) else {
-            let ja = format!("締めの照合点 {place} がありません。");
-            broken(
-                epoch.number,
-                (ja, format!("its closing checkpoint {place} is not there")),
-                report,
-            );
-            continue;
-        };
-        let c = &closing.checkpoint;
-        let own = epoch.key.as_ref().filter(|k| k.name() == name);
-        if !own.is_some_and(|key| closing.note.signed_by(key)) {
-            let ja = format!("{place} がその期間の鍵で署名されていません。");
-            broken(
-                epoch.number,
-                (ja, format!("{place} is not signed by the key of its own epoch")),
-                report,
-            );
-        }
-        if c.size != next.size || roots.get(&c.size) != Some(&c.root) {
-            let ja = format!("{place} が記録簿と一致しません（{} 項目）。", c.size);
-            broken(
-                epoch.number,
-                (
-                    ja,
-                    format!("{place} ({} entries) does not agree with the ledger", c.size),
-                ),
-                report,
-            );
-        }
-    }
-    let mut told = BTreeSet::new();
-    for point in points
-        .iter()
-        .filter(|p| !p.anchor && p.place.starts_with("log/cp.b64") && p.checkpoint.size <= head.size)
-    {
-        let size = point.checkpoint.size;
-        // A checkpoint that ends with the next epoch's key is the closing one of the epoch before.
-        let of = epochs
-            .iter()
-            .rev()
-            .find(|e| e.size < size || (e.size == size && e.number == 1));
-        let Some(epoch) = of else {
-            let place = &point.place;
-            let ja = format!("{place}（{size} 項目）より前に鍵の項目がありません。");
-            broken(
-                0,
-                (ja, format!("no key entry stands before {place} ({size} entries)")),
-                report,
-            );
-            continue;
-        };
-        if !epoch.key.as_ref().is_some_and(|key| point.note.signed_by(key)) && told.insert(epoch.number) {
-            let place = &point.place;
-            let ja = format!("{place}（{size} 項目）がその期間の鍵で署名されていません。");
-            broken(
-                epoch.number,
-                (
-                    ja,
-                    format!("{place} ({size} entries) is not signed by the key of that epoch"),
-                ),
-                report,
             );
         }
     }

@@ -4,15 +4,22 @@
 //! held against it. A clock that was moved or an unclean stop is a warning, never "tampered" by itself. The result
 //! always ends with the span for which the record is only consistent with itself.
 
+mod chain;
+mod expiry;
+mod files;
 mod finding;
+mod full;
 mod log;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use expiry::GRACE_DAYS;
+pub use files::sha256;
 pub use finding::{Code, Finding, Weight};
 pub use log::ReadLog;
 
+use super::age::Identity;
 use super::note::VerifierKey;
 use crate::calendar::Jst;
 use crate::clock::{EventTime, WallTime};
@@ -83,16 +90,21 @@ impl Report {
     }
 }
 
-/// Checks what public data can prove: signatures, epochs, roots, anchors.
-pub fn quick(input: &Input) -> (Report, ReadLog) {
+/// Checks what public data can prove: signatures, epochs, roots, anchors, files. With identities (`Some`; none are needed
+/// for segments that are compressed only) also what is in the segments.
+pub fn verify(input: &Input, identities: Option<&[Identity]>) -> (Report, ReadLog) {
     let mut report = Report::default();
     let log = log::check(input, &mut report);
     times(input, &log, &mut report);
+    let segments = files::check(input, &log, &mut report);
+    if let Some(identities) = identities {
+        full::check(input, &log, &segments, identities, &mut report);
+    }
     (report, log)
 }
 
 /// Micros of an entry's `at`.
-fn micros(at: &str) -> Option<i64> {
+pub(crate) fn micros(at: &str) -> Option<i64> {
     use crate::parse::time;
     time::any(at.as_bytes(), 9 * 3_600).map(EventTime::micros)
 }

@@ -67,6 +67,9 @@ impl Archive {
         let proof = Proof::open(&mut store, &begin, self.now).unwrap();
         let mut pipeline = Pipeline::new(&config, store, register, key, "host1").unwrap();
         pipeline.set_proof(proof);
+        if pipeline.proof_stopped().is_none() {
+            pipeline.open_archive(&config, self.now).unwrap();
+        }
         pipeline
     }
 

@@ -1,0 +1,52 @@
+//! Reading consumed bytes once more, for whoever lost them: an archive that was interrupted.
+//!
+//! A file counts only if its content proves to be what was consumed, whatever its name, packed or not.
+
+use std::fs::DirEntry;
+use std::io;
+use std::os::unix::fs::DirEntryExt;
+use std::path::Path;
+
+use super::SegmentState;
+use super::body::{Body, Form};
+use super::identity::{Stat, prove};
+use super::tail::open_file;
+
+/// The file of a segment, opened to be read once more.
+#[derive(Debug)]
+pub struct Again(Body);
+
+/// Opens the file of a segment once more: under the name it was last seen with, under another one beside it, or packed
+/// beside it. `None`: it is gone, or holds something else.
+pub fn open_again(state: &SegmentState) -> Option<Again> {
+    if let Some(again) = open(&state.path, state) {
+        return Some(again);
+    }
+    let beside: Vec<DirEntry> = std::fs::read_dir(state.path.parent()?)
+        .ok()?
+        .filter_map(Result::ok)
+        .collect();
+    let renamed = beside.iter().filter(|e| e.ino() == state.incarnation.ino);
+    let packed = beside.iter().filter(|e| Form::of(&e.path()).is_some());
+    renamed.chain(packed).find_map(|entry| open(&entry.path(), state))
+}
+
+fn open(path: &Path, state: &SegmentState) -> Option<Again> {
+    let file = open_file(path, true).ok()?;
+    let stat = Stat::of_file(&file).ok().filter(Stat::regular)?;
+    let mut body = Body::new(file, path);
+    let size = match &body {
+        Body::Plain(_) => stat.size,
+        // How much is in it is known at its end; reading says so.
+        Body::Packed(_) => u64::MAX,
+    };
+    prove(&mut body, size, state).ok().flatten().map(|_| Again(body))
+}
+
+/// Bytes from `at`; fewer where there are no more.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_again(from: &mut Again, at: u64, len: usize) -> io::Result<Vec<u8>> {
+    from.0.bytes_at(at, len)
+}
