@@ -53,6 +53,7 @@ fn main() {
 /// Reads the log once; gives the seconds.
 fn read(log: &Path, lines: u64, hashed: bool, parse: bool) -> f64 {
     let settings = SourceSettings {
+        journal: None,
         name: "web".to_owned(),
         paths: vec![log.to_str().expect("a name").to_owned()],
         rotated_in: Vec::new(),

@@ -7,7 +7,7 @@ use super::status::holes;
 use super::{Failure, config_arg, load};
 use crate::access::DatasetId;
 use crate::alert::{gaps, notice};
-use crate::config::Config;
+use crate::config::{Config, SourceConfig};
 use crate::detect::coverage::Gap;
 use crate::detect::run_samples;
 use crate::mail::mailer_for;
@@ -142,6 +142,10 @@ fn odd(config: &Config, mut reading: Reading, out: &mut Out) -> usize {
 
 fn sources(config: &Config, out: &mut Out) {
     for source in &config.sources {
+        if source.read.journal.is_some() {
+            journal(source, out);
+            continue;
+        }
         let found: Vec<_> = source
             .read
             .paths
@@ -172,6 +176,19 @@ fn sources(config: &Config, out: &mut Out) {
                 let hint = notice::remedy(SourceEventKind::Unreadable, out.lang());
                 out.error(&format!("{name}: {}: {e}; {hint}", path.display()));
             }
+        }
+    }
+}
+
+/// A folder of the journal that cannot be listed.
+fn journal(source: &SourceConfig, out: &mut Out) {
+    for folder in &source.read.paths {
+        if let Err(e) = std::fs::read_dir(folder) {
+            let hint = out.pick(
+                "sekimori を動かす利用者を systemd-journal グループに加えてください",
+                "put the account that runs sekimori into group systemd-journal",
+            );
+            out.error(&format!("{}: {folder}: {e}; {hint}", source.read.name));
         }
     }
 }

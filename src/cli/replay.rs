@@ -201,7 +201,8 @@ fn choose_files(config: &mut Config, files: &[PathBuf], named: Option<&str>) -> 
         }
     }
     for (source, paths) in config.sources.iter_mut().zip(chosen) {
-        source.read.paths = paths;
+        // Files are read as files, also of a source that reads the journal.
+        (source.read.paths, source.read.journal) = (paths, None);
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ mod doc;
 mod evidence;
 mod formats;
 mod general;
+mod journal;
 mod judged;
 mod load;
 mod mail;
@@ -118,7 +119,7 @@ pub fn source_for_file(config: &Config, file: &Path) -> Option<usize> {
     config
         .sources
         .iter()
-        .position(|source| source.read.paths.iter().any(matches))
+        .position(|source| source.read.journal.is_none() && source.read.paths.iter().any(matches))
 }
 
 /// `path` with each `..` taking away the part before it: enough to compare two names.

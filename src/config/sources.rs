@@ -12,6 +12,7 @@ use crate::source::{SourceSettings, Start};
 use super::SourceConfig;
 use super::formats;
 use super::general::encoding;
+use super::journal;
 use super::problem::{Say, say, shown};
 use super::section::{Found, Section, absolute};
 use super::units::DAY;
@@ -64,14 +65,21 @@ fn source(section: &Section<'_>, sources: &mut Sources) -> Option<SourceConfig> 
     let name = section
         .required_string("name")
         .and_then(|name| unique_name(section, name, sources));
-    let paths = section.required_strings("paths").and_then(|list| {
+    let journal = journal::read(section);
+    let mut files = || {
+        let list = section.required_strings("paths")?;
         let owner = name.as_deref().unwrap_or("?");
         let read: Vec<_> = list
             .iter()
             .map(|path| pattern(section, path, owner, &mut sources.patterns))
             .collect();
         read.into_iter().collect::<Option<Vec<String>>>()
-    });
+    };
+    let (paths, journal) = match journal {
+        Some(Some((folder, filter))) => (Some(vec![folder]), Some(filter)),
+        Some(None) => (files(), None),
+        None => (None, None),
+    };
     let format = formats::read(section);
     let encoding = encoding(section);
     let start = match section.value("start") {
@@ -93,6 +101,7 @@ fn source(section: &Section<'_>, sources: &mut Sources) -> Option<SourceConfig> 
         name: name?,
         paths: paths?,
         rotated_in: rotated_in?,
+        journal,
         encoding: encoding?,
         start: start?,
         quoted_newlines: matches!(format, FormatSettings::Csv(_)),

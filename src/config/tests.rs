@@ -124,6 +124,7 @@ fn the_minimal_configuration_has_the_documented_defaults() {
     let source = &config.sources[0];
     assert_eq!(source.format, FormatSettings::Web(WebFormat::Combined));
     let expected = SourceSettings {
+        journal: None,
         name: "juki-web".into(),
         paths: vec![here.join("access.log").to_str().unwrap().to_owned()],
         rotated_in: Vec::new(),
@@ -172,11 +173,31 @@ fn register_calendar_and_posts_come_out_as_written() {
 }
 
 #[test]
+fn a_source_of_the_journal_says_whose_entries_it_reads() {
+    let Loaded { config, .. } = good("full");
+    let read = &config
+        .sources
+        .iter()
+        .find(|s| s.read.name == "koseki-journal")
+        .unwrap()
+        .read;
+    let filter = read.journal.clone().unwrap();
+    assert_eq!(
+        (filter.units, filter.identifiers),
+        (vec!["kosekid.service".to_owned()], vec!["kosekid".to_owned()])
+    );
+    assert_eq!(read.paths, ["/var/log/journal"]);
+}
+
+#[test]
 fn the_full_configuration_comes_out_as_written() {
     let Loaded { config, warnings } = good("full");
     assert_eq!(warnings.list, []);
     let names: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
-    assert_eq!(names, ["juki-web", "portal", "api", "fukushi", "vhosts"]);
+    assert_eq!(
+        names,
+        ["juki-web", "portal", "api", "fukushi", "vhosts", "koseki-journal"]
+    );
     let FormatSettings::Web(WebFormat::Nginx(format)) = &config.sources[0].format else {
         panic!("not nginx")
     };

@@ -48,7 +48,7 @@ impl Pipeline {
             .zip(config.sources.iter().map(|s| s.read.name.as_str()))
             .collect();
         let store = self.writer.store()?;
-        let mut archive = Archive::open(store, config, &names, &self.datasets)?;
+        let mut archive = Archive::open(store, config, &names, &self.dataset_rows)?;
         let ids: Vec<SourceId> = names.iter().map(|(id, _)| *id).collect();
         archive.again(store, &ids, now)?;
         self.lanes.iter_mut().for_each(Lane::keep_raw);

@@ -13,7 +13,7 @@ use crate::access::{Damage, Line, LineRef, SegmentId, SourceId};
 use crate::clock::WallTime;
 use crate::config::SourceConfig;
 use crate::parse::{Format, FormatState, Why};
-use crate::source::{Decoder, Incarnation, Known, SourceEvent, Tailer};
+use crate::source::{Decoder, Following, Incarnation, Known, SourceEvent};
 use crate::store::{Store, Tally};
 
 /// Most chunks tried in one go: files that are gone cost an attempt to open them.
@@ -23,7 +23,7 @@ const CHECKS_MAX: u32 = 64;
 pub(super) struct Lane {
     id: SourceId,
     index: usize,
-    tailer: Tailer,
+    tailer: Following,
     reader: Reader,
     ahead: Ahead,
     /// Position of each segment as handed over last.
@@ -58,7 +58,7 @@ impl Lane {
         Lane {
             id,
             index,
-            tailer: Tailer::open(source.read.clone(), id, known),
+            tailer: Following::open(source.read.clone(), id, known),
             reader: Reader {
                 format,
                 decoder: Decoder::new(source.read.encoding),

@@ -136,7 +136,7 @@ pub struct Pipeline {
     /// Keeps consumed bytes; none where that is not asked for (replay).
     archive: Option<Archive>,
     /// Row ids and names of the datasets.
-    datasets: Vec<(u32, String)>,
+    dataset_rows: Vec<(u32, String)>,
     /// What commits did since it was last told.
     done: Step,
     /// Events of the batch whose commit is on its way.
@@ -209,7 +209,7 @@ impl Pipeline {
             writer: Writer::new(store),
             proof: None,
             archive: None,
-            datasets: dataset_ids
+            dataset_rows: dataset_ids
                 .iter()
                 .map(|id| u32::from(id.0))
                 .zip(config.datasets.iter().map(|d| d.id.clone()))

@@ -33,8 +33,10 @@ mod decode;
 mod durable;
 mod family;
 mod follow;
+mod following;
 mod framer;
 mod identity;
+mod journal;
 mod lag;
 mod left;
 mod limits;
@@ -63,6 +65,8 @@ pub use crate::text::Encoding;
 pub use again::{Again, open_again, read_again};
 pub use decode::{Decoded, Decoder};
 pub use follow::{ReadOutcome, SegmentStatus, Tailer};
+pub use following::Following;
+pub use journal::{JournalFilter, JournalTailer};
 pub use limits::raise_file_limit;
 pub use tail::Raw;
 pub use verify::Check;
@@ -77,6 +81,8 @@ pub struct SourceSettings {
     pub paths: Vec<String>,
     /// Folders rotation moves old files to; relative ones to the folder of the live file.
     pub rotated_in: Vec<String>,
+    /// Set where `paths` names one folder of the journal: whose entries are read.
+    pub journal: Option<JournalFilter>,
     /// How the bytes are to be read as text.
     pub encoding: Encoding,
     /// Where a file that was there before the first start of this source is read from.

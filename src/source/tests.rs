@@ -56,6 +56,7 @@ impl World {
     fn with(change: impl FnOnce(&mut SourceSettings)) -> World {
         let dir = tempfile::tempdir().unwrap();
         let mut settings = SourceSettings {
+            journal: None,
             name: "web".to_owned(),
             paths: vec![dir.path().join("access.log").to_str().unwrap().to_owned()],
             rotated_in: Vec::new(),

@@ -102,10 +102,8 @@ class Site:
         (self.folder / "var").mkdir(mode=0o700)
         mail = RELAY.format(port=relay_port) if relay_port else 'folder = "var/outbox"'
         main = MAIN.format(mail=mail, officer=OFFICER, owner=OWNER)
-        folders = ["logs/{0}", "logs/{0}/old"] if olddir else ["logs/{0}"]
         for name in self.names:
-            paths = ", ".join(f'"{folder.format(name)}/*.log"' for folder in folders)
-            main += SOURCE.format(name=name, paths=paths)
+            main += SOURCE.format(name=name, paths=f'"logs/{name}/*.log"') + ('rotated_in = ["old"]\n' if olddir else "")
         (self.folder / "sekimori.toml").write_text(main)
         listed = "[" + ", ".join(f'"{name}"' for name in self.names) + "]"
         (self.folder / "datasets.toml").write_text(DATASETS.format(sources=listed))

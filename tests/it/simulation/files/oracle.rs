@@ -27,20 +27,26 @@ pub(crate) struct Promises {
     rolls_back: bool,
     /// A system call that fails while a file is recognised means "not now" and never "another file".
     waits_out_faults: bool,
+    /// Nor does one that fails just when a file is copied and emptied.
+    copies_in_bad_weather: bool,
     /// After a cut, reading goes on at the start of a record, though what is there of it looks like what was read.
     resumes_at_records: bool,
     /// What was emptied and unlinked while a batch failed is still read from the open file.
     keeps_held: bool,
+    /// A file that is emptied and filled again between two looks is never taken for the old one, however alike they are.
+    knows_refills: bool,
 }
 
 pub(crate) const KEPT: Promises = Promises {
-    reads_packed: false,
+    reads_packed: true,
     edits: false,
     replacements: false,
     rolls_back: false,
     waits_out_faults: false,
-    resumes_at_records: false,
+    copies_in_bad_weather: false,
+    resumes_at_records: true,
     keeps_held: false,
+    knows_refills: false,
 };
 
 type Verdict = Result<(), String>;
@@ -145,11 +151,19 @@ impl World {
                 self.disk.link(log);
                 self.reader.tell_renamed();
             }
-            Act::Replace(log) => self.replace(log),
-            Act::Empty(log) => self.cut(log, 0),
-            Act::RollBack(log, hundredths) => self.roll_back(log, hundredths),
+            Act::Replace(log) => return self.replace(log),
+            Act::Empty(log) => {
+                self.cut(log, 0);
+                if !KEPT.knows_refills {
+                    return self.step();
+                }
+            }
+            Act::RollBack(log, hundredths) => return self.roll_back(log, hundredths),
             Act::Edit(log, hundredths) => self.edit(log, hundredths),
             Act::Fault(place, errno, times) if KEPT.waits_out_faults => {
+                if !KEPT.copies_in_bad_weather && !self.faulty {
+                    self.step()?;
+                }
                 fault::arm(place, 0, u64::from(times) + 1, Effect::Errno(errno));
                 self.faulty = true;
             }
@@ -403,6 +417,9 @@ impl World {
     }
 
     fn copytruncate(&mut self, log: usize, look: bool, between: bool) -> Verdict {
+        if !KEPT.copies_in_bad_weather {
+            self.mend();
+        }
         let Some(body) = self.disk.copy(log) else { return Ok(()) };
         self.reader.tell_renamed();
         if look {
@@ -444,15 +461,17 @@ impl World {
         }
     }
 
-    fn replace(&mut self, log: usize) {
+    fn replace(&mut self, log: usize) -> Verdict {
         // A short file looks like many others, and one that has another name is still read under it.
-        let Some(body) = self.disk.live(log) else { return };
+        let Some(body) = self.disk.live(log) else { return Ok(()) };
         let alone = KEPT.replacements && self.disk.bodies[body].links == 1;
         if !alone || self.disk.bodies[body].len < 8_192 || !self.faultless_step() {
-            return;
+            return Ok(());
         }
         self.disk.replace(log);
         self.gone();
+        // What an editor put in place is seen before it is rotated away.
+        self.step()
     }
 
     fn faultless_step(&mut self) -> bool {
@@ -487,20 +506,31 @@ impl World {
         mine.map(|s| s.position).max().unwrap_or(0)
     }
 
-    fn roll_back(&mut self, log: usize, hundredths: u8) {
+    fn roll_back(&mut self, log: usize, hundredths: u8) -> Verdict {
         let Some(body) = self.disk.live(log).filter(|_| KEPT.rolls_back) else {
-            return;
+            return Ok(());
         };
         let spans = &self.disk.bodies[body].spans;
         let keep = spans.len() * usize::from(hundredths) / 100;
         let len = spans[..keep].last().map_or(0, |s| s.end);
         if 0 < len {
             self.cut(log, len);
+            // What a store from before would make of it, nobody can know.
+            self.saved = None;
+            // The host crashed: the daemon starts again as well, perhaps after the log's writer.
+            self.restart();
+            if hundredths % 2 == 1 {
+                self.write(log, 12, 100);
+            }
+            return self.step();
         }
+        Ok(())
     }
 
     fn edit(&mut self, log: usize, hundredths: u8) {
-        let Some(body) = self.disk.live(log).filter(|_| KEPT.edits) else {
+        // Of a file of one or two records an edit leaves nothing to know it by.
+        let known = |b: &usize| KEPT.edits && 4 <= self.disk.bodies[*b].spans.len();
+        let Some(body) = self.disk.live(log).filter(known) else {
             return;
         };
         let at = self.consumed(body) * u64::from(hundredths) / 100;

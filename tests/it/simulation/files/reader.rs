@@ -60,6 +60,7 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) fn new(paths: Vec<String>, budget: usize, senses: Senses) -> Reader {
         let settings = SourceSettings {
+            journal: None,
             name: "web".to_owned(),
             paths,
             rotated_in: Vec::new(),
