@@ -1,7 +1,7 @@
 //! What a rule remembers of one key beyond the counters: the rows of it, and the cache that stands before them.
 //!
 //! A kind that needs more than the book (which days somebody looked at one citizen, which terminals are usual) keeps
-//! one small value a key. [`Memory`] reads a value when it is first asked for, changes it in place, and hands
+//! one small value a key. `Memory` reads a value when it is first asked for, changes it in place, and hands
 //! out what changed when the batch is sealed; the store writes it in the batch's transaction. So memory is a cache of
 //! committed rows here too: a restart, a failed batch and a forgotten key change nothing.
 //!

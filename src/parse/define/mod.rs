@@ -1,7 +1,7 @@
 //! Formats as data: a TOML file says how the records of a product are framed, taken apart and read, with samples and
 //! what they mean.
 //!
-//! [`Definition`] is the checked file, [`Defined`] what reads lines by it: an envelope is opened, the message is taken apart
+//! [`Definition`] is the checked file, `Defined` what reads lines by it: an envelope is opened, the message is taken apart
 //! into named values by its shape (`json`, `pairs`, `table`, `xml`) and by patterns, and the values become the fields of a
 //! record. docs/formats.md is the manual of the file.
 //!

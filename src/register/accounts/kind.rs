@@ -96,7 +96,7 @@ impl AccountKind {
 }
 
 /// Whether the register grants the dataset and the operation of an access to the account. Only a right in force is
-/// asked; without one [`Standing`] says what is wrong.
+/// asked; without one its standing says what is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Granted {
     /// The register does not say which datasets the account may use.
