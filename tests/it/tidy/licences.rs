@@ -19,7 +19,7 @@ pub(crate) struct Package {
     pub(crate) version: String,
     /// SPDX expression, empty where the package states none.
     pub(crate) licence: String,
-    /// Whether it comes from crates.io or is this very package.
+    /// Whether it comes from the public registry or is this very package.
     pub(crate) known_source: bool,
 }
 
@@ -57,7 +57,7 @@ impl Policy {
         }
         if !known_source {
             return Some(format!(
-                "Cargo.lock: {name} {version} comes from outside crates.io; use a released version"
+                "Cargo.lock: {name} {version} comes from outside the public registry; use a released version"
             ));
         }
         if !self.allows(licence) {
@@ -123,7 +123,7 @@ pub(crate) fn packages(root: &Path) -> Vec<Package> {
         licence: word(&package["license"]),
         known_source: package["source"]
             .as_str()
-            .is_none_or(|source| source.contains("crates.io")),
+            .is_none_or(|source| source.starts_with("registry+")),
     };
     metadata["packages"].as_array().unwrap().iter().map(one).collect()
 }
