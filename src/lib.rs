@@ -7,7 +7,15 @@
 //! book and shows it to the rules → `alert` says what is one situation and whether people are told → `store`
 //! commits positions, counters, alerts and mails of the whole batch at once → `mail` carries what was stored.
 //! `pipeline` is the only place that calls them in this order; `service` is the daemon around it, `cli` the
-//! commands.
+//! commands. `evidence` is beside that way: what is decided becomes entries of a signed ledger, and the bytes that
+//! were read are kept in sealed segments.
+//!
+//! # Where the next change goes
+//! * A format: a definition in `config/formats`; a parser of its own in `parse` only if it must be fast.
+//! * A rule: `config/rules.toml`; a new kind: a file in `detect` that is a `judge::Judge`, and its keys in
+//!   `config::rules`.
+//! * A fault of log files: `source`, with its row in docs/faults.md and its act in tests/it/simulation/files.
+//! * A fact of the record: an entry in `evidence`, written in the transaction of what it speaks of (`store`).
 //!
 //! # Invariants
 //! * One transaction a batch: memory is a cache of committed rows, a crash is a rollback.
@@ -20,7 +28,8 @@
 //!   hashes from `parse::place` on.
 //!
 //! # Not here yet
-//! Reports (`report`), formats of other systems as data.
+//! Reports (`report`), the ladder of who is told next, export of access records, records of several lines in a live
+//! source.
 
 #![cfg_attr(
     test,
