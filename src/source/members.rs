@@ -10,7 +10,7 @@ use std::io;
 use super::body::Body;
 use super::family::Listed;
 use super::follow::Tailer;
-use super::identity::{PROOF_MAX, Stat, bytes_at};
+use super::identity::{PROOF_MAX, Stat, bytes_at, prove};
 use super::marks::agree;
 use super::newcomer::Taken;
 use super::scan::Pass;
@@ -19,6 +19,14 @@ use super::tail::{End, Tail};
 use super::{Cause, Phase, Proof, SourceEventKind, Start};
 use crate::access::SegmentId;
 use crate::clock::WallTime;
+
+/// What a plain file beside a packed one of its name is.
+pub(super) enum Unpacked {
+    /// Too early to say.
+    Waits,
+    /// The content of this segment.
+    Is(usize),
+}
 
 impl Tailer {
     /// Takes up a compressed file nobody claimed.
@@ -67,6 +75,47 @@ impl Tailer {
             }
         }
         Ok(false)
+    }
+
+    /// What becomes of a plain file beside the packed one it was unpacked from: it waits while that is being read or while
+    /// it holds less than was read of it, and then its segment goes on in it.
+    pub(super) fn unpacked(
+        &self,
+        open: &mut Body,
+        stat: Stat,
+        file: &Listed,
+        pass: &Pass,
+    ) -> io::Result<Option<Unpacked>> {
+        let packed = |f: &&Listed| f.compressed && f.base == file.base && f.rank == file.rank;
+        let packed: Vec<_> = pass
+            .listing
+            .files
+            .iter()
+            .filter(packed)
+            .map(|f| f.stat.incarnation)
+            .collect();
+        if packed.is_empty() {
+            return Ok(None);
+        }
+        let head = open.bytes_at(0, PROOF_MAX)?;
+        for (at, seg) in self.segs.iter().enumerate() {
+            let state = &seg.state;
+            if state.position == 0 || state.phase == Phase::Lost || !packed.contains(&state.incarnation) {
+                continue;
+            }
+            let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
+            let begins = match head.get(..len) {
+                Some(head) => state.head.holds(head),
+                None => agree(&state.marks, &head).covers(head.len()),
+            };
+            if begins && (seg.active() || stat.size < state.position) {
+                return Ok(Some(Unpacked::Waits));
+            }
+            if begins && prove(open, stat.size, state)?.is_some() {
+                return Ok(Some(Unpacked::Is(at)));
+            }
+        }
+        Ok(None)
     }
 
     /// The segment whose file is still open and begins with `head`: what was packed is read there.

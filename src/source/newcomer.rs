@@ -14,6 +14,7 @@ use super::follow::Tailer;
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, proof_len, prove};
 use super::left::{Left, Verdict, left};
+use super::members::Unpacked;
 use super::scan::{Pass, Unopened};
 use super::segment::{Seg, shown};
 use super::tail::Tail;
@@ -89,6 +90,11 @@ impl Tailer {
         if stat.size == 0 {
             // Perhaps a copy that is about to be written.
             return Ok(Taken::Later);
+        }
+        match self.unpacked(&mut open, stat, file, pass)? {
+            Some(Unpacked::Waits) => return Ok(Taken::Later),
+            Some(Unpacked::Is(at)) => return self.adopt(at, open, stat, file, pass),
+            None => {}
         }
         if let Some(at) = self.sealed_match(&mut open, stat, pass)? {
             return self.adopt(at, open, stat, file, pass);

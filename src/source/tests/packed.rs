@@ -171,6 +171,43 @@ fn a_new_member_that_is_just_being_packed_is_read_once() {
 }
 
 #[test]
+fn a_packed_member_that_was_read_and_is_unpacked_again_counts_nothing_twice() {
+    for (suffix, form) in FORMS {
+        for lines in [1, 4, 700] {
+            for kept in [false, true] {
+                let mut w = World::new();
+                w.append("access.log", &text(800..801));
+                w.step();
+                let lines = text(0..lines);
+                let gz = w.path(&format!("access.log-20260102{suffix}"));
+                fs::write(&gz, pack(form, lines.as_bytes())).unwrap();
+                w.settle();
+                let plain = w.path("access.log-20260102");
+                fs::write(&plain, &lines.as_bytes()[..lines.len() / 2]).unwrap();
+                w.step();
+                fs::write(&plain, &lines).unwrap();
+                w.step();
+                if !kept {
+                    fs::remove_file(&gz).unwrap();
+                }
+                w.settle();
+                w.restart();
+                w.settle();
+                let mut expected: Vec<_> = lines.lines().map(str::to_owned).collect();
+                expected.push("line-800".to_owned());
+                assert!(w.sorted() == expected, "{suffix}: {} lines, kept {kept}", w.lines.len());
+                assert_eq!(w.kinds(), []);
+                // Whoever adds to what was unpacked is read.
+                w.append("access.log-20260102", &text(801..802));
+                w.settle();
+                expected.push("line-801".to_owned());
+                assert!(w.sorted() == expected, "{suffix}: {} lines, kept {kept}", w.lines.len());
+            }
+        }
+    }
+}
+
+#[test]
 fn two_different_files_of_one_name_one_of_them_packed_are_both_read() {
     let mut w = World::new();
     w.append("access.log", &text(800..801));
