@@ -330,6 +330,10 @@ impl Tail {
         }
         let looked = (self.stat.size, self.stat.ctime);
         if job.hash && self.hashing.is_none() && self.ready() {
+            // Before hashes of something else take the place of those that would tell it.
+            if !self.packed() && !self.intact(state.position)? {
+                return Ok(Turn::nothing(End::Broken));
+            }
             self.restore(state)?;
         }
         let turn = if self.long.is_some() {

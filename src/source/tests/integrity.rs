@@ -39,6 +39,31 @@ fn every_consumed_byte_is_in_a_hash_however_it_was_read() {
     }
 }
 
+#[test]
+fn a_file_emptied_and_written_to_again_just_after_a_restart_is_never_taken_up_inside_a_record() {
+    let (old, new) = (
+        "000000:xxxxxxxxxx:000000\n",
+        "000001:xxxxxxxxxxxxxxxxxxxxxxxxx:000001\n",
+    );
+    for seen in [false, true] {
+        let mut w = World::new();
+        w.append("access.log", old);
+        w.step();
+        w.restart();
+        if seen {
+            w.scan();
+        }
+        fs::write(w.path("access.log"), &new[..26]).unwrap();
+        w.read();
+        w.commit();
+        w.settle();
+        w.append("access.log", &new[26..]);
+        w.settle();
+        assert_eq!(w.texts(), [old.trim_end(), new.trim_end()], "seen {seen}");
+        assert_eq!(w.kinds(), [SourceEventKind::Truncated], "seen {seen}");
+    }
+}
+
 /// Changes one byte in place.
 fn flip(w: &World, name: &str, at: u64) {
     use std::os::unix::fs::FileExt;
