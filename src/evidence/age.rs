@@ -4,6 +4,8 @@
 //! verify or export. The format says nothing about who made a file: that a segment is ours is what the ledger proves.
 //! Stanzas of other kinds are ignored when reading, as the specification wants.
 
+mod keys;
+
 use std::io::{self, Read, Write};
 
 use base64::Engine;
@@ -11,6 +13,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use x25519_dalek::{PublicKey, StaticSecret};
+
+pub use keys::{Identity, Recipient};
 
 /// Bytes of plaintext in one chunk of the payload.
 pub const CHUNK: usize = 64 * 1024;
@@ -37,123 +41,6 @@ pub enum AgeError {
     NotForUs,
 }
 
-/// Somebody segments are encrypted to: `age1…`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recipient {
-    public: [u8; 32],
-    text: String,
-}
-
-impl Recipient {
-    /// Reads `age1…`.
-    ///
-    /// # Errors
-    /// It is no X25519 recipient.
-    pub fn read(text: &str) -> Result<Recipient, AgeError> {
-        let (hrp, bytes) = bech32(text).ok_or(AgeError::Key("not a Bech32 text: mistyped?"))?;
-        match (hrp.as_str(), <[u8; 32]>::try_from(bytes)) {
-            ("age", Ok(public)) => Ok(Recipient {
-                public,
-                text: text.to_ascii_lowercase(),
-            }),
-            ("age-secret-key-", _) => Err(AgeError::Key(
-                "this is a secret identity; only its recipient (age1…) may stand on this host",
-            )),
-            _ => Err(AgeError::Key("no X25519 recipient (age1…)")),
-        }
-    }
-
-    /// A short name of it for the ledger: the first 16 hexadecimal digits of its SHA-256.
-    pub fn fingerprint(&self) -> String {
-        use sha2::Digest;
-        let hash = sha2::Sha256::digest(self.public);
-        super::tree::hex(hash.first_chunk::<8>().unwrap_or(&[0; 8]))
-    }
-}
-
-impl std::fmt::Display for Recipient {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-/// A secret that opens segments: `AGE-SECRET-KEY-1…`. Never shown.
-pub struct Identity(StaticSecret);
-
-impl std::fmt::Debug for Identity {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Identity")
-    }
-}
-
-impl Identity {
-    /// Reads a file of identities as `age-keygen` writes it.
-    ///
-    /// # Errors
-    /// No line holds an X25519 identity.
-    pub fn read_all(text: &str) -> Result<Vec<Identity>, AgeError> {
-        let keys = text
-            .lines()
-            .map(str::trim)
-            .filter(|l| !l.is_empty() && !l.starts_with('#'));
-        let read: Vec<Identity> = keys
-            .map(|line| match bech32(line) {
-                Some((hrp, bytes)) if hrp == "age-secret-key-" => {
-                    let secret: [u8; 32] = bytes.try_into().map_err(|_| AgeError::Key("not an X25519 identity"))?;
-                    Ok(Identity(StaticSecret::from(secret)))
-                }
-                _ => Err(AgeError::Key("not an X25519 identity (AGE-SECRET-KEY-1…)")),
-            })
-            .collect::<Result<_, _>>()?;
-        match read.is_empty() {
-            true => Err(AgeError::Key("there is no identity in it")),
-            false => Ok(read),
-        }
-    }
-
-    /// Who it belongs to: the 32 bytes of the recipient.
-    fn public(&self) -> [u8; 32] {
-        PublicKey::from(&self.0).to_bytes()
-    }
-}
-
-/// Human part and bytes of a Bech32 text (BIP 173) of any length, in one case of letters.
-fn bech32(text: &str) -> Option<(String, Vec<u8>)> {
-    const LETTERS: &[u8; 32] = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    let mixed = text.bytes().any(|b| b.is_ascii_lowercase()) && text.bytes().any(|b| b.is_ascii_uppercase());
-    let text = text.to_ascii_lowercase();
-    let (hrp, data) = text.rsplit_once('1').filter(|(hrp, _)| !mixed && !hrp.is_empty())?;
-    let values: Vec<u8> = data
-        .bytes()
-        .map(|b| LETTERS.iter().position(|l| *l == b).and_then(|i| u8::try_from(i).ok()))
-        .collect::<Option<_>>()?;
-    let high = hrp.bytes().map(|b| b >> 5);
-    let low = hrp.bytes().map(|b| b & 31);
-    let all = high.chain([0]).chain(low).chain(values.iter().copied());
-    let check = all.fold(1u32, |check, value| {
-        let top = check >> 25;
-        let next = (check & 0x01ff_ffff) << 5 ^ u32::from(value);
-        let taps = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3];
-        let set = (0u32..).zip(taps).filter(|(i, _)| top >> i & 1 == 1);
-        set.fold(next, |check, (_, tap)| check ^ tap)
-    });
-    if check != 1 {
-        return None;
-    }
-    let data = values.get(..values.len().checked_sub(6)?)?;
-    let (mut bits, mut have, mut bytes) = (0u32, 0u32, Vec::new());
-    for value in data {
-        bits = (bits << 5 | u32::from(*value)) & 0xfff;
-        have += 5;
-        if 8 <= have {
-            have -= 8;
-            bytes.push(u8::try_from(bits >> have & 0xff).ok()?);
-        }
-    }
-    // What is left over are zeros, and less than one letter of them.
-    (have < 5 && bits & ((1 << have) - 1) == 0).then(|| (hrp.to_owned(), bytes))
-}
-
 struct Length(usize);
 
 impl hkdf::KeyType for Length {
@@ -162,17 +49,30 @@ impl hkdf::KeyType for Length {
     }
 }
 
-/// HKDF-SHA-256 (RFC 5869) to 32 bytes.
-fn derive(secret: &[u8], salt: &[u8], info: &str) -> [u8; 32] {
+/// HKDF-SHA-256 (RFC 5869) to 32 bytes. A key that could not be made is an error, never zeros.
+fn derive(secret: &[u8], salt: &[u8], info: &str) -> io::Result<[u8; 32]> {
     let mut out = [0u8; 32];
     let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
     let info = [info.as_bytes()];
     let filled = pseudorandom
         .expand(&info, Length(32))
         .and_then(|okm| okm.fill(&mut out));
-    // 32 bytes are far below what HKDF can give.
-    debug_assert!(filled.is_ok());
-    out
+    filled.map_err(|_| io::Error::other("cannot derive a key"))?;
+    Ok(out)
+}
+
+/// The key that wraps the file key for the holder of `recipient`. A share or a recipient of low order, which would give
+/// everybody the same secret, is refused as the specification wants.
+fn wrapping(secret: &StaticSecret, with: [u8; 32], share: [u8; 32], recipient: [u8; 32]) -> io::Result<[u8; 32]> {
+    let shared = secret.diffie_hellman(&PublicKey::from(with));
+    if !shared.was_contributory() {
+        return Err(io::Error::other("a recipient or share of low order"));
+    }
+    derive(
+        shared.as_bytes(),
+        &[share, recipient].concat(),
+        "age-encryption.org/v1/X25519",
+    )
 }
 
 fn cipher(key: &[u8; 32]) -> io::Result<LessSafeKey> {
@@ -186,9 +86,8 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-fn header_mac(file_key: &[u8], header: &str) -> hmac::Tag {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &derive(file_key, &[], "header"));
-    hmac::sign(&key, header.as_bytes())
+fn header_key(file_key: &[u8]) -> io::Result<hmac::Key> {
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &derive(file_key, &[], "header")?))
 }
 
 /// The nonce of a chunk: its number and whether it is the last.
@@ -228,12 +127,7 @@ impl<W: Write> Encryptor<W> {
         for recipient in recipients {
             let secret = StaticSecret::from(random::<32>()?);
             let share = PublicKey::from(&secret).to_bytes();
-            let shared = secret.diffie_hellman(&PublicKey::from(recipient.public));
-            let wrap = derive(
-                shared.as_bytes(),
-                &[share, recipient.public].concat(),
-                "age-encryption.org/v1/X25519",
-            );
+            let wrap = wrapping(&secret, recipient.public, share, recipient.public)?;
             let mut body = file_key.to_vec();
             let sealed = cipher(&wrap)?.seal_in_place_append_tag(nonce(0, false), Aad::empty(), &mut body);
             sealed.map_err(|_| io::Error::other("cannot wrap the file key"))?;
@@ -241,13 +135,13 @@ impl<W: Write> Encryptor<W> {
             header.push_str(&format!("{STANZA}{share}\n{body}\n"));
         }
         header.push_str("---");
-        let mac = STANDARD_NO_PAD.encode(header_mac(&file_key, &header));
+        let mac = STANDARD_NO_PAD.encode(hmac::sign(&header_key(&file_key)?, header.as_bytes()));
         to.write_all(format!("{header} {mac}\n").as_bytes())?;
         let salt: [u8; 16] = random()?;
         to.write_all(&salt)?;
         Ok(Encryptor {
             to,
-            key: cipher(&derive(&file_key, &salt, "payload"))?,
+            key: cipher(&derive(&file_key, &salt, "payload")?)?,
             buffer: Vec::with_capacity(CHUNK + TAG),
             counter: 0,
         })
@@ -361,18 +255,18 @@ impl Header {
     fn open(&self, identities: &[Identity]) -> Result<[u8; 16], AgeError> {
         for identity in identities {
             for (share, body) in &self.stanzas {
-                let shared = identity.0.diffie_hellman(&PublicKey::from(*share));
-                let salt = [*share, identity.public()].concat();
-                let wrap = derive(shared.as_bytes(), &salt, "age-encryption.org/v1/X25519");
+                let Ok(key) = wrapping(&identity.0, *share, *share, identity.public()).and_then(|wrap| cipher(&wrap))
+                else {
+                    continue;
+                };
                 let mut body = body.clone();
-                let Ok(key) = cipher(&wrap) else { continue };
                 let Ok(opened) = key.open_in_place(nonce(0, false), Aad::empty(), &mut body) else {
                     continue;
                 };
                 let file_key: [u8; 16] = (&*opened)
                     .try_into()
                     .map_err(|_| AgeError::Header("a file key of the wrong length"))?;
-                let key = hmac::Key::new(hmac::HMAC_SHA256, &derive(&file_key, &[], "header"));
+                let key = header_key(&file_key).map_err(|_| AgeError::Header("no key for its MAC"))?;
                 let sound = hmac::verify(&key, self.text.as_bytes(), &self.mac).is_ok();
                 return sound
                     .then_some(file_key)
@@ -431,7 +325,8 @@ impl<R: Read> Decryptor<R> {
         let mut salt = [0u8; 16];
         from.read_exact(&mut salt)
             .map_err(|_| AgeError::Header("it ends behind the header"))?;
-        let key = cipher(&derive(&file_key, &salt, "payload")).map_err(|_| AgeError::Header("no such cipher"))?;
+        let key = derive(&file_key, &salt, "payload").and_then(|key| cipher(&key));
+        let key = key.map_err(|_| AgeError::Header("no such cipher"))?;
         let mut new = Decryptor {
             from,
             key,
@@ -527,6 +422,13 @@ mod tests {
         assert!(Recipient::read(&PUBLIC.replacen('j', "k", 1)).is_err());
         assert!(Recipient::read(SECRET).unwrap_err().to_string().contains("secret"));
         assert!(Identity::read_all("# nothing\n").is_err());
+    }
+
+    #[test]
+    fn nothing_is_encrypted_to_a_point_that_gives_everybody_the_same_secret() {
+        let mut nobody = Recipient::read(PUBLIC).unwrap();
+        nobody.public = [0; 32];
+        assert!(Encryptor::new(Vec::new(), &[nobody]).is_err());
     }
 
     #[test]
