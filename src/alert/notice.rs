@@ -1,17 +1,18 @@
 //! Mails about sekimori itself: what keeps it from seeing everything. Silence is not health.
 
 mod changes;
+mod events;
 
 use super::text::{MailContext, MailText};
 use crate::calendar::Jst;
 use crate::clock::WallTime;
 use crate::detect::coverage::Gap;
 use crate::register::Exception;
-use crate::source::{SourceEvent, SourceEventKind};
+use crate::source::SourceEvent;
 use crate::text::{Lang, inert, number};
 
-/// Events listed in one mail; more are counted.
-const EVENTS_MAX: usize = 30;
+pub use events::{is_news, one_line, remedy};
+
 /// Longest detail, in characters.
 const DETAIL_CHARS_MAX: usize = 300;
 
@@ -101,21 +102,11 @@ pub fn reject_step(before: u64, after: u64, lines: u64) -> Option<u64> {
         .filter(|_| lines < after.saturating_mul(1_000))
 }
 
-/// Whether an event is worth a mail.
-pub fn is_news(event: &SourceEvent) -> bool {
-    match event.kind {
-        SourceEventKind::StartedAtEnd | SourceEventKind::Skipped => false,
-        // A compressed copy that lacks what a late writer wrote: all of it was read.
-        SourceEventKind::RolledBack => event.cause != crate::source::Cause::Handling,
-        _ => true,
-    }
-}
-
 /// The mail about a notice.
 pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
     let lang = ctx.lang;
     let (subject, lines, advice) = match notice {
-        Notice::Sources(events) => sources(events, lang),
+        Notice::Sources(events) => events::sources(events, lang),
         Notice::RegisterRefused(why) => (
             lang.pick("アカウント台帳を取り込めませんでした", "the account register was refused"),
             vec![inert(why, DETAIL_CHARS_MAX)],
@@ -227,105 +218,6 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
     }
 }
 
-fn sources(events: &[(String, SourceEvent)], lang: Lang) -> (&'static str, Vec<String>, &'static str) {
-    let mut lines: Vec<String> = events
-        .iter()
-        .take(EVENTS_MAX)
-        .map(|(name, e)| event(name, e, lang))
-        .collect();
-    if EVENTS_MAX < events.len() {
-        let more = number(u64::try_from(events.len() - EVENTS_MAX).unwrap_or(0));
-        lines.push(match lang {
-            Lang::Ja => format!("ほか {more} 件"),
-            Lang::En => format!("and {more} more"),
-        });
-    }
-    let good = |e: &SourceEvent| matches!(e.kind, SourceEventKind::ReadableAgain | SourceEventKind::CaughtUp);
-    let only_good = events.iter().all(|(_, e)| good(e));
-    let only_late = events
-        .iter()
-        .all(|(_, e)| e.kind == SourceEventKind::Lagging || good(e));
-    let subject = if only_good {
-        lang.pick("記録の読み取りが再開しました", "a log can be read again")
-    } else if only_late {
-        lang.pick("記録の読み取りが遅れています", "reading of a log falls behind")
-    } else {
-        lang.pick("記録の読み取りに異常があります", "a log cannot be read as it should")
-    };
-    let advice = if only_good {
-        lang.pick(
-            "読めなかった間の記録も、残っていれば続きから読み取ります。",
-            "What was written meanwhile is read from where reading stopped, as far as it is still there.",
-        )
-    } else if only_late {
-        lang.pick(
-            "読み取りが追い付かないうちにローテーションで消えた記録は、集計も警告もされません。\n古い記録の保存期間（ローテーションの世代数）を延ばし、sekimori status で未読の量を確かめてください。",
-            "Records that rotation deletes before they are read are neither counted nor judged. Keep more rotated files,\nand watch with sekimori status what is not read yet.",
-        )
-    } else if events.iter().all(|(_, e)| !e.kind.is_loss()) {
-        lang.pick(
-            "sekimori を動かす利用者に読み取り権限があるか（例：adm グループへの追加）、設定の paths が記録のファイルを指しているかを確認してください。\n直れば、読めなかった間の記録も、残っていれば続きから読み取ります。",
-            "See that the account that runs sekimori may read it (for instance by group adm), and that `paths` names the log file.\nOnce it can be read, reading goes on from where it stopped, as far as the records are still there.",
-        )
-    } else {
-        lang.pick(
-            "操作の予定（ローテーション、移行作業など）があったかを情報システム担当に確認してください。\n心当たりがない場合は、記録の改ざん・消去の疑いとして保護管理者に報告してください。",
-            "Ask those who run the system whether work was planned (rotation, migration).\nIf nobody knows of any, report it to the 保護管理者 as suspected tampering with or deletion of records.",
-        )
-    };
-    (subject, lines, advice)
-}
-
-/// What would do about an event; empty where nothing needs to be done.
-pub fn remedy(kind: SourceEventKind, lang: Lang) -> &'static str {
-    match kind {
-        SourceEventKind::Truncated
-        | SourceEventKind::RolledBack
-        | SourceEventKind::Edited
-        | SourceEventKind::Replaced
-        | SourceEventKind::Gap
-        | SourceEventKind::Lost => lang.pick(
-            "作業の予定がなければ、改ざん・消去を疑ってください",
-            "unless work was planned, suspect tampering",
-        ),
-        SourceEventKind::Corrupt => lang.pick(
-            "圧縮前のファイルか控えが残っていれば、同じフォルダーに戻してください",
-            "if the file before compression or a copy of it is left, put it back into the folder",
-        ),
-        SourceEventKind::Lagging => lang.pick(
-            "古い記録の保存期間（ローテーションの世代数）を延ばしてください",
-            "keep more rotated files",
-        ),
-        SourceEventKind::Unreadable => lang.pick(
-            "sekimori を動かす利用者に読み取り権限を与えてください（例：adm グループ）",
-            "let the account that runs sekimori read it (for instance by group adm)",
-        ),
-        SourceEventKind::NotAFile => lang.pick(
-            "設定の paths に記録のファイルを書いてください",
-            "let paths name the log file itself",
-        ),
-        SourceEventKind::RenamedAway => lang.pick(
-            "変更の予定がなければ、監視逃れを疑ってください。新しい名前を設定の paths に加えると、再起動後も読み取ります",
-            "unless this was planned, suspect evasion; add the new name to paths, so that it is read after a restart too",
-        ),
-        SourceEventKind::StartedAtEnd
-        | SourceEventKind::ReadableAgain
-        | SourceEventKind::CaughtUp
-        | SourceEventKind::Skipped => "",
-    }
-}
-
-/// An event for the console, on one line.
-pub fn one_line(name: &str, e: &SourceEvent, lang: Lang) -> String {
-    let (what, remedy) = (event(name, e, lang), remedy(e.kind, lang));
-    let text = what.trim_start_matches('・').replace("\n　", ": ");
-    if remedy.is_empty() {
-        text
-    } else {
-        format!("{text}; {remedy}")
-    }
-}
-
 type Parts = (&'static str, Vec<String>, &'static str);
 
 fn rejects(source: &str, why: &[(String, u64)], lines: u64, lang: Lang) -> Parts {
@@ -414,89 +306,11 @@ fn many(rule: &str, alerts: &[String], lang: Lang) -> Parts {
     )
 }
 
-fn event(name: &str, e: &SourceEvent, lang: Lang) -> String {
-    let (ja, en) = said(e.kind);
-    let what = lang.pick(ja, en);
-    let range = match (e.lo < e.hi, lang) {
-        (false, _) => String::new(),
-        (true, Lang::Ja) => format!("（{}～{} バイト目）", number(e.lo), number(e.hi)),
-        (true, Lang::En) => format!(" (bytes {} to {})", number(e.lo), number(e.hi)),
-    };
-    let colon = lang.pick("：", ": ");
-    let why = match e.cause {
-        crate::source::Cause::Crash => lang.pick(
-            "。サーバーの再起動後に起きており、書き込みの失われた障害とみられます",
-            "; the host was restarted in between, so this looks like writes lost in a crash",
-        ),
-        _ => "",
-    };
-    format!(
-        "・{name}{colon}{what}{range}{why}\n　{}",
-        inert(&e.detail, DETAIL_CHARS_MAX)
-    )
-}
-
-/// What happened, in Japanese and in English.
-fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
-    match kind {
-        SourceEventKind::Truncated => (
-            "記録が切り詰められ、読み取り済みの部分がなくなりました",
-            "the log was cut, and what had been read is gone from it",
-        ),
-        SourceEventKind::RolledBack => (
-            "記録が読み取り済みの途中まで短くなりました（残りは読み取ったままです）",
-            "the log became shorter than what had been read (what is left is unchanged)",
-        ),
-        SourceEventKind::Edited => (
-            "読み取り済みの部分が書き換えられました",
-            "what had been read was changed afterwards",
-        ),
-        SourceEventKind::Replaced => (
-            "記録が、似た内容の別のファイルに置き換えられました",
-            "the log was replaced by another file with the same beginning",
-        ),
-        SourceEventKind::Gap => (
-            "まだ読み取っていない部分が失われました",
-            "bytes that had not been read yet are gone",
-        ),
-        SourceEventKind::Lost => (
-            "読み終える前に記録がなくなりました",
-            "a log vanished before it was read to its end",
-        ),
-        SourceEventKind::Skipped => (
-            "何も書かれていない領域を飛ばしました",
-            "bytes in which nothing is written were left out",
-        ),
-        SourceEventKind::Corrupt => (
-            "圧縮された記録を最後まで展開できません",
-            "a compressed log cannot be unpacked to its end",
-        ),
-        SourceEventKind::Lagging => (
-            "未読の記録が、ローテーションで消える時期に近づいています",
-            "what is not read yet comes near the age at which rotation deletes it",
-        ),
-        SourceEventKind::CaughtUp => ("読み取りが追い付きました", "reading has caught up"),
-        SourceEventKind::StartedAtEnd => (
-            "設定により、末尾から読み始めました",
-            "reading began at the end, as configured",
-        ),
-        SourceEventKind::Unreadable => ("記録を読めません", "a log cannot be read"),
-        SourceEventKind::ReadableAgain => ("記録を再び読めるようになりました", "a log can be read again"),
-        SourceEventKind::NotAFile => (
-            "記録があるはずの場所に、ファイルでないものがあります",
-            "something that is no file stands where a log is expected",
-        ),
-        SourceEventKind::RenamedAway => (
-            "記録が設定外の名前に変更されました（読み取りは続けています）",
-            "a log was renamed to a name outside the configuration (it is still read)",
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::access::SourceId;
+    use crate::source::SourceEventKind;
 
     fn context(lang: Lang) -> MailContext {
         MailContext {
