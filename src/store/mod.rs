@@ -289,7 +289,7 @@ impl Store {
     }
 
     fn configure(&self) -> Result<(), rusqlite::Error> {
-        self.conn.pragma_update(None, "journal_mode", "WAL")?;
+        self.write_ahead()?;
         self.conn.pragma_update(None, "synchronous", "FULL")?;
         self.conn.pragma_update(None, "foreign_keys", true)?;
         self.conn.pragma_update(None, "trusted_schema", false)?;
@@ -298,6 +298,22 @@ impl Store {
         self.conn.pragma_update(None, "cache_size", -8_192)?;
         self.conn.set_prepared_statement_cache_capacity(64);
         Ok(())
+    }
+
+    /// Turns the write-ahead log on. SQLite refuses that at once, without waiting as for other locks, while another
+    /// connection makes the same change or closes.
+    fn write_ahead(&self) -> Result<(), rusqlite::Error> {
+        let started = std::time::Instant::now();
+        loop {
+            match self.conn.pragma_update(None, "journal_mode", "WAL") {
+                Err(e)
+                    if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && started.elapsed() < BUSY =>
+                {
+                    std::thread::sleep(BUSY / 1_000);
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Gives SQLite room for a long read of old logs, in KiB.
