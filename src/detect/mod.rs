@@ -239,6 +239,17 @@ impl Detector {
         Detector { rules: compiled, index }
     }
 
+    /// Says which accesses come next, so that what rules keep of them is fetched from memory all at once and not one
+    /// after the other. Changes nothing.
+    pub fn expect<'a>(&self, accesses: impl Iterator<Item = &'a Access> + Clone) {
+        for rule in &self.rules {
+            if let Compiled::Volume(volume) = &rule.kind {
+                let looked_at = accesses.clone().filter(|a| rule.scope.holds(a.dataset, a.operation));
+                volume.expect(looked_at);
+            }
+        }
+    }
+
     /// Shows an access to every rule that looks at it; findings are appended to `out`.
     pub fn observe(
         &mut self,

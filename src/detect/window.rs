@@ -182,6 +182,11 @@ impl SumSlot {
         (self.last != EMPTY).then_some(self.last)
     }
 
+    /// Looks at what [`SumSlot::add`] will look at.
+    pub fn touch(&self) -> i32 {
+        self.last ^ self.buckets.last().map_or(0, |b| b.0)
+    }
+
     /// Puts in an amount without asking anything: history.
     pub fn load(&mut self, bucket: i32, amount: u64) {
         match self.buckets.binary_search_by_key(&bucket, |b| b.0) {

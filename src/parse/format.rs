@@ -159,11 +159,6 @@ impl Format {
         }))
     }
 
-    /// Whether lines mean the same whatever stood before them in the file.
-    pub fn is_stateless(&self) -> bool {
-        matches!(self.0, Kind::Web(_) | Kind::Layout(_) | Kind::Json(_))
-    }
-
     /// The settings called `name` on the command line: `common`, `combined`, `vhost_combined`, `nginx`, `apache`,
     /// `json`, `csv`, `tsv`, a format string behind `nginx:` or `apache:`, or one of the [`catalogue`]; an envelope stands in
     /// front with a plus, `docker+combined`.

@@ -1,19 +1,22 @@
-//! Reading ahead: a full turn's lines are parsed and looked up in the 台帳 on a second core while the first one
+//! Reading ahead: while behind, one thread reads, decodes and parses lines and looks them up in the 台帳, and another
 //! judges them, in the order they stand in the file.
 //!
-//! Only what needs no memory of earlier lines runs ahead, so the outcome is that of one thread. The lines are copied
-//! once, because the tailer's buffer is its own.
+//! A turn is read and judged to its end before it is over, so nothing is ever read that is not judged, and the outcome
+//! is that of one thread.
 
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
 
-use crate::access::{Damage, Line, LineRef};
-use crate::parse::place::{Surveyed, Surveyor};
-use crate::parse::{Format, FormatState, Parsed, Why};
+use crate::access::LineRef;
+use crate::clock::EventTime;
+use crate::parse::place::{Sight, Surveyed, Surveyor};
+use crate::parse::{Parsed, Why};
 
-/// Lines handed over at a time: enough that waking the other thread costs nothing beside them.
+/// Lines handed over at a time: enough that waking the other thread costs nothing beside them, few enough that they
+/// stay in a core's own cache.
 const HANDFUL: usize = 256;
 /// Handfuls that may wait to be judged.
-const WAITING_MAX: usize = 4;
+const WAITING_MAX: usize = 8;
 
 /// What a line is, before it is known who it was.
 #[derive(Debug)]
@@ -26,113 +29,171 @@ pub(super) enum Seen<'a> {
     Record(Surveyed<'a>),
 }
 
-impl<'a> Seen<'a> {
-    /// What a line of source number `index` is.
-    pub fn of(parsed: Parsed<'a>, index: usize, surveyor: &Surveyor) -> Seen<'a> {
-        match parsed {
-            Parsed::Nothing => Seen::Nothing,
-            Parsed::Reject(why) => Seen::Reject(why),
-            Parsed::Record(record) => Seen::Record(surveyor.survey(record, index)),
-        }
-    }
-}
-
-/// Where a line came from, and what was wrong with its bytes.
-type Origin = (LineRef, Option<Damage>);
-
-/// The lines of one turn.
+/// Lines in the order of the file, each with what it is. What is needed of a line stands here, so that the tailer's
+/// buffer may go on.
 #[derive(Debug, Default)]
-pub(super) struct Ahead {
-    bytes: Vec<u8>,
-    /// End of each line in `bytes`.
-    lines: Vec<(usize, Origin)>,
+pub(super) struct Handful {
+    /// Accounts and addresses, one behind the other.
+    names: Vec<u8>,
+    lines: Vec<(Kept, LineRef)>,
 }
 
-impl Ahead {
-    /// Adds a line of this turn.
-    pub fn gather(&mut self, line: &Line<'_>) {
-        self.bytes.extend_from_slice(line.bytes);
-        self.lines.push((self.bytes.len(), (line.at, line.damage)));
-    }
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    Nothing,
+    Reject(Why),
+    Record {
+        time: Option<EventTime>,
+        user: Part,
+        source: Part,
+        sight: Option<Sight>,
+    },
+}
 
-    /// Gives each gathered line to `take`, in order, and forgets them.
-    ///
-    /// # Errors
-    /// The first one of `take`; what follows is not shown to it.
-    pub fn read<E>(
-        &mut self,
-        format: &Format,
-        surveyor: &Surveyor,
-        index: usize,
-        mut take: impl FnMut(&Seen<'_>, Origin) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let work = Work {
-            bytes: &self.bytes,
-            format,
-            surveyor,
-            index,
+/// A piece of `Handful::names`; none where the field was not there.
+type Part = Option<(usize, usize)>;
+
+impl Handful {
+    /// Adds a line of source number `index`.
+    pub fn push(&mut self, parsed: Parsed<'_>, at: LineRef, index: usize, surveyor: &Surveyor) {
+        let kept = match parsed {
+            Parsed::Nothing => Kept::Nothing,
+            Parsed::Reject(why) => Kept::Reject(why),
+            Parsed::Record(record) => {
+                let seen = surveyor.survey(record, index);
+                Kept::Record {
+                    time: seen.time,
+                    user: self.keep(seen.user.as_deref()),
+                    source: self.keep(seen.source.as_deref()),
+                    sight: seen.sight,
+                }
+            }
         };
-        let lines = &self.lines;
-        let result = std::thread::scope(|scope| {
-            let (send, receive) = sync_channel(WAITING_MAX);
-            let thread = std::thread::Builder::new().name("parse".into());
-            if thread.spawn_scoped(scope, move || work.run(lines, &send)).is_err() {
-                // No thread to be had: one after the other.
-                return work.alone(lines, &mut take);
-            }
-            for (seen, origin) in receive.into_iter().flatten() {
-                take(&seen, origin)?;
-            }
-            Ok(())
-        });
-        self.bytes.clear();
+        self.lines.push((kept, at));
+    }
+
+    /// Adds a line no record can come from.
+    pub fn push_reject(&mut self, why: Why, at: LineRef) {
+        self.lines.push((Kept::Reject(why), at));
+    }
+
+    fn keep(&mut self, name: Option<&[u8]>) -> Part {
+        let name = name?;
+        let start = self.names.len();
+        self.names.extend_from_slice(name);
+        Some((start, self.names.len()))
+    }
+
+    fn name(&self, part: Part) -> Option<std::borrow::Cow<'_, [u8]>> {
+        let (start, end) = part?;
+        self.names.get(start..end).map(Into::into)
+    }
+
+    /// What line number `i` of this handful is.
+    pub fn get(&self, i: usize) -> Option<(Seen<'_>, LineRef)> {
+        let (kept, at) = self.lines.get(i)?;
+        let seen = match *kept {
+            Kept::Nothing => Seen::Nothing,
+            Kept::Reject(why) => Seen::Reject(why),
+            Kept::Record {
+                time,
+                user,
+                source,
+                sight,
+            } => Seen::Record(Surveyed {
+                time,
+                user: self.name(user),
+                source: self.name(source),
+                sight,
+            }),
+        };
+        Some((seen, *at))
+    }
+
+    /// Whether it is to be handed over.
+    pub fn is_full(&self) -> bool {
+        HANDFUL <= self.lines.len()
+    }
+
+    /// Lines in it.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there is no line in it.
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    fn clear(&mut self) {
+        self.names.clear();
         self.lines.clear();
-        result
     }
 }
 
-type Handful<'a> = Vec<(Seen<'a>, Origin)>;
+/// Where a reader puts each handful; it is empty when that returns.
+pub(super) type Sink<'a> = dyn FnMut(&mut Handful) + 'a;
 
-/// What the second thread needs.
-#[derive(Clone, Copy)]
-struct Work<'a> {
-    bytes: &'a [u8],
-    format: &'a Format,
-    surveyor: &'a Surveyor,
-    index: usize,
+/// Reads and judges in turns, on one thread. What comes behind the first error of `judge` is not judged.
+///
+/// # Errors
+/// The first one of `judge`.
+pub(super) fn alone<T, E>(
+    read: impl FnOnce(&mut Sink<'_>) -> T,
+    mut judge: impl FnMut(&Handful) -> Result<(), E>,
+) -> Result<T, E> {
+    let mut result = Ok(());
+    let read = read(&mut |handful| {
+        if result.is_ok() {
+            result = judge(handful);
+        }
+        handful.clear();
+    });
+    result.map(|()| read)
 }
 
-impl<'a> Work<'a> {
-    /// Looks at every line; ends early when nobody listens any more.
-    fn run(self, lines: &[(usize, Origin)], send: &SyncSender<Handful<'a>>) {
-        let (mut state, mut start) = (FormatState::default(), 0);
-        for lines in lines.chunks(HANDFUL) {
-            let mut seen = Vec::with_capacity(lines.len());
-            for (end, origin) in lines {
-                seen.push((self.look(start, *end, &mut state), *origin));
-                start = *end;
-            }
-            if send.send(seen).is_err() {
-                return;
-            }
+/// Reads on a second thread and judges on this one.
+///
+/// # Errors
+/// The first one of `judge`.
+pub(super) fn side_by_side<T: Send + Default, E>(
+    read: impl FnOnce(&mut Sink<'_>) -> T + Send,
+    mut judge: impl FnMut(&Handful) -> Result<(), E>,
+) -> Result<T, E> {
+    // In a cell that outlives the thread, so that it is still here when no thread is to be had.
+    let reader = Mutex::new(Some(read));
+    let take = || reader.lock().unwrap_or_else(PoisonError::into_inner).take();
+    std::thread::scope(|scope| {
+        let (full, to_judge) = sync_channel(WAITING_MAX);
+        let (judged, empty) = sync_channel(WAITING_MAX);
+        let work = || {
+            let (full, empty) = (full, empty);
+            take().map(|read| read(&mut |handful| pass(handful, &full, &empty)))
+        };
+        let Ok(thread) = std::thread::Builder::new()
+            .name("read".into())
+            .spawn_scoped(scope, work)
+        else {
+            return take().map_or(Ok(T::default()), |read| alone(read, judge));
+        };
+        for mut handful in to_judge {
+            judge(&handful)?;
+            handful.clear();
+            // Once all is read nobody takes it back.
+            drop(judged.try_send(handful));
         }
-    }
-
-    fn alone<E>(
-        self,
-        lines: &[(usize, Origin)],
-        take: &mut impl FnMut(&Seen<'_>, Origin) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let (mut state, mut start) = (FormatState::default(), 0);
-        for (end, origin) in lines {
-            take(&self.look(start, *end, &mut state), *origin)?;
-            start = *end;
+        match thread.join() {
+            Ok(read) => Ok(read.unwrap_or_default()),
+            Err(panic) => std::panic::resume_unwind(panic),
         }
-        Ok(())
-    }
+    })
+}
 
-    fn look(self, start: usize, end: usize, state: &mut FormatState) -> Seen<'a> {
-        let line = self.bytes.get(start..end).unwrap_or_default();
-        Seen::of(self.format.parse(line, state), self.index, self.surveyor)
+/// Hands a full handful over and takes an empty one for it. Where nobody judges any more, the batch has failed and the
+/// rest of the turn is read again with it.
+fn pass(handful: &mut Handful, full: &SyncSender<Handful>, empty: &Receiver<Handful>) {
+    let next = empty.try_recv().unwrap_or_default();
+    if full.send(std::mem::replace(handful, next)).is_err() {
+        handful.clear();
     }
 }

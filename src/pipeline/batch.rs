@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ahead::{Handful, Seen};
 use super::cases::Cases;
 use super::ongoing::{Ongoing, Shadow};
 use super::tell::Corrected;
@@ -54,6 +55,8 @@ pub(super) struct Work {
     shadow: Option<Shadow>,
     rejects: Vec<RejectCount>,
     findings: Vec<Finding>,
+    /// Accesses of the handful in hand with the numbers of their lines.
+    placed: Vec<(usize, Access)>,
     newest: Option<EventTime>,
     turn: Turn,
     /// What the archive wants to know of the content of this turn, where there is one.
@@ -146,6 +149,7 @@ impl Work {
             shadow: None,
             rejects: Vec::new(),
             findings: Vec::new(),
+            placed: Vec::new(),
             newest: None,
             turn: Turn {
                 source: (SourceId(0), 0),
@@ -251,8 +255,31 @@ impl Work {
         self.placer.surveyor()
     }
 
-    /// Takes in a record: counts it and shows it to the rules.
-    pub fn record(&mut self, record: &Surveyed<'_>, at: LineRef, tally: &mut Tally) -> Result<(), PipelineError> {
+    /// Takes in what was read: counts each record and shows it to the rules, in order.
+    pub fn judge(&mut self, handful: &Handful, tally: &mut Tally) -> Result<(), PipelineError> {
+        let mut placed = std::mem::take(&mut self.placed);
+        for i in 0..handful.len() {
+            match handful.get(i) {
+                Some((Seen::Record(record), at)) => placed.extend(self.place(&record, at, tally).map(|a| (i, a))),
+                Some((Seen::Reject(why), at)) => {
+                    tally.rejects += 1;
+                    self.reject(why, at);
+                }
+                Some((Seen::Nothing, _)) => tally.nothing += 1,
+                None => {}
+            }
+        }
+        self.detector.expect(placed.iter().map(|(_, access)| access));
+        for (i, access) in &placed {
+            self.access(|| handful.get(*i), access)?;
+        }
+        placed.clear();
+        self.placed = placed;
+        Ok(())
+    }
+
+    /// Says whose access a record is, and to what; `None` where it is none.
+    fn place(&mut self, record: &Surveyed<'_>, at: LineRef, tally: &mut Tally) -> Option<Access> {
         let reject = match record.time {
             None => Some(Why::Time),
             Some(time) if self.turn.latest < time => Some(Why::Future),
@@ -261,7 +288,7 @@ impl Work {
         if let Some(why) = reject {
             tally.rejects += 1;
             self.reject(why, at);
-            return Ok(());
+            return None;
         }
         if let Some(time) = record.time {
             self.turn.newest = self.turn.newest.max(time.micros());
@@ -273,14 +300,20 @@ impl Work {
         match self.placer.place(record, at, self.turn.source.0, &mut self.names) {
             Placed::Access(access) => {
                 tally.accesses += 1;
-                self.access(record, &access)?;
+                Some(access)
             }
-            Placed::NoDataset | Placed::NoTime => tally.no_dataset += 1,
+            Placed::NoDataset | Placed::NoTime => {
+                tally.no_dataset += 1;
+                None
+            }
         }
-        Ok(())
     }
 
-    fn access(&mut self, record: &Surveyed<'_>, access: &Access) -> Result<(), PipelineError> {
+    fn access<'a>(
+        &mut self,
+        line: impl Fn() -> Option<(Seen<'a>, LineRef)>,
+        access: &Access,
+    ) -> Result<(), PipelineError> {
         self.book.add(access);
         if let Some(facts) = &mut self.facts {
             note(facts, access);
@@ -296,10 +329,12 @@ impl Work {
             return Ok(());
         }
         let mut findings = std::mem::take(&mut self.findings);
-        // The worst leads; of equals the first in the order of the rules.
-        findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
-        for finding in &findings {
-            self.finding(finding, record, access)?;
+        if let Some((Seen::Record(record), _)) = line() {
+            // The worst leads; of equals the first in the order of the rules.
+            findings.sort_by_key(|f| std::cmp::Reverse(f.severity));
+            for finding in &findings {
+                self.finding(finding, &record, access)?;
+            }
         }
         self.findings = findings;
         self.findings.clear();
@@ -402,6 +437,7 @@ impl Work {
         self.shadow = None;
         self.rejects.clear();
         self.findings.clear();
+        self.placed.clear();
         Ok(())
     }
 }

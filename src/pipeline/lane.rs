@@ -7,12 +7,13 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::PipelineError;
-use super::ahead::{Ahead, Seen};
+use super::ahead::{self, Handful, Sink};
 use super::batch::{OfSources, Work};
-use crate::access::{Damage, Line, LineRef, SegmentId, SourceId};
+use crate::access::{Damage, Line, SegmentId, SourceId};
 use crate::clock::WallTime;
 use crate::config::SourceConfig;
-use crate::parse::{Format, FormatState, Why};
+use crate::parse::place::Surveyor;
+use crate::parse::{Format, FormatState, Parsed, Why};
 use crate::source::{Decoder, Following, Incarnation, Known, SourceEvent};
 use crate::store::{Store, Tally};
 
@@ -25,7 +26,8 @@ pub(super) struct Lane {
     index: usize,
     tailer: Following,
     reader: Reader,
-    ahead: Ahead,
+    /// What was judged of this source since the last commit.
+    judged: Tally,
     /// Position of each segment as handed over last.
     handed: HashMap<SegmentId, u64>,
     events: Vec<SourceEvent>,
@@ -42,7 +44,8 @@ struct Reader {
     /// The segment the last line stood in, with its state: most lines stand in the same one.
     current: (SegmentId, FormatState),
     states: HashMap<SegmentId, FormatState>,
-    tally: Tally,
+    /// Lines read since the last commit, and how many of them were damaged.
+    read: (u64, u64),
 }
 
 /// What one turn read.
@@ -64,9 +67,9 @@ impl Lane {
                 decoder: Decoder::new(source.read.encoding),
                 current: (SegmentId(0), FormatState::default()),
                 states: HashMap::new(),
-                tally: Tally::default(),
+                read: (0, 0),
             },
-            ahead: Ahead::default(),
+            judged: Tally::default(),
             handed,
             events: Vec::new(),
             more: false,
@@ -127,34 +130,33 @@ impl Lane {
         let Lane {
             tailer,
             reader,
-            id,
+            judged,
             index,
-            more,
-            ahead,
             ..
         } = self;
-        work.begin_turn(now, skew, (*id, *index));
-        // Where the last turn did not reach the end, this one is full: two threads are worth their while.
-        let run_ahead = *more && reader.may_run_ahead();
-        let mut result = Ok(());
-        let outcome = tailer.read(now, budget, &mut || fresh(next), &mut |line, format_state| {
-            if run_ahead && line.damage != Some(Damage::Oversize) {
-                ahead.gather(&line);
-            } else if result.is_ok() {
-                result = reader.line(line, format_state, *index, work);
+        work.begin_turn(now, skew, (self.id, *index));
+        let surveyor = Arc::clone(work.surveyor());
+        let read = |sink: &mut Sink<'_>| {
+            let mut handful = Handful::default();
+            let outcome = tailer.read(now, budget, &mut || fresh(next), &mut |line, state| {
+                reader.line(&line, state, (*index, &surveyor), &mut handful);
+                if handful.is_full() {
+                    sink(&mut handful);
+                }
+            });
+            if !handful.is_empty() {
+                sink(&mut handful);
             }
-        });
-        result?;
-        if run_ahead {
-            let surveyor = Arc::clone(work.surveyor());
-            let tally = &mut reader.tally;
-            ahead.read(&reader.format, &surveyor, *index, |seen, line| {
-                tally.lines += 1;
-                take(tally, seen, line, work)
-            })?;
-        }
-        reader.tally.bytes = reader.tally.bytes.saturating_add(outcome.bytes);
-        reader.tally.newest = reader.tally.newest.max(work.turn_newest());
+            outcome
+        };
+        let judge = |handful: &Handful| work.judge(handful, judged);
+        // Where the last turn did not reach the end, this one is full: two threads are worth their while.
+        let outcome = match self.more {
+            true => ahead::side_by_side(read, judge)?,
+            false => ahead::alone(read, judge)?,
+        };
+        self.judged.bytes = self.judged.bytes.saturating_add(outcome.bytes);
+        self.judged.newest = self.judged.newest.max(work.turn_newest());
         self.events.extend(self.tailer.take_events());
         self.more = outcome.more;
         self.ready = outcome.more;
@@ -201,7 +203,8 @@ impl Lane {
         to.begun
             .extend(handed.begun.into_iter().map(|pattern| (self.id, pattern)));
         to.events.append(&mut self.events);
-        let tally = std::mem::take(&mut self.reader.tally);
+        let mut tally = std::mem::take(&mut self.judged);
+        (tally.lines, tally.damaged) = std::mem::take(&mut self.reader.read);
         if tally != Tally::default() {
             to.tallies.push((self.id, tally));
         }
@@ -217,7 +220,8 @@ impl Lane {
         self.tailer.reset(known);
         self.reader.states.clear();
         self.reader.current = (SegmentId(0), FormatState::default());
-        self.reader.tally = Tally::default();
+        self.reader.read = (0, 0);
+        self.judged = Tally::default();
         self.events.clear();
         self.more = false;
         self.ready = true;
@@ -231,57 +235,34 @@ fn fresh(next: &mut SegmentId) -> SegmentId {
 }
 
 impl Reader {
-    /// Whether lines may be read ahead on another thread: as they stand in the file, by a format that remembers
-    /// nothing worth keeping.
-    fn may_run_ahead(&self) -> bool {
-        self.decoder.is_transparent() && self.format.is_stateless()
-    }
-
-    fn line(
-        &mut self,
-        line: Line<'_>,
-        stored: &mut Vec<u8>,
-        index: usize,
-        work: &mut Work,
-    ) -> Result<(), PipelineError> {
-        self.tally.lines += 1;
+    /// Adds what a line is to `to`; `stored` is what is kept of the state of its segment.
+    fn line(&mut self, line: &Line<'_>, stored: &mut Vec<u8>, (index, surveyor): (usize, &Surveyor), to: &mut Handful) {
+        if self.current.0 != line.at.segment {
+            self.change_segment(line.at.segment, stored);
+        }
         let decoded = self.decoder.decode(line.bytes);
-        if decoded.damaged {
-            self.tally.damaged += 1;
-        }
+        self.read.0 += 1;
+        self.read.1 += u64::from(decoded.damaged);
         if line.damage == Some(Damage::Oversize) {
-            self.tally.rejects += 1;
-            work.reject(Why::Oversize, line.at);
-            return Ok(());
+            return to.push_reject(Why::Oversize, line.at);
         }
-        let state = self
-            .states
-            .entry(line.at.segment)
-            .or_insert_with(|| FormatState::from_bytes(stored));
+        let state = &mut self.current.1;
         let version = state.version();
         let parsed = self.format.parse(decoded.text, state);
+        let parsed = match parsed {
+            Parsed::Reject(_) if line.damage == Some(Damage::Nul) => Parsed::Reject(Why::Nul),
+            parsed => parsed,
+        };
+        to.push(parsed, line.at, index, surveyor);
         if state.version() != version {
             *stored = state.to_bytes();
         }
-        let seen = Seen::of(parsed, index, work.surveyor());
-        take(&mut self.tally, &seen, (line.at, line.damage), work)
     }
-}
 
-fn take(
-    tally: &mut Tally,
-    seen: &Seen<'_>,
-    (at, damage): (LineRef, Option<Damage>),
-    work: &mut Work,
-) -> Result<(), PipelineError> {
-    match seen {
-        Seen::Nothing => tally.nothing += 1,
-        Seen::Record(record) => work.record(record, at, tally)?,
-        Seen::Reject(why) => {
-            tally.rejects += 1;
-            let nul = damage == Some(Damage::Nul);
-            work.reject(if nul { Why::Nul } else { *why }, at);
-        }
+    fn change_segment(&mut self, segment: SegmentId, stored: &[u8]) {
+        let state = self.states.remove(&segment);
+        let state = state.unwrap_or_else(|| FormatState::from_bytes(stored));
+        let (left, state) = std::mem::replace(&mut self.current, (segment, state));
+        self.states.insert(left, state);
     }
-    Ok(())
 }

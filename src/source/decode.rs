@@ -43,11 +43,6 @@ impl Decoder {
         }
     }
 
-    /// Whether records come out as they stand in the file.
-    pub fn is_transparent(&self) -> bool {
-        self.from.is_none()
-    }
-
     /// Decodes one record. Records that are ASCII anyway are not copied.
     pub fn decode<'a>(&'a mut self, bytes: &'a [u8]) -> Decoded<'a> {
         let Some(from) = self.from else {

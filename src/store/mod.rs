@@ -23,6 +23,7 @@ mod steps;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
@@ -43,6 +44,8 @@ const VERSION: i64 = 1;
 const APPLICATION: i64 = 0x7365_6b69;
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(10);
+/// How often the write-ahead log is tried to be turned on in that time.
+const WAL_TRIES: u32 = 1_000;
 
 /// The store cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -303,13 +306,12 @@ impl Store {
     /// Turns the write-ahead log on. SQLite refuses that at once, without waiting as for other locks, while another
     /// connection makes the same change or closes.
     fn write_ahead(&self) -> Result<(), rusqlite::Error> {
-        let started = std::time::Instant::now();
+        let mut tries = 0;
         loop {
             match self.conn.pragma_update(None, "journal_mode", "WAL") {
-                Err(e)
-                    if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && started.elapsed() < BUSY =>
-                {
-                    std::thread::sleep(BUSY / 1_000);
+                Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) && tries < WAL_TRIES => {
+                    tries += 1;
+                    std::thread::sleep(BUSY / WAL_TRIES);
                 }
                 done => return done,
             }
@@ -447,10 +449,13 @@ fn unopened(e: &std::io::Error) -> String {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
-    Connection::open_with_flags(path, flags).map_err(|e| StoreError::Open {
+    let conn = Connection::open_with_flags(path, flags).map_err(|e| StoreError::Open {
         path: path.to_owned(),
         why: format!("{}; {MAY_WRITE}", brief(&e)),
-    })
+    })?;
+    // A statement is planned once, not again for each value that is bound to it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(conn)
 }
 
 /// A count as SQLite holds it; beyond 2^63 it stays there.
