@@ -36,7 +36,7 @@ use hours::HoursJudge;
 use memo::Memo;
 use relation::RelationJudge;
 use sequence::SequenceJudge;
-use volume::VolumeRule;
+use volume::{Passed, VolumeRule};
 
 pub use account::{AccountRule, GrantRule};
 pub use baseline::BaselineRule;
@@ -128,43 +128,59 @@ struct Rule {
 }
 
 impl Rule {
-    fn ask(&mut self, ix: RuleIx, access: &Access, history: &mut dyn History) -> Result<Option<Finding>, HistoryError> {
-        let finding = |held: Held, severity| Finding {
-            rule: ix,
-            who: held.who,
-            dataset: held.dataset,
-            at: access.time,
-            from: held.from,
-            observed: held.observed,
-            limit: held.limit,
-            severity,
-            facts: held.facts,
-        };
-        Ok(match &mut self.kind {
+    /// Shows the rule an access; a finding is put behind those in `out`.
+    fn ask(
+        &mut self,
+        ix: RuleIx,
+        access: &Access,
+        history: &mut dyn History,
+        out: &mut Vec<Finding>,
+    ) -> Result<(), HistoryError> {
+        match &mut self.kind {
             Compiled::Volume(volume) => {
-                let (who, dataset) = volume.key(access);
-                let passed = volume.observe(access, &self.scope, history)?;
-                passed.map(|p| Finding {
-                    rule: ix,
-                    who,
-                    dataset,
-                    at: access.time,
-                    from: p.from,
-                    observed: p.observed,
-                    limit: p.limit,
-                    severity: self.severity,
-                    facts: Facts::default(),
-                })
+                if let Some(passed) = volume.observe(access, &self.scope, history)? {
+                    out.push(over(ix, volume.key(access), access, passed, self.severity));
+                }
             }
             Compiled::Marked(marked) => {
                 let severity = marked.holds(access, self.severity);
-                severity.map(|severity| finding(Held::once(access), severity))
+                out.extend(severity.map(|severity| held(ix, access, Held::once(access), severity)));
             }
             Compiled::Judged(judge) => {
-                let held = judge.observe(access, &self.scope, history)?;
-                held.map(|h| finding(h, h.severity.unwrap_or(self.severity)))
+                if let Some(h) = judge.observe(access, &self.scope, history)? {
+                    out.push(held(ix, access, h, h.severity.unwrap_or(self.severity)));
+                }
             }
-        })
+        }
+        Ok(())
+    }
+}
+
+fn held(rule: RuleIx, access: &Access, held: Held, severity: Severity) -> Finding {
+    Finding {
+        rule,
+        who: held.who,
+        dataset: held.dataset,
+        at: access.time,
+        from: held.from,
+        observed: held.observed,
+        limit: held.limit,
+        severity,
+        facts: held.facts,
+    }
+}
+
+fn over(rule: RuleIx, key: (WhoId, DatasetId), access: &Access, passed: Passed, severity: Severity) -> Finding {
+    Finding {
+        rule,
+        who: key.0,
+        dataset: key.1,
+        at: access.time,
+        from: passed.from,
+        observed: passed.observed,
+        limit: passed.limit,
+        severity,
+        facts: Facts::default(),
     }
 }
 
@@ -262,10 +278,8 @@ impl Detector {
             return Ok(());
         };
         for ix in applying {
-            if let Some(rule) = self.rules.get_mut(usize::from(*ix))
-                && let Some(finding) = rule.ask(RuleIx(*ix), access, history)?
-            {
-                out.push(finding);
+            if let Some(rule) = self.rules.get_mut(usize::from(*ix)) {
+                rule.ask(RuleIx(*ix), access, history, out)?;
             }
         }
         Ok(())
@@ -287,23 +301,17 @@ impl Detector {
             };
             match &mut rule.kind {
                 Compiled::Volume(volume) if looks => {
-                    let (who, dataset) = volume.key(access);
                     let weighed = volume.weigh(access, &rule.scope, history)?;
                     explained.measured = weighed.map(|p| (p.observed, p.limit));
                     let passed = weighed.filter(|p| p.limit < p.observed);
-                    explained.finding = passed.map(|p| Finding {
-                        rule: RuleIx(ix),
-                        who,
-                        dataset,
-                        at: access.time,
-                        from: p.from,
-                        observed: p.observed,
-                        limit: p.limit,
-                        severity: rule.severity,
-                        facts: Facts::default(),
-                    });
+                    let key = volume.key(access);
+                    explained.finding = passed.map(|p| over(RuleIx(ix), key, access, p, rule.severity));
                 }
-                _ if looks => explained.finding = rule.ask(RuleIx(ix), access, history)?,
+                _ if looks => {
+                    let mut found = Vec::new();
+                    rule.ask(RuleIx(ix), access, history, &mut found)?;
+                    explained.finding = found.pop();
+                }
                 _ => {}
             }
             all.push(explained);

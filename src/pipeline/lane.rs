@@ -17,6 +17,8 @@ use crate::parse::{Format, FormatState, Parsed, Why};
 use crate::source::{Decoder, Following, Incarnation, Known, SourceEvent};
 use crate::store::{Store, Tally};
 
+/// How many times as long a turn is while behind.
+const BEHIND: usize = 8;
 /// Most chunks tried in one go: files that are gone cost an attempt to open them.
 const CHECKS_MAX: u32 = 64;
 
@@ -135,6 +137,9 @@ impl Lane {
             ..
         } = self;
         work.begin_turn(now, skew, (self.id, *index));
+        // Where the last turn did not reach the end, this one is full: two threads are worth their while, and the longer
+        // they go on side by side the less one of them waits.
+        let budget = if self.more { budget * BEHIND } else { budget };
         let surveyor = Arc::clone(work.surveyor());
         let read = |sink: &mut Sink<'_>| {
             let mut handful = Handful::default();
@@ -150,7 +155,6 @@ impl Lane {
             outcome
         };
         let judge = |handful: &Handful| work.judge(handful, judged);
-        // Where the last turn did not reach the end, this one is full: two threads are worth their while.
         let outcome = match self.more {
             true => ahead::side_by_side(read, judge)?,
             false => ahead::alone(read, judge)?,
