@@ -123,6 +123,9 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let host = setup::host_name();
     let mut pipeline =
         Pipeline::new(&config, store, register, key, &host).map_err(|e| Failure::Config(e.to_string()))?;
+    if kept.is_none() {
+        pipeline.for_once();
+    }
     if let Some(folder) = args.get_one::<PathBuf>("archive") {
         archive(&mut pipeline, &mut config, folder, now).map_err(|e| Failure::Failed(e.to_string()))?;
     }

@@ -3,20 +3,20 @@
 //! One [`VolumeRule`] holds the windows of every key it has seen lately. A key that is not in memory is
 //! loaded from the book's history when it is next touched, so forgetting one (`prune`) changes nothing.
 
+mod sums;
+
 use hashbrown::HashMap;
 
 use super::book::{DayNumber, History, HistoryError, Select, cell_secs};
 use super::page::{Amounts, Cell, Page, Subjects};
-use super::window::{Fill, Span, SubjectSlot, SumSlot};
+use super::window::{Fill, Span, SubjectSlot};
 use super::{Count, Per, Scope, Volume};
 use crate::access::{Access, Amount, DatasetId, Mark, Outcome, WhoId};
 use crate::clock::EventTime;
+use sums::Sums;
 
 /// A limit that no amount passes.
 const NO_LIMIT: u64 = u64::MAX;
-
-/// So few slots lie in a core's own cache.
-const FEW_SLOTS: usize = 1 << 14;
 
 /// A compiled `volume` rule.
 #[derive(Debug)]
@@ -25,12 +25,49 @@ pub struct VolumeRule {
     span: Option<Span>,
     /// Limit by dataset id; the last one is for datasets not listed.
     limits: Vec<u64>,
-    sums: HashMap<u64, SumSlot>,
+    /// Windows of accesses, where those are counted.
+    accesses: Sums<u32>,
+    /// Windows of anything else that is added up.
+    amounts: Sums<u64>,
     subjects: HashMap<u64, SubjectSlot>,
+    reach: Reach,
+}
+
+/// What memory knows of the past.
+#[derive(Debug)]
+struct Reach {
     /// No key that left memory had anything behind this bucket.
     evicted_to: i32,
     /// Number of the batch in hand.
     batch: u32,
+}
+
+/// What an access adds to a window.
+struct Given<'a> {
+    span: &'a Span,
+    key: (WhoId, DatasetId),
+    bucket: i32,
+    amount: u64,
+}
+
+impl Reach {
+    /// Whether the past of a key is in memory already: its person is new, and nothing of the window has left.
+    fn is_fresh(&self, known: Option<i32>, wanted: i32, who: WhoId, history: &dyn History) -> bool {
+        known.is_none() && self.evicted_to < wanted && !history.knows(who)
+    }
+
+    /// Up to which bucket history must be read: `None` if nothing can be there.
+    fn unknown_range(&self, known: Option<i32>, wanted: i32, who: WhoId, history: &dyn History) -> Option<i32> {
+        (!self.is_fresh(known, wanted, who, history)).then(|| known.unwrap_or(i32::MAX))
+    }
+
+    fn covers_from(&self, known: Option<i32>, wanted: i32, who: WhoId, history: &dyn History) -> i32 {
+        if self.is_fresh(known, wanted, who, history) {
+            self.evicted_to.saturating_add(1)
+        } else {
+            wanted
+        }
+    }
 }
 
 /// What a window holds, against its limit.
@@ -52,10 +89,13 @@ impl VolumeRule {
             volume,
             span,
             limits,
-            sums: HashMap::new(),
+            accesses: Sums::default(),
+            amounts: Sums::default(),
             subjects: HashMap::new(),
-            evicted_to: i32::MIN,
-            batch: 0,
+            reach: Reach {
+                evicted_to: i32::MIN,
+                batch: 0,
+            },
         }
     }
 
@@ -82,18 +122,15 @@ impl VolumeRule {
         }
     }
 
-    /// Looks at the slots that `accesses` will touch. With hundreds of thousands of them each lies in memory and not in
-    /// a cache; looks that do not wait for one another overlap there.
+    /// Says which accesses come next, so that what is kept of them is fetched from memory together.
     pub fn expect<'a>(&self, accesses: impl Iterator<Item = &'a Access>) {
-        if self.span.is_none() || self.sums.len() < FEW_SLOTS {
-            return;
+        let keys = accesses.map(|access| self.key(access));
+        match self.volume.count {
+            _ if self.span.is_none() => {}
+            Count::Subjects => {}
+            Count::Accesses => self.accesses.expect(keys),
+            Count::Records | Count::Bytes => self.amounts.expect(keys),
         }
-        let touched = accesses.fold(0i32, |touched, access| {
-            let (who, dataset) = self.key(access);
-            touched ^ self.sums.get(&pack(who, dataset)).map_or(0, SumSlot::touch)
-        });
-        // The compiler must not find out that nobody asks for the sum.
-        std::hint::black_box(touched);
     }
 
     /// Takes in an access and says whether it stands in a window over the limit.
@@ -131,7 +168,19 @@ impl VolumeRule {
             }
             (Some(_), Count::Subjects) if access.subject.is_none() => return Ok(None),
             (Some(span), Count::Subjects) => self.add_subject(&span, access, scope, history)?,
-            (Some(span), _) => self.add_sum(&span, access, amount, scope, history)?,
+            (Some(span), count) => {
+                let given = Given {
+                    span: &span,
+                    key: self.key(access),
+                    bucket: span.bucket(access.time),
+                    amount,
+                };
+                let of_cell = |amounts: &Amounts| amount_of_cell(&self.volume, amounts);
+                match count {
+                    Count::Accesses => self.accesses.add(&given, &self.reach, of_cell, scope, history)?,
+                    _ => self.amounts.add(&given, &self.reach, of_cell, scope, history)?,
+                }
+            }
         };
         let Some(span) = self.span else { return Ok(None) };
         Ok(Some(Passed {
@@ -153,57 +202,6 @@ impl VolumeRule {
         }
     }
 
-    fn amount_of_cell(&self, a: &Amounts) -> u64 {
-        let with_unknown = |known: u64, unknown: u64| known.saturating_add(unknown.saturating_mul(self.volume.unknown));
-        match self.volume.count {
-            Count::Accesses | Count::Subjects => a.accesses,
-            Count::Records => with_unknown(a.records, a.records_unknown),
-            Count::Bytes => with_unknown(a.bytes, a.bytes_unknown),
-        }
-    }
-
-    fn add_sum(
-        &mut self,
-        span: &Span,
-        access: &Access,
-        amount: u64,
-        scope: &Scope,
-        history: &mut dyn History,
-    ) -> Result<Fill, HistoryError> {
-        let (who, dataset) = self.key(access);
-        let key = pack(who, dataset);
-        let bucket = span.bucket(access.time);
-        let wanted = span.first(bucket);
-        if let Some(slot) = self.sums.get_mut(&key)
-            && slot.covers_from <= wanted
-        {
-            slot.in_hand.touch(self.batch, bucket);
-            return Ok(slot.add(span, bucket, amount));
-        }
-        let known = self.sums.get(&key).map(|s| s.covers_from);
-        let mut loaded: Vec<(i32, u64)> = Vec::new();
-        if let Some(until) = self.unknown_range(known, wanted, who, history) {
-            let mut each = |b: i32, a: &Amounts| loaded.push((b, self.amount_of_cell(a)));
-            let select = select(who, dataset);
-            look_back(span, select, scope, wanted, until, history, &mut |day, page| {
-                let given = page.cells.iter().filter(|cell| 0 < cell.amounts.accesses);
-                given.for_each(|cell| each(bucket_of(span, day, cell), &cell.amounts));
-            })?;
-        }
-        let covers_from = self.covers_from(known, wanted, who, history);
-        let slot = self.sums.entry(key).or_default();
-        for (b, a) in loaded
-            .into_iter()
-            .filter(|(b, _)| wanted <= *b && known.is_none_or(|k| *b < k))
-        {
-            slot.load(b, a);
-        }
-        slot.loaded(span);
-        slot.covers_from = covers_from;
-        slot.in_hand.touch(self.batch, bucket);
-        Ok(slot.add(span, bucket, amount))
-    }
-
     fn add_subject(
         &mut self,
         span: &Span,
@@ -221,12 +219,12 @@ impl VolumeRule {
         if let Some(slot) = self.subjects.get_mut(&key)
             && slot.covers_from <= wanted
         {
-            slot.in_hand.touch(self.batch, bucket);
+            slot.in_hand.touch(self.reach.batch, bucket);
             return Ok(slot.add(span, bucket, subject.0));
         }
         let known = self.subjects.get(&key).map(|s| s.covers_from);
-        let covers_from = self.covers_from(known, wanted, who, history);
-        let until = self.unknown_range(known, wanted, who, history);
+        let covers_from = self.reach.covers_from(known, wanted, who, history);
+        let until = self.reach.unknown_range(known, wanted, who, history);
         let (mut seen, mut sketched) = (Vec::new(), Vec::new());
         if let Some(until) = until {
             let inside = |b: i32| wanted <= b && known.is_none_or(|k| b < k);
@@ -264,31 +262,13 @@ impl VolumeRule {
             .for_each(|(distinct, accesses)| slot.load_sketch(distinct, accesses));
         slot.loaded(span);
         slot.covers_from = covers_from;
-        slot.in_hand.touch(self.batch, bucket);
+        slot.in_hand.touch(self.reach.batch, bucket);
         Ok(slot.add(span, bucket, subject.0))
-    }
-
-    /// Whether the past of a key is in memory already: its person is new, and nothing of the window has left.
-    fn is_fresh(&self, known: Option<i32>, wanted: i32, who: WhoId, history: &dyn History) -> bool {
-        known.is_none() && self.evicted_to < wanted && !history.knows(who)
-    }
-
-    /// Up to which bucket history must be read: `None` if nothing can be there.
-    fn unknown_range(&self, known: Option<i32>, wanted: i32, who: WhoId, history: &dyn History) -> Option<i32> {
-        (!self.is_fresh(known, wanted, who, history)).then(|| known.unwrap_or(i32::MAX))
-    }
-
-    fn covers_from(&self, known: Option<i32>, wanted: i32, who: WhoId, history: &dyn History) -> i32 {
-        if self.is_fresh(known, wanted, who, history) {
-            self.evicted_to.saturating_add(1)
-        } else {
-            wanted
-        }
     }
 
     /// The batch in hand is sealed; what comes now belongs to the next one.
     pub fn next_batch(&mut self) {
-        self.batch = self.batch.wrapping_add(1);
+        self.reach.batch = self.reach.batch.wrapping_add(1);
     }
 
     /// Forgets keys and buckets that lie behind every window that can still be asked for. What the batch in hand added
@@ -296,7 +276,7 @@ impl VolumeRule {
     pub fn prune(&mut self, newest: EventTime) {
         let Some(span) = self.span else { return };
         let idle = span.first(span.first(span.bucket(newest)));
-        let (batch, evicted_to) = (self.batch, &mut self.evicted_to);
+        let (batch, evicted_to) = (self.reach.batch, &mut self.reach.evicted_to);
         let mut stays = |last: Option<i32>| {
             let stays = last.is_some_and(|last| idle <= last);
             if !stays {
@@ -304,10 +284,8 @@ impl VolumeRule {
             }
             stays
         };
-        self.sums.retain(|_, slot| {
-            slot.prune(&span, batch);
-            slot.in_hand.oldest(batch) < i32::MAX || stays(slot.last())
-        });
+        self.accesses.prune(&span, batch, &mut stays);
+        self.amounts.prune(&span, batch, &mut stays);
         self.subjects.retain(|_, slot| {
             slot.prune(&span, batch);
             slot.in_hand.oldest(batch) < i32::MAX || stays(slot.last())
@@ -316,13 +294,24 @@ impl VolumeRule {
 
     /// Forgets everything in memory: the batch failed.
     pub fn reset(&mut self) {
-        self.sums.clear();
+        self.accesses.clear();
+        self.amounts.clear();
         self.subjects.clear();
     }
 
     /// Keys in memory.
     pub fn keys(&self) -> usize {
-        self.sums.len() + self.subjects.len()
+        self.accesses.len() + self.amounts.len() + self.subjects.len()
+    }
+}
+
+/// What a cell of the past counts.
+fn amount_of_cell(volume: &Volume, a: &Amounts) -> u64 {
+    let with_unknown = |known: u64, unknown: u64| known.saturating_add(unknown.saturating_mul(volume.unknown));
+    match volume.count {
+        Count::Accesses | Count::Subjects => a.accesses,
+        Count::Records => with_unknown(a.records, a.records_unknown),
+        Count::Bytes => with_unknown(a.bytes, a.bytes_unknown),
     }
 }
 

@@ -99,9 +99,9 @@ pub struct Fill {
 /// writes to the list: with hundreds of thousands of keys each look at another place in memory costs more than
 /// the sum.
 #[derive(Debug, Clone)]
-pub struct SumSlot {
+pub struct SumSlot<A = u64> {
     /// Bucket and amount, sorted.
-    buckets: Vec<(i32, u64)>,
+    buckets: Vec<(i32, A)>,
     /// Index of the first bucket of the window that ends with the last bucket.
     head: u32,
     /// Sum from `head` on.
@@ -154,7 +154,26 @@ impl Default for InHand {
 /// No bucket.
 const EMPTY: i32 = i32::MIN;
 
-impl Default for SumSlot {
+/// A number wide enough for what one bucket of a slot may hold.
+pub trait BucketAmount: Copy + Into<u64> + std::fmt::Debug {
+    /// `amount`, or the most there can be.
+    fn of(amount: u64) -> Self;
+}
+
+impl BucketAmount for u64 {
+    fn of(amount: u64) -> u64 {
+        amount
+    }
+}
+
+/// Accesses of one key in one bucket: four thousand million of them are no log.
+impl BucketAmount for u32 {
+    fn of(amount: u64) -> u32 {
+        u32::try_from(amount).unwrap_or(u32::MAX)
+    }
+}
+
+impl<A> Default for SumSlot<A> {
     fn default() -> Self {
         SumSlot {
             buckets: Vec::new(),
@@ -168,7 +187,7 @@ impl Default for SumSlot {
     }
 }
 
-impl SumSlot {
+impl<A: BucketAmount> SumSlot<A> {
     /// A slot that knows everything from `covers_from` on.
     pub fn new(covers_from: i32) -> Self {
         SumSlot {
@@ -192,10 +211,10 @@ impl SumSlot {
         match self.buckets.binary_search_by_key(&bucket, |b| b.0) {
             Ok(i) => {
                 if let Some(b) = self.buckets.get_mut(i) {
-                    b.1 = b.1.saturating_add(amount);
+                    b.1 = plus(b.1, amount);
                 }
             }
-            Err(i) => self.buckets.insert(i, (bucket, amount)),
+            Err(i) => self.buckets.insert(i, (bucket, A::of(amount))),
         }
     }
 
@@ -219,13 +238,13 @@ impl SumSlot {
         }
         if bucket == self.last && self.last != EMPTY {
             if let Some(last) = self.buckets.last_mut() {
-                last.1 = last.1.saturating_add(amount);
+                last.1 = plus(last.1, amount);
             }
         } else {
             if self.last == EMPTY {
                 self.first = bucket;
             }
-            self.buckets.push((bucket, amount));
+            self.buckets.push((bucket, A::of(amount)));
             self.last = bucket;
             let first = span.first(bucket);
             if self.first < first {
@@ -244,7 +263,7 @@ impl SumSlot {
         while let Some((bucket, amount)) = self.buckets.get(head)
             && *bucket < first
         {
-            self.sum = self.sum.saturating_sub(*amount);
+            self.sum = self.sum.saturating_sub((*amount).into());
             head += 1;
         }
         self.first = self.buckets.get(head).map_or(self.last, |b| b.0);
@@ -302,8 +321,12 @@ impl SumSlot {
     }
 }
 
-fn sum(buckets: &[(i32, u64)]) -> u64 {
-    buckets.iter().fold(0, |s, b| s.saturating_add(b.1))
+fn sum<A: BucketAmount>(buckets: &[(i32, A)]) -> u64 {
+    buckets.iter().fold(0, |s, b| s.saturating_add(b.1.into()))
+}
+
+fn plus<A: BucketAmount>(have: A, more: u64) -> A {
+    A::of(have.into().saturating_add(more))
 }
 
 #[cfg(test)]

@@ -170,6 +170,11 @@ impl Lane {
         })
     }
 
+    /// Leaves out what only a later run could ask for.
+    pub fn for_once(&mut self) {
+        self.tailer.without_hashes();
+    }
+
     /// From now on keeps consumed bytes for the archive.
     pub fn keep_raw(&mut self) {
         self.tailer.keep_raw();

@@ -52,8 +52,8 @@ const SITUATIONS_MAX: u64 = 1_000;
 const TURN_BYTES: usize = 1 << 20;
 /// Longest time a counted line waits for its commit while no finding hurries it.
 const COMMIT_AFTER: Duration = Duration::from_millis(200);
-/// The same in a batch of more than [`QUIET_LINES_MAX`]: a stream of lines is committed twice a second, not five times.
-const COMMIT_STREAM_AFTER: Duration = Duration::from_millis(500);
+/// The same in a batch of more than [`QUIET_LINES_MAX`]: a stream of lines is committed once a second, not five times.
+const COMMIT_STREAM_AFTER: Duration = Duration::from_secs(1);
 /// Most lines of a batch that is not yet taken for part of a stream.
 const QUIET_LINES_MAX: u64 = 20;
 /// How often folders are listed even if nothing woke us.
@@ -456,6 +456,11 @@ impl Pipeline {
     #[doc(hidden)]
     pub fn writing_store(&mut self) -> Result<&mut Store, PipelineError> {
         Ok(self.writer.store()?)
+    }
+
+    /// Leaves out what only a later run could ask for: the store is thrown away.
+    pub fn for_once(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::for_once);
     }
 
     /// Limits batches to so many lines and turns to so many bytes: many small ones behind one another, in tests.

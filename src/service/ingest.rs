@@ -26,7 +26,7 @@ const POLL_EVERY: Duration = Duration::from_secs(1);
 /// the time from a line to its alert (p99 under 50 ms) and decides what a trickle of lines costs (under 1 % of a core).
 const GATHER: Duration = Duration::from_millis(10);
 /// The same while more than one line comes at a time.
-const GATHER_STREAM: Duration = Duration::from_millis(25);
+const GATHER_STREAM: Duration = Duration::from_millis(30);
 /// Pauses after a store that could not be written.
 const RETRY_MAX: Duration = Duration::from_secs(8);
 

@@ -299,8 +299,7 @@ impl Tailer {
         turn.end
     }
 
-    /// Leaves out the hashing of what is read, to measure what it costs.
-    #[doc(hidden)]
+    /// Leaves out the hashing of what is read: nothing will ever be gone on from here.
     pub fn without_hashes(&mut self) {
         self.hash = false;
     }

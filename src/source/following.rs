@@ -84,6 +84,13 @@ impl Following {
         either!(self, t => t.reset(known));
     }
 
+    /// Leaves out the hashing of what is read: nothing will ever be gone on from here.
+    pub fn without_hashes(&mut self) {
+        if let Following::Files(tailer) = self {
+            tailer.without_hashes();
+        }
+    }
+
     /// From now on keeps consumed bytes as they were, until they are taken. Of the journal nothing is kept: its
     /// entries are no bytes of a file that could be held against them.
     pub fn keep_raw(&mut self) {

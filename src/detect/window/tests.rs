@@ -51,7 +51,7 @@ proptest! {
         span in spans(),
         arrivals in vec((0i32..25, 0u64..10), 1..60),
     ) {
-        let mut slot = SumSlot::new(i32::MIN);
+        let mut slot = SumSlot::<u64>::new(i32::MIN);
         for (i, (bucket, amount)) in arrivals.iter().enumerate() {
             let fill = slot.add(&span, *bucket, *amount);
             prop_assert_eq!(fill.observed, fullest(&span, *bucket, &arrivals[..=i], total));
@@ -77,7 +77,7 @@ proptest! {
         seed in any::<u64>(),
     ) {
         let most = |arrivals: &[(i32, u64)]| {
-            let (mut sums, mut subjects) = (SumSlot::new(i32::MIN), SubjectSlot::new(i32::MIN));
+            let (mut sums, mut subjects) = (SumSlot::<u64>::new(i32::MIN), SubjectSlot::new(i32::MIN));
             arrivals.iter().fold((0, 0), |(a, b), (bucket, n)| {
                 (a.max(sums.add(&span, *bucket, *n).observed), b.max(subjects.add(&span, *bucket, *n).observed))
             })
@@ -93,7 +93,7 @@ proptest! {
         span in spans(),
         arrivals in vec((0i32..25, 1u64..10), 1..60),
     ) {
-        let (mut sums, mut subjects) = (SumSlot::new(i32::MIN), SubjectSlot::new(i32::MIN));
+        let (mut sums, mut subjects) = (SumSlot::<u64>::new(i32::MIN), SubjectSlot::new(i32::MIN));
         for (i, (bucket, n)) in arrivals.iter().enumerate() {
             for from in [sums.add(&span, *bucket, *n).from, subjects.add(&span, *bucket, *n).from] {
                 prop_assert!(from <= *bucket);
@@ -108,7 +108,7 @@ proptest! {
         before in vec((0i32..40, 1u64..10), 1..60),
         after in vec((0i32..60, 1u64..10), 1..40),
     ) {
-        let (mut sums, mut kept_sums) = (SumSlot::new(i32::MIN), SumSlot::new(i32::MIN));
+        let (mut sums, mut kept_sums) = (SumSlot::<u64>::new(i32::MIN), SumSlot::<u64>::new(i32::MIN));
         let (mut subjects, mut kept_subjects) = (SubjectSlot::new(i32::MIN), SubjectSlot::new(i32::MIN));
         let mut newest = i32::MIN;
         for (i, (bucket, n)) in before.iter().chain(&after).enumerate() {
@@ -139,7 +139,7 @@ proptest! {
         past in vec((0i32..25, 0u64..10), 0..50),
         arrivals in vec((0i32..30, 0u64..10), 1..30),
     ) {
-        let (mut added, mut loaded) = (SumSlot::new(i32::MIN), SumSlot::new(i32::MIN));
+        let (mut added, mut loaded) = (SumSlot::<u64>::new(i32::MIN), SumSlot::<u64>::new(i32::MIN));
         let (mut seen, mut told) = (SubjectSlot::new(i32::MIN), SubjectSlot::new(i32::MIN));
         for (bucket, n) in &past {
             added.add(&span, *bucket, *n);
@@ -234,7 +234,7 @@ fn times_out_of_any_range_keep_their_side() {
     assert_eq!(span.bucket(EventTime::from_secs(-62_135_596_800)), LOWEST, "0001-01-01");
     assert_eq!(span.bucket(EventTime::from_micros(i64::MAX)), i32::MAX);
     assert!(span.first(LOWEST) <= LOWEST);
-    let mut slot = SumSlot::new(LOWEST);
+    let mut slot = SumSlot::<u64>::new(LOWEST);
     assert_eq!(slot.add(&span, LOWEST, 1).observed, 1);
     assert_eq!(slot.add(&span, 178_000_000, 2).observed, 2);
     slot.prune(&span, 1);
