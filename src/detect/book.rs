@@ -44,6 +44,11 @@ impl PageKey {
             .unwrap_or(Operation::Other)
     }
 
+    /// Without the bits that are always 0: 56 of them.
+    fn packed(self) -> u64 {
+        self.0 >> 16 << 8 | self.0 & 0xff
+    }
+
     fn everybody(self) -> Self {
         PageKey(self.0 & 0xffff_ffff)
     }
@@ -62,11 +67,18 @@ struct Entry {
     flags: u8,
 }
 
+/// Bits of an entry's place in its book: more entries than that a book never holds (see [`Book::is_full`]).
+const PLACE_BITS: u32 = 26;
+/// Bits of cell and place.
+const WITHIN_PAGE: u32 = 14 + PLACE_BITS;
+
 impl Entry {
-    /// Day, key and cell in one number, to be compared at once; days before 1970 come first.
-    fn rank(&self, key: PageKey) -> u128 {
+    /// Day, key and cell in one number, to be compared at once, and below them the entry's own place. Sorting these costs
+    /// a third of sorting the entries. Days before 1970 come first.
+    fn rank(&self, key: PageKey, place: u32) -> u128 {
         let day = self.day.cast_unsigned() ^ 1 << 31;
-        u128::from(day) << 80 | u128::from(key.0) << 16 | u128::from(self.cell)
+        let page = u128::from(day) << 56 | u128::from(key.packed());
+        page << WITHIN_PAGE | u128::from(self.cell) << PLACE_BITS | u128::from(place)
     }
 }
 
@@ -223,28 +235,42 @@ impl Book {
         self.large.clear();
     }
 
+    /// Whether it can take in no more than another turn of a source.
+    pub fn is_full(&self) -> bool {
+        1 << (PLACE_BITS - 1) <= self.entries.len()
+    }
+
     /// Gives the net change page by page, in order of day and key; everybody's pages come last. `put` may change the
-    /// page; it is used again for the next one. The entries are sorted where they lie, twice: what they sum up to does
-    /// not depend on their order.
+    /// page; it is used again for the next one.
     ///
     /// # Errors
     /// The first error of `put`.
-    pub fn fold<E>(&mut self, mut put: impl FnMut(DayNumber, PageKey, &mut Page) -> Result<(), E>) -> Result<(), E> {
+    pub fn fold<E>(&self, mut put: impl FnMut(DayNumber, PageKey, &mut Page) -> Result<(), E>) -> Result<(), E> {
         let mut scratch = Scratch::default();
-        self.entries.sort_unstable_by_key(|e| e.rank(e.key));
-        for group in self.entries.chunk_by(|a, b| (a.day, a.key) == (b.day, b.key)) {
-            if let Some(Entry { day, key, .. }) = group.first().copied() {
-                put(day, key, scratch.page(group, &self.large, true))?;
-            }
-        }
-        self.entries.sort_unstable_by_key(|e| e.rank(e.key.everybody()));
-        let same = |a: &Entry, b: &Entry| (a.day, a.key.everybody()) == (b.day, b.key.everybody());
-        for group in self.entries.chunk_by(same) {
-            if let Some(Entry { day, key, .. }) = group.first().copied() {
-                put(day, key.everybody(), scratch.page(group, &self.large, false))?;
+        let mut order = Vec::with_capacity(self.entries.len());
+        let everybody: fn(PageKey) -> PageKey = PageKey::everybody;
+        for (whose, with_subjects) in [((|key| key) as fn(PageKey) -> PageKey, true), (everybody, false)] {
+            order.clear();
+            order.extend(
+                self.entries
+                    .iter()
+                    .zip(0..)
+                    .map(|(e, place)| e.rank(whose(e.key), place)),
+            );
+            order.sort_unstable();
+            for page in order.chunk_by(|a, b| a >> WITHIN_PAGE == b >> WITHIN_PAGE) {
+                let entries = page.iter().filter_map(|rank| self.entry(*rank));
+                if let Some(Entry { day, key, .. }) = entries.clone().next().copied() {
+                    put(day, whose(key), scratch.page(entries, &self.large, with_subjects))?;
+                }
             }
         }
         Ok(())
+    }
+
+    fn entry(&self, rank: u128) -> Option<&Entry> {
+        let place = rank & ((1 << PLACE_BITS) - 1);
+        self.entries.get(usize::try_from(place).ok()?)
     }
 }
 
@@ -256,7 +282,12 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn page(&mut self, entries: &[Entry], large: &[(u64, u64)], with_subjects: bool) -> &mut Page {
+    fn page<'a>(
+        &mut self,
+        entries: impl Iterator<Item = &'a Entry>,
+        large: &[(u64, u64)],
+        with_subjects: bool,
+    ) -> &mut Page {
         self.page.clear();
         self.subjects.clear();
         for entry in entries {

@@ -418,6 +418,11 @@ impl Work {
         self.begun
     }
 
+    /// Whether the book can take in no more than another turn.
+    pub fn is_full(&self) -> bool {
+        self.book.is_full()
+    }
+
     /// Forgets what no window can ask for any more. Only while no commit is on its way.
     pub fn prune(&mut self) {
         if let Some(newest) = self.newest {

@@ -129,6 +129,8 @@ pub struct Pipeline {
     /// The day on which holes in the watch were last looked for.
     covered_on: Option<Day>,
     lanes: Vec<Lane>,
+    /// Whose turn it is to be read.
+    turn: usize,
     teller: Arc<Teller>,
     writer: Writer,
     /// Carries the ledger out of the store; none where nothing is to be proved (replay).
@@ -205,6 +207,7 @@ impl Pipeline {
             sources: names.iter().map(|name| (*name).to_owned()).collect(),
             covered_on: None,
             lanes,
+            turn: 0,
             teller,
             writer: Writer::new(store),
             proof: None,
@@ -288,25 +291,26 @@ impl Pipeline {
 
     fn read(&mut self, now: WallTime) -> Result<u64, PipelineError> {
         let before = self.batch_lines;
-        let mut more = true;
-        while more && !self.is_full() {
-            more = false;
-            for lane in &mut self.lanes {
-                let turn = lane.read(
-                    now,
-                    self.turn_bytes,
-                    self.future_skew,
-                    &mut self.next_segment,
-                    &mut self.work,
-                )?;
-                if let Some(archive) = &mut self.archive {
-                    let raws = lane.take_raw();
-                    let facts = self.work.take_facts();
-                    archive.take(lane.id(), raws, &facts, now);
-                }
-                self.batch_lines = self.batch_lines.saturating_add(turn.lines);
-                more |= turn.more;
+        // Each source in its turn, also where a batch was full before all of them had theirs.
+        let mut nothing = 0;
+        while nothing < self.lanes.len() && !self.is_full() {
+            let at = self.turn;
+            self.turn = (at + 1) % self.lanes.len().max(1);
+            let Some(lane) = self.lanes.get_mut(at) else { break };
+            let turn = lane.read(
+                now,
+                self.turn_bytes,
+                self.future_skew,
+                &mut self.next_segment,
+                &mut self.work,
+            )?;
+            if let Some(archive) = &mut self.archive {
+                let raws = lane.take_raw();
+                let facts = self.work.take_facts();
+                archive.take(lane.id(), raws, &facts, now);
             }
+            self.batch_lines = self.batch_lines.saturating_add(turn.lines);
+            nothing = if turn.more { 0 } else { nothing + 1 };
         }
         Ok(self.batch_lines.saturating_sub(before))
     }
@@ -391,7 +395,7 @@ impl Pipeline {
 
     /// Whether the batch holds as much as one commit should.
     fn is_full(&self) -> bool {
-        self.batch_lines_max <= self.batch_lines || SITUATIONS_MAX <= self.work.situations()
+        self.batch_lines_max <= self.batch_lines || self.work.is_full() || SITUATIONS_MAX <= self.work.situations()
     }
 
     /// Forgets everything that was not committed and goes back to what the store holds.
