@@ -236,6 +236,38 @@ fn csv(bencher: Bencher) {
     run(bencher, "csv", Some(header), csv_lines());
 }
 
+mod defined {
+    use super::*;
+    use sekimori::parse::catalogue;
+
+    fn names() -> Vec<&'static str> {
+        catalogue::names().collect()
+    }
+
+    /// The samples of a definition that are records, over and over, behind a header where there is one.
+    #[divan::bench(args = names())]
+    fn sample(bencher: Bencher, name: &str) {
+        let definition = catalogue::find(name).expect("a definition");
+        let format = format(name);
+        let mut state = FormatState::default();
+        state.read_at(EventTime::from_secs(1_795_219_507));
+        let samples: Vec<&[u8]> = definition.sample_lines().map(str::as_bytes).collect();
+        let records: Vec<&[u8]> = samples
+            .iter()
+            .copied()
+            .filter(|line| matches!(format.parse(line, &mut state), Parsed::Record(_)))
+            .collect();
+        assert!(!records.is_empty(), "{name} has no record among its samples");
+        bencher.counter(ItemsCount::new(records.len() * 100)).bench_local(|| {
+            for _ in 0..100 {
+                for line in &records {
+                    black_box(format.parse(black_box(line), &mut state));
+                }
+            }
+        });
+    }
+}
+
 mod times {
     use super::*;
 

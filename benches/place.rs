@@ -35,7 +35,7 @@ fn dataset(n: usize, resource: String, operations: &[&str]) -> DatasetSettings {
             resource,
             subject_query: None,
             operations: operations.iter().map(|o| (*o).to_owned()).collect(),
-            class: Operation::View,
+            class: Some(Operation::View),
             records: None,
         }],
     }

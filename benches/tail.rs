@@ -60,6 +60,7 @@ fn read(log: &Path, lines: u64, hashed: bool, parse: bool) -> f64 {
         encoding: Encoding::Utf8,
         start: Start::Beginning,
         quoted_newlines: false,
+        framing: sekimori::text::framing::Framing::Lines,
         delimiter: None,
         line_bytes_max: 1 << 20,
         rotate_wait: Duration::from_secs(600),

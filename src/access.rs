@@ -241,7 +241,7 @@ pub struct Access {
     pub trace: Trace,
 }
 
-/// From where, of which section, and where among the citizens' numbers.
+/// From where, of which section, where among the citizens' numbers, and whether it is an access of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Trace {
     /// Terminal or address.
@@ -250,6 +250,8 @@ pub struct Trace {
     pub section: SectionHash,
     /// Whether numbers rise is asked of this; never stored, never shown.
     pub ordinal: Option<Ordinal>,
+    /// A further row of an operation that was counted: its amounts and its subject count, the access does not.
+    pub part: bool,
 }
 
 /// A terminal or address as the log says it: a hash that stays the same, 0 for none.

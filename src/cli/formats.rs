@@ -224,7 +224,7 @@ fn fit(
     if several
         && matches!(
             settings.framing(),
-            Framing::Begins(..) | Framing::Same(_) | Framing::Xml(_)
+            Framing::Begins(..) | Framing::Same(..) | Framing::Xml(_)
         )
     {
         score += 60;

@@ -135,7 +135,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
             .step(SystemClock.now(), rescan)
             .map_err(|e| Failure::Failed(e.to_string()))?;
         rescan = false;
-        if step.lines == 0 && !step.more && !pipeline.poll() {
+        if step.lines == 0 && !step.more && !pipeline.poll() && !pipeline.end_records() {
             break;
         }
     }

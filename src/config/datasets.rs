@@ -13,6 +13,8 @@ use super::terms::{self, OwnLimit};
 /// Most datasets: their number in the counters has 16 bits.
 const DATASETS_MAX: usize = 65_000;
 const ID_CHARS_MAX: usize = 32;
+/// The kind of use is the one the source's format knows of the operation.
+const AS_LOGGED: &str = "as-logged";
 const SUBJECT: &str = "{subject}";
 
 /// The datasets read so far, of all files.
@@ -141,7 +143,12 @@ fn one_match(section: &Section<'_>, known: &[&str]) -> Option<MatchSettings> {
             .map(|list| list.into_iter().map(|f| f.value).collect()),
         None => Some(Vec::new()),
     };
-    let class = section.required_choice("class", &Operation::ALL.map(|o| (o.as_str(), o)));
+    let words: Vec<(&str, Option<Operation>)> = Operation::ALL
+        .iter()
+        .map(|o| (o.as_str(), Some(*o)))
+        .chain([(AS_LOGGED, None)])
+        .collect();
+    let class = section.required_choice("class", &words);
     let records = section.integer("records");
     Some(MatchSettings {
         sources: sources?,

@@ -1,11 +1,11 @@
 //! `format` of a `[[source]]` and what belongs to it: how the lines of the files are written.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use crate::parse::{
     CsvFormat, Definition, Envelope, FieldNames, Format, FormatSettings, JsonFormat, WebFormat, catalogue,
 };
-use crate::text::framing::Framing;
 
 use super::nearest::advice;
 use super::problem::{Place, Say, say, shown};
@@ -13,6 +13,9 @@ use super::section::{Found, Section, absolute};
 
 /// Times without a zone are Japanese times.
 const ZONE_SECS: i32 = 9 * 3600;
+
+/// Longest time within which equal rows may be one access.
+const EQUAL_WITHIN_MAX: Duration = Duration::from_secs(600);
 
 /// The formats by their words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +52,9 @@ pub(super) fn read(section: &Section<'_>) -> Option<FormatSettings> {
     let columns = columns(section);
     let zone_secs = section.zone("zone", ZONE_SECS);
     let fields = fields(section, columns.as_deref().filter(|c| !c.is_empty()));
+    let equal_within = section
+        .duration("equal_within", Duration::ZERO, Duration::ZERO..=EQUAL_WITHIN_MAX)
+        .and_then(|time| u32::try_from(time.as_secs()).ok());
     let kind = kind?;
     for (key, kinds) in [
         ("log_format", &[Kind::Nginx, Kind::Apache][..]),
@@ -56,10 +62,17 @@ pub(super) fn read(section: &Section<'_>) -> Option<FormatSettings> {
         ("columns", &[Kind::Csv]),
         ("zone", &[Kind::Json, Kind::Csv]),
         ("fields", &[Kind::Json, Kind::Csv]),
+        ("equal_within", &[Kind::Csv]),
     ] {
         if !kinds.contains(&kind.value) {
             section.refuse(key, &only_for(kinds, kind.value));
         }
+    }
+    if kind.value != Kind::Csv
+        && let Some(found) = section.table("fields").and_then(|fields| fields.value("joined_by"))
+    {
+        section.problem(&found.place, only_for(&[Kind::Csv], kind.value), None);
+        return None;
     }
     let format = match kind.value {
         Kind::Common => FormatSettings::Web(WebFormat::Common),
@@ -76,6 +89,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<FormatSettings> {
             columns: columns?,
             fields: fields?,
             zone_secs: zone_secs?,
+            equal_within_secs: equal_within?,
         }),
     };
     if let Err(why) = check_format(&format) {
@@ -97,7 +111,7 @@ fn defined(section: &Section<'_>, word: &str) -> Option<FormatSettings> {
     let place = section.string("format")?.place;
     let zone = section.value("zone").is_some();
     let zone_secs = section.zone("zone", ZONE_SECS).filter(|_| zone);
-    for key in ["log_format", "delimiter", "columns", "fields"] {
+    for key in ["log_format", "delimiter", "columns", "fields", "equal_within"] {
         let message = say!(
             "format = {word} では使えない項目です。書式は定義ファイルで決まります。",
             "not for format = {word}: its definition says how it is read"
@@ -112,17 +126,6 @@ fn defined(section: &Section<'_>, word: &str) -> Option<FormatSettings> {
     } else {
         one(section, word, zone_secs, &place)?
     };
-    if matches!(
-        format.framing(),
-        Framing::Begins(..) | Framing::Same(_) | Framing::Xml(_)
-    ) {
-        let message = say!(
-            "{word} の記録は複数行にわたるため、監視にはまだ使えません（sekimori parse では読めます）。",
-            "records of {word} span several lines: `sekimori parse` reads them, a source cannot follow them"
-        );
-        section.problem(&place, message, None);
-        return None;
-    }
     Some(format)
 }
 
@@ -241,7 +244,11 @@ fn fields(section: &Section<'_>, columns: Option<&[String]>) -> Option<FieldName
     let table = section.table("fields")?;
     let field = |key: &str| -> Option<String> {
         let name = table.string(key)?;
-        if let Some(columns) = columns.filter(|columns| !columns.contains(&name.value)) {
+        let known = |columns: &&[String]| {
+            let declared = |one: &str| columns.iter().any(|column| column == one);
+            declared(&name.value) || key == "record_key" && name.value.split('+').all(declared)
+        };
+        if let Some(columns) = columns.filter(|columns| !known(columns)) {
             let word = shown(&name.value);
             let message = say!(
                 "列「{word}」は columns にありません。",
@@ -265,6 +272,8 @@ fn fields(section: &Section<'_>, columns: Option<&[String]>) -> Option<FieldName
         outcome: field("outcome"),
         user_agent: field("user_agent"),
         subject: field("subject"),
+        record_key: field("record_key"),
+        joined_by: field("joined_by"),
     };
     if names.time2.is_some() && names.time.is_none() {
         let hint = say!(

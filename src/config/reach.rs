@@ -26,7 +26,9 @@ pub(super) fn check(section: &Section<'_>, rule: &RuleSettings, world: &World<'_
     let datasets = world.datasets.iter().filter(|dataset| looks_at(&rule.when, dataset));
     let uses: Vec<Use<'_>> = datasets
         .flat_map(|dataset| dataset.matches.iter().map(move |m| (dataset, m)))
-        .filter(|(_, m)| rule.when.operations.is_empty() || rule.when.operations.contains(&m.class))
+        .filter(|(_, m)| {
+            rule.when.operations.is_empty() || m.class.is_none_or(|class| rule.when.operations.contains(&class))
+        })
         .collect();
     if uses.is_empty() {
         nothing_to_see(section, &rule.when, world);

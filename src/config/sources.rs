@@ -9,6 +9,8 @@ use std::time::Duration;
 use crate::parse::FormatSettings;
 use crate::source::{SourceSettings, Start};
 
+use crate::text::framing::Framing;
+
 use super::SourceConfig;
 use super::formats;
 use super::general::encoding;
@@ -104,7 +106,8 @@ fn source(section: &Section<'_>, sources: &mut Sources) -> Option<SourceConfig> 
         journal,
         encoding: encoding?,
         start: start?,
-        quoted_newlines: matches!(format, FormatSettings::Csv(_)),
+        quoted_newlines: format.framing() == Framing::Quoted,
+        framing: format.framing(),
         delimiter: match &format {
             FormatSettings::Csv(csv) => Some(csv.delimiter),
             _ => None,

@@ -131,6 +131,7 @@ fn the_minimal_configuration_has_the_documented_defaults() {
         encoding: Encoding::Utf8,
         start: Start::Beginning,
         quoted_newlines: false,
+        framing: crate::text::framing::Framing::Lines,
         delimiter: None,
         line_bytes_max: 1 << 20,
         rotate_wait: Duration::from_secs(600),
@@ -220,7 +221,12 @@ fn the_full_configuration_comes_out_as_written() {
     let FormatSettings::Csv(csv) = &config.sources[3].format else {
         panic!("not CSV")
     };
-    assert_eq!((csv.delimiter, csv.columns.len(), csv.zone_secs), (b'\t', 8, 9 * 3600));
+    assert_eq!((csv.delimiter, csv.columns.len(), csv.zone_secs), (b'\t', 11, 9 * 3600));
+    assert_eq!(
+        (csv.equal_within_secs, csv.fields.joined_by.as_deref()),
+        (5, Some("セッション番号"))
+    );
+    assert_eq!(csv.fields.record_key.as_deref(), Some("受付番号+枝番"));
     assert!(config.sources[3].read.quoted_newlines);
     assert_eq!(config.sources[3].read.encoding, Encoding::Cp932);
     assert_eq!(config.accounts.encoding, Encoding::Cp932);

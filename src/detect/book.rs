@@ -87,6 +87,8 @@ const RECORDS_KNOWN: u8 = 2;
 const BYTES_KNOWN: u8 = 4;
 const HAS_SUBJECT: u8 = 8;
 const LARGE: u8 = 16;
+/// Adds to an access that was counted.
+const PART: u8 = 32;
 
 /// What a batch adds to the book.
 #[derive(Debug, Default)]
@@ -198,6 +200,9 @@ impl Book {
             Amount::Unknown => 0,
         };
         let (records, bytes) = (stated(access.records, RECORDS_KNOWN), stated(access.bytes, BYTES_KNOWN));
+        if access.trace.part {
+            flags |= PART;
+        }
         if access.subject.is_some() {
             flags |= HAS_SUBJECT;
         }
@@ -307,7 +312,7 @@ fn amounts(entry: &Entry, large: &[(u64, u64)]) -> Amounts {
     let has = |flag: u8| entry.flags & flag != 0;
     if !has(SUCCESS) {
         return Amounts {
-            denied: 1,
+            denied: u64::from(!has(PART)),
             ..Amounts::default()
         };
     }
@@ -317,11 +322,11 @@ fn amounts(entry: &Entry, large: &[(u64, u64)]) -> Amounts {
         false => (u64::from(entry.records), u64::from(entry.bytes)),
     };
     Amounts {
-        accesses: 1,
+        accesses: u64::from(!has(PART)),
         records,
-        records_unknown: u64::from(!has(RECORDS_KNOWN)),
+        records_unknown: u64::from(!has(RECORDS_KNOWN) && !has(PART)),
         bytes,
-        bytes_unknown: u64::from(!has(BYTES_KNOWN)),
+        bytes_unknown: u64::from(!has(BYTES_KNOWN) && !has(PART)),
         denied: 0,
     }
 }

@@ -203,7 +203,7 @@ mod tests {
                 resource: "/**".into(),
                 subject_query: None,
                 operations: Vec::new(),
-                class: Operation::View,
+                class: Some(Operation::View),
                 records: None,
             }],
         }

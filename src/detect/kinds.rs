@@ -161,6 +161,7 @@ fn access((day, second, who, what, number): Raw, line: usize) -> Access {
             terminal: Terminal(100 + u64::from(what % 3)),
             section: SectionHash(1 + u64::from(who % 2)),
             ordinal: (what % 8 != 0).then_some(ordinal),
+            part: false,
         },
     }
 }

@@ -193,9 +193,11 @@ impl VolumeRule {
     fn amount(&self, access: &Access) -> u64 {
         let stated = |amount: Amount| match amount {
             Amount::Known(n) => n,
+            Amount::Unknown if access.trace.part => 0,
             Amount::Unknown => self.volume.unknown,
         };
         match self.volume.count {
+            Count::Accesses if access.trace.part => 0,
             Count::Accesses | Count::Subjects => 1,
             Count::Records => stated(access.records),
             Count::Bytes => stated(access.bytes),

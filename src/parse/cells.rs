@@ -10,7 +10,7 @@ use super::names::Slot;
 use super::scan::{Raw, account, number, trim, unescape};
 use super::time::{TimeCache, joined};
 use super::{Record, Why, web};
-use crate::access::Outcome;
+use crate::access::{Outcome, name_hash};
 
 /// A value as it stands in the line.
 #[derive(Debug, Clone, Copy)]
@@ -57,15 +57,33 @@ fn undoubled(text: &[u8]) -> Vec<u8> {
 
 /// The values of one line by field.
 #[derive(Debug, Default)]
-pub(super) struct Cells<'a>([Option<Cell<'a>>; Slot::COUNT]);
+pub(super) struct Cells<'a>([Option<Cell<'a>>; Slot::COUNT], Option<u64>);
 
 impl<'a> Cells<'a> {
     /// Sets a value. The last one stands; who must not let that happen asks first.
     #[inline]
     pub(super) fn set(&mut self, slot: Slot, cell: Cell<'a>) {
+        if slot == Slot::RecordKey {
+            return self.add_to_key(cell);
+        }
         if let Some(place) = self.0.get_mut(slot as usize) {
             *place = Some(cell);
         }
+    }
+
+    /// The key may be of several cells.
+    #[cold]
+    fn add_to_key(&mut self, cell: Cell<'a>) {
+        let value = cell.value();
+        if !matches!(undecorated(&value), [] | b"-") {
+            let before = self.1.unwrap_or(0).rotate_left(17).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            self.1 = Some(before ^ name_hash(undecorated(&value)));
+        }
+    }
+
+    /// The number of the operation the row belongs to.
+    pub(super) fn joined_by(&self) -> Option<Cow<'a, [u8]>> {
+        self.id(Slot::JoinedBy)
     }
 
     /// Whether there is a value.
@@ -113,6 +131,7 @@ impl<'a> Cells<'a> {
         record.outcome = self.text(Slot::Outcome).and_then(|word| outcome(&word));
         record.user_agent = self.text(Slot::Agent);
         record.subject = self.id(Slot::Subject);
+        record.key = self.1;
         if let Some(text) = self.text(Slot::Status) {
             match amount(&text) {
                 Ok(value) => record.status = value.and_then(|v| u16::try_from(v).ok()),

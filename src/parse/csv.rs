@@ -26,6 +26,8 @@ pub(super) struct CsvRows {
     delimiter: u8,
     fields: FieldNames,
     zone_secs: i32,
+    /// Equal rows no further apart, in microseconds, are one access.
+    equal_within: i64,
     /// The declared columns and what they are.
     declared: Option<(Vec<Vec<u8>>, Plan)>,
     /// Tells the plans of this format from those of an earlier configuration.
@@ -48,6 +50,7 @@ impl CsvRows {
             columns,
             fields,
             zone_secs,
+            equal_within_secs,
         } = settings;
         if delimiter.is_ascii_alphanumeric() || matches!(delimiter, b'"' | b'\n' | b'\r' | 0 | 0x80..) {
             return Err(FormatError::Delimiter);
@@ -58,6 +61,7 @@ impl CsvRows {
             delimiter: *delimiter,
             fields: fields.clone(),
             zone_secs: *zone_secs,
+            equal_within: i64::from(*equal_within_secs).saturating_mul(1_000_000),
             declared: None,
             id: hasher.finish(),
         };
@@ -80,9 +84,7 @@ impl CsvRows {
     /// Reads one record.
     pub(super) fn read<'a>(&self, line: &'a [u8], state: &mut FormatState, record: &mut Record<'a>) -> Read {
         if let Some((names, plan)) = &self.declared {
-            let read = self
-                .row(line, plan)
-                .and_then(|cells| cells.fill(self.zone_secs, &mut state.clock, record));
+            let read = self.row(line, plan).and_then(|cells| self.fill(&cells, state, record));
             return if self.says_nothing(read, line, names) {
                 Ok(Got::Nothing)
             } else {
@@ -98,13 +100,24 @@ impl CsvRows {
         let Some(plan) = &header.plan else {
             return self.first(line, state);
         };
-        let read = self
-            .row(line, plan)
-            .and_then(|cells| cells.fill(self.zone_secs, &mut state.clock, record));
+        let cells = self.row(line, plan);
+        let read = cells.and_then(|cells| self.fill(&cells, state, record));
         match read {
             Err(Why::Time | Why::Columns) => self.other_header(read, line, state),
             read => read,
         }
+    }
+
+    #[inline]
+    fn fill<'a>(&self, cells: &Cells<'a>, state: &mut FormatState, record: &mut Record<'a>) -> Read {
+        let got = cells.fill(self.zone_secs, &mut state.clock, record)?;
+        if let Some(number) = cells.joined_by() {
+            state.operations.meet(&number, record);
+        }
+        if 0 < self.equal_within && state.operations.is_again(self.equal_within, record) {
+            return Ok(Got::Nothing);
+        }
+        Ok(got)
     }
 
     /// Splits a record into the cells the plan asks for.
@@ -200,6 +213,14 @@ impl CsvRows {
             .filter(|_| usual_time)
             .find_map(|(day, clock)| Some((names.column(day)?, names.column(clock)?)));
         for slot in Slot::ALL {
+            if let (Slot::RecordKey, Some(name)) = (slot, slot.configured(&self.fields)) {
+                for at in names.columns(name).ok_or(Some(slot))? {
+                    if let Some(slots) = columns.get_mut(at) {
+                        slots.push(slot);
+                    }
+                }
+                continue;
+            }
             let at = match (slot, pair, slot.configured(&self.fields)) {
                 (_, _, Some(name)) => Some(names.column(name).ok_or(Some(slot))?),
                 (Slot::Time, Some((day, _)), _) => Some(day),
@@ -237,6 +258,14 @@ impl<'a> Names<'a> {
             exact,
             folded: exact.iter().map(|name| folded(name)).collect(),
         }
+    }
+
+    /// The columns called `name`, or its parts joined by `+`.
+    fn columns(&self, name: &str) -> Option<Vec<usize>> {
+        if let Some(one) = self.column(name) {
+            return Some(vec![one]);
+        }
+        name.split('+').map(|part| self.column(part)).collect()
     }
 
     /// The column called `name`: exactly, else but for width, blanks and case (`利用者ＩＤ`).

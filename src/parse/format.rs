@@ -180,6 +180,7 @@ impl Format {
                 columns: Vec::new(),
                 fields: super::FieldNames::default(),
                 zone_secs: JST_SECS,
+                equal_within_secs: 0,
             })
         };
         Some(match name {

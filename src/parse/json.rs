@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use super::time::write_jst;
 use super::{Parsed, Record};
+use crate::text::mask_numbers;
 
 /// Appends one object and a newline for a record or a reject; nothing for a header, a comment or an empty line.
 ///
@@ -71,7 +72,7 @@ fn text(out: &mut Vec<u8>, name: &str, value: Option<&Cow<'_, [u8]>>) {
         return;
     };
     out.push(b'"');
-    for char in String::from_utf8_lossy(value).chars() {
+    for char in mask_numbers(&String::from_utf8_lossy(value)).chars() {
         match char {
             '"' => out.extend_from_slice(b"\\\""),
             '\\' => out.extend_from_slice(b"\\\\"),

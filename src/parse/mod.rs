@@ -20,12 +20,15 @@ pub mod json;
 mod jsonl;
 mod layout;
 mod names;
+mod rows;
 mod scan;
 mod sessions;
 mod state;
 pub mod time;
 mod web;
 
+#[cfg(test)]
+mod mutate;
 #[cfg(test)]
 mod tests;
 
@@ -115,6 +118,8 @@ pub struct CsvFormat {
     pub fields: FieldNames,
     /// Offset of times without a zone, in seconds east of UTC.
     pub zone_secs: i32,
+    /// Equal rows no further apart than this many seconds are one access; 0: each is one.
+    pub equal_within_secs: u32,
 }
 
 /// Name of the member, column or variable for each field of a [`Record`].
@@ -144,6 +149,10 @@ pub struct FieldNames {
     pub user_agent: Option<String>,
     /// Number of the citizen concerned.
     pub subject: Option<String>,
+    /// What tells a record from every other one; several columns are joined by `+`.
+    pub record_key: Option<String>,
+    /// Number under which several rows are one operation.
+    pub joined_by: Option<String>,
 }
 
 /// One record's fields as the line says them; borrowed where the line needs no unescaping. `None`: the line
@@ -174,6 +183,11 @@ pub struct Record<'a> {
     pub user_agent: Option<Cow<'a, [u8]>>,
     /// Number of the citizen concerned; hashed as soon as it is placed, never stored.
     pub subject: Option<Cow<'a, [u8]>>,
+    /// Hash of what tells the record from every other one of its source, where that is declared: a record exported or
+    /// delivered twice counts once.
+    pub key: Option<u64>,
+    /// A further row of an operation that was counted already: its amounts and its subject count, the access does not.
+    pub part: bool,
 }
 
 impl Record<'_> {
@@ -193,6 +207,8 @@ impl Record<'_> {
             outcome: self.outcome,
             user_agent: owned(self.user_agent),
             subject: owned(self.subject),
+            key: self.key,
+            part: self.part,
         }
     }
 }

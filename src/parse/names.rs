@@ -5,7 +5,7 @@
 
 use super::FieldNames;
 
-/// The fields of a record, and two that become fields.
+/// The fields of a record, and what becomes of fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Slot {
@@ -24,11 +24,15 @@ pub(super) enum Slot {
     Subject,
     /// A whole request line, `GET /x HTTP/1.1`.
     Request,
+    /// What tells a record from every other one.
+    RecordKey,
+    /// Number under which several rows are one operation.
+    JoinedBy,
 }
 
 impl Slot {
     /// How many there are.
-    pub(super) const COUNT: usize = 13;
+    pub(super) const COUNT: usize = 15;
 
     /// Every slot, in the order of their numbers.
     pub(super) const ALL: [Slot; Slot::COUNT] = [
@@ -45,6 +49,8 @@ impl Slot {
         Slot::Agent,
         Slot::Subject,
         Slot::Request,
+        Slot::RecordKey,
+        Slot::JoinedBy,
     ];
 
     /// The key of [`FieldNames`], for messages.
@@ -63,6 +69,8 @@ impl Slot {
             Slot::Agent => "user_agent",
             Slot::Subject => "subject",
             Slot::Request => "request",
+            Slot::RecordKey => "record_key",
+            Slot::JoinedBy => "joined_by",
         }
     }
 
@@ -86,6 +94,8 @@ impl Slot {
             Slot::Outcome => &names.outcome,
             Slot::Agent => &names.user_agent,
             Slot::Subject => &names.subject,
+            Slot::RecordKey => &names.record_key,
+            Slot::JoinedBy => &names.joined_by,
             Slot::Request => &None,
         }
         .as_deref()
@@ -95,7 +105,7 @@ impl Slot {
     pub(super) fn usual(self) -> &'static [&'static str] {
         match self {
             Slot::Time => TIME,
-            Slot::Clock => &[],
+            Slot::Clock | Slot::RecordKey | Slot::JoinedBy => &[],
             Slot::User => USER,
             Slot::Source => SOURCE,
             Slot::Operation => OPERATION,

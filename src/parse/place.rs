@@ -170,6 +170,10 @@ pub struct Surveyed<'a> {
     pub source: Option<Cow<'a, [u8]>>,
     /// What it is about; `None`: no dataset.
     pub sight: Option<Sight>,
+    /// What tells it from every other record of its source, where that is declared.
+    pub key: Option<u64>,
+    /// Whether it only adds to an access that was counted.
+    pub part: bool,
 }
 
 impl Surveyor {
@@ -181,6 +185,8 @@ impl Surveyor {
             user: record.user,
             source: record.source,
             sight,
+            key: record.key,
+            part: record.part,
         }
     }
 
@@ -193,7 +199,7 @@ impl Surveyor {
         let amount = |stated: Option<u64>| stated.map_or(Amount::Unknown, Amount::Known);
         Some(Sight {
             dataset: hit.dataset,
-            operation: hit.operation,
+            operation: hit.operation.or(record.class).unwrap_or(Operation::View),
             outcome: outcome(record),
             records: if record.status == Some(304) {
                 Amount::Known(0)
@@ -297,6 +303,7 @@ impl Placer {
                 terminal: sight.terminal,
                 section,
                 ordinal: sight.ordinal,
+                part: record.part,
             },
         })
     }

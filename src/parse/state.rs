@@ -1,9 +1,10 @@
 //! What a format remembers between lines of one file, and how that is stored beside the file's position.
 //!
-//! A CSV header and the users of open sessions are worth storing; the last time stamp is a short cut and is made again
+//! A CSV header, the users of open sessions and open operations are worth storing; the last time stamp is a short cut and is made again
 //! after a restart.
 
 use super::csv::Plan;
+use super::rows::Operations;
 use super::sessions::Sessions;
 use super::time::TimeCache;
 use crate::clock::EventTime;
@@ -14,6 +15,9 @@ const LAYOUT: u8 = 1;
 /// First byte where sessions are kept as well.
 const LAYOUT_SESSIONS: u8 = 2;
 
+/// First byte where operations are kept as well: their number, they, the header.
+const LAYOUT_OPERATIONS: u8 = 3;
+
 /// What a format remembers between lines of one file.
 #[derive(Debug, Clone, Default)]
 pub struct FormatState {
@@ -23,6 +27,8 @@ pub struct FormatState {
     version: u32,
     /// Who the open sessions of this file belong to.
     pub(super) sessions: Sessions,
+    /// Operations whose rows were seen lately.
+    pub(super) operations: Operations,
     /// The last time stamp read.
     pub(super) clock: TimeCache,
 }
@@ -41,7 +47,8 @@ pub(super) struct Header {
 impl FormatState {
     /// Changes whenever [`FormatState::to_bytes`] would give something else; store it again only then.
     pub fn version(&self) -> u32 {
-        self.version.wrapping_add(self.sessions.changes())
+        let learned = self.sessions.changes().wrapping_add(self.operations.changes());
+        self.version.wrapping_add(learned)
     }
 
     /// Says when the lines are read: the year of stamps that write none is the latest one not behind it.
@@ -49,10 +56,37 @@ impl FormatState {
         self.clock.reference = Some(now.micros());
     }
 
+    /// How often a header was read.
+    pub fn headers(&self) -> u32 {
+        self.version
+    }
+
+    /// Names of the columns, of a format that has any.
+    pub fn columns(&self) -> Option<Vec<String>> {
+        let header = self.header.as_ref()?;
+        let names = header
+            .names
+            .iter()
+            .map(|name| String::from_utf8_lossy(name).into_owned());
+        Some(names.collect())
+    }
+
     /// What must be kept so that reading goes on in the middle of the file. Empty where there is nothing.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        if let Some(header) = &self.header {
+        if !self.operations.is_empty() {
+            out.push(LAYOUT_OPERATIONS);
+            let mut count = 0_u32;
+            let mut texts = Vec::new();
+            self.operations.texts(|text| {
+                count = count.saturating_add(1);
+                push(&mut texts, text);
+            });
+            out.extend_from_slice(&count.to_le_bytes());
+            out.append(&mut texts);
+            let names = self.header.iter().flat_map(|header| &header.names);
+            names.for_each(|name| push(&mut out, name));
+        } else if let Some(header) = &self.header {
             out.push(LAYOUT);
             header.names.iter().for_each(|name| push(&mut out, name));
         } else if !self.sessions.is_empty() {
@@ -75,9 +109,25 @@ impl FormatState {
                 });
             }
             Some((&LAYOUT_SESSIONS, rest)) => state.sessions = Sessions::from_texts(texts(rest).unwrap_or_default()),
+            Some((&LAYOUT_OPERATIONS, rest)) => state.take_operations(rest),
             _ => {}
         }
         state
+    }
+
+    fn take_operations(&mut self, bytes: &[u8]) {
+        let Some((count, rest)) = bytes.split_first_chunk::<4>() else {
+            return;
+        };
+        let count = usize::try_from(u32::from_le_bytes(*count)).unwrap_or(usize::MAX);
+        let mut texts = texts(rest).unwrap_or_default();
+        let names = texts.split_off(count.min(texts.len()));
+        self.operations = Operations::from_texts(texts);
+        self.header = (!names.is_empty()).then_some(Header {
+            names,
+            plan: None,
+            table: None,
+        });
     }
 
     /// Takes over a header line.

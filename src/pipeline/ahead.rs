@@ -47,6 +47,8 @@ enum Kept {
         user: Part,
         source: Part,
         sight: Option<Sight>,
+        key: Option<u64>,
+        part: bool,
     },
 }
 
@@ -66,6 +68,8 @@ impl Handful {
                     user: self.keep(seen.user.as_deref()),
                     source: self.keep(seen.source.as_deref()),
                     sight: seen.sight,
+                    key: seen.key,
+                    part: seen.part,
                 }
             }
         };
@@ -100,11 +104,15 @@ impl Handful {
                 user,
                 source,
                 sight,
+                key,
+                part,
             } => Seen::Record(Surveyed {
                 time,
                 user: self.name(user),
                 source: self.name(source),
                 sight,
+                key,
+                part,
             }),
         };
         Some((seen, *at))

@@ -1,9 +1,12 @@
 //! What a batch collects before it is committed: changes of the book, situations, rejects.
 
+mod keys;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::keys::Keys;
 use super::ahead::{Handful, Seen};
 use super::cases::Cases;
 use super::ongoing::{Ongoing, Shadow};
@@ -54,6 +57,7 @@ pub(super) struct Work {
     /// What the batch says whose commit is on its way, while there is one.
     shadow: Option<Shadow>,
     rejects: Vec<RejectCount>,
+    keys: Keys,
     findings: Vec<Finding>,
     /// Accesses of the handful in hand with the numbers of their lines.
     placed: Vec<(usize, Access)>,
@@ -121,6 +125,8 @@ struct Turn {
     latest: EventTime,
     /// Newest record of this turn.
     newest: i64,
+    /// The same with those that lie ahead.
+    seen: i64,
 }
 
 impl Work {
@@ -148,6 +154,7 @@ impl Work {
             begun: 0,
             shadow: None,
             rejects: Vec::new(),
+            keys: Keys::default(),
             findings: Vec::new(),
             placed: Vec::new(),
             newest: None,
@@ -155,6 +162,7 @@ impl Work {
                 source: (SourceId(0), 0),
                 latest: EventTime::from_micros(i64::MIN),
                 newest: 0,
+                seen: 0,
             },
             facts: None,
         })
@@ -218,11 +226,13 @@ impl Work {
             source,
             latest: EventTime::from_micros(now.plus(skew).micros()),
             newest: 0,
+            seen: 0,
         };
     }
 
-    pub fn turn_newest(&self) -> i64 {
-        self.turn.newest
+    /// Newest record of this turn; and the same with those that were refused for lying ahead.
+    pub fn turn_newest(&self) -> (i64, i64) {
+        (self.turn.newest, self.turn.seen)
     }
 
     pub fn newest(&self) -> Option<EventTime> {
@@ -260,7 +270,7 @@ impl Work {
         let mut placed = std::mem::take(&mut self.placed);
         for i in 0..handful.len() {
             match handful.get(i) {
-                Some((Seen::Record(record), at)) => placed.extend(self.place(&record, at, tally).map(|a| (i, a))),
+                Some((Seen::Record(record), at)) => placed.extend(self.place(&record, at, tally)?.map(|a| (i, a))),
                 Some((Seen::Reject(why), at)) => {
                     tally.rejects += 1;
                     self.reject(why, at);
@@ -279,7 +289,13 @@ impl Work {
     }
 
     /// Says whose access a record is, and to what; `None` where it is none.
-    fn place(&mut self, record: &Surveyed<'_>, at: LineRef, tally: &mut Tally) -> Option<Access> {
+    fn place(
+        &mut self,
+        record: &Surveyed<'_>,
+        at: LineRef,
+        tally: &mut Tally,
+    ) -> Result<Option<Access>, PipelineError> {
+        self.turn.seen = self.turn.seen.max(record.time.map_or(0, EventTime::micros));
         let reject = match record.time {
             None => Some(Why::Time),
             Some(time) if self.turn.latest < time => Some(Why::Future),
@@ -288,7 +304,7 @@ impl Work {
         if let Some(why) = reject {
             tally.rejects += 1;
             self.reject(why, at);
-            return None;
+            return Ok(None);
         }
         if let Some(time) = record.time {
             self.turn.newest = self.turn.newest.max(time.micros());
@@ -297,16 +313,24 @@ impl Work {
             }
             self.newest = self.newest.max(Some(time));
         }
-        match self.placer.place(record, at, self.turn.source.0, &mut self.names) {
-            Placed::Access(access) => {
-                tally.accesses += 1;
-                Some(access)
-            }
-            Placed::NoDataset | Placed::NoTime => {
-                tally.no_dataset += 1;
-                None
-            }
+        if let Some(key) = record.key
+            && self.keys.are_known(self.turn.source.0, key, &self.store)?
+        {
+            tally.nothing += 1;
+            return Ok(None);
         }
+        Ok(
+            match self.placer.place(record, at, self.turn.source.0, &mut self.names) {
+                Placed::Access(access) => {
+                    tally.accesses += 1;
+                    Some(access)
+                }
+                Placed::NoDataset | Placed::NoTime => {
+                    tally.no_dataset += 1;
+                    None
+                }
+            },
+        )
     }
 
     fn access<'a>(
@@ -380,7 +404,9 @@ impl Work {
         self.begun = 0;
         self.cases.seal();
         let book = std::mem::replace(&mut self.book, std::mem::take(&mut self.spare));
-        let memos = self.detector.seal();
+        let mut memos = self.detector.seal();
+        self.keys
+            .seal(day_of(EventTime::from_micros(now.micros())).0, &mut memos);
         self.lists = self.store.lists(std::mem::take(&mut self.lists), &self.names)?;
         Ok(Sealed {
             of_sources,
@@ -399,6 +425,7 @@ impl Work {
         self.situations.values_mut().for_each(|ongoing| ongoing.settle(&alerts));
         self.cases.settle(&alerts);
         self.shadow = None;
+        self.keys.settle();
         book.clear();
         self.spare = book;
     }
@@ -441,6 +468,7 @@ impl Work {
         self.begun = 0;
         self.shadow = None;
         self.rejects.clear();
+        self.keys = Keys::default();
         self.findings.clear();
         self.placed.clear();
         Ok(())

@@ -9,8 +9,9 @@ use hashbrown::HashMap;
 use super::PipelineError;
 use super::ahead::{self, Handful, Sink};
 use super::batch::{OfSources, Work};
+use super::odd::{Dated, Oddities};
 use crate::access::{Damage, Line, SegmentId, SourceId};
-use crate::clock::WallTime;
+use crate::clock::{EventTime, WallTime};
 use crate::config::SourceConfig;
 use crate::parse::place::Surveyor;
 use crate::parse::{Format, FormatState, Parsed, Why};
@@ -34,6 +35,8 @@ pub(super) struct Lane {
     handed: HashMap<SegmentId, u64>,
     events: Vec<SourceEvent>,
     more: bool,
+    /// The last turn reached the end: what the next one reads was just written.
+    caught: bool,
     /// Something may be there to read: a scan or a look at the files said so.
     ready: bool,
 }
@@ -48,6 +51,10 @@ struct Reader {
     states: HashMap<SegmentId, FormatState>,
     /// Lines read since the last commit, and how many of them were damaged.
     read: (u64, u64),
+    /// What is noticed beside the accesses.
+    oddities: Oddities,
+    /// When this turn reads: the year of stamps that write none.
+    read_at: EventTime,
 }
 
 /// What one turn read.
@@ -60,6 +67,7 @@ pub(super) struct Turn {
 impl Lane {
     pub fn new(source: &SourceConfig, id: SourceId, index: usize, format: Format, known: Known) -> Lane {
         let handed = known.segments.iter().map(|s| (s.id, s.position)).collect();
+        let oddities = Oddities::new(&known.segments);
         Lane {
             id,
             index,
@@ -70,11 +78,14 @@ impl Lane {
                 current: (SegmentId(0), FormatState::default()),
                 states: HashMap::new(),
                 read: (0, 0),
+                oddities,
+                read_at: EventTime::from_micros(0),
             },
             judged: Tally::default(),
             handed,
             events: Vec::new(),
             more: false,
+            caught: false,
             ready: true,
         }
     }
@@ -97,6 +108,13 @@ impl Lane {
 
     pub fn written(&mut self, files: &[Incarnation]) -> bool {
         let ready = self.tailer.written(files);
+        self.ready |= ready;
+        ready
+    }
+
+    /// No more is expected: takes the last record of each file as whole.
+    pub fn settle(&mut self) -> bool {
+        let ready = self.tailer.settle();
         self.ready |= ready;
         ready
     }
@@ -137,6 +155,7 @@ impl Lane {
             ..
         } = self;
         work.begin_turn(now, skew, (self.id, *index));
+        reader.read_at = EventTime::from_micros(now.micros());
         // Where the last turn did not reach the end, this one is full: two threads are worth their while, and the longer
         // they go on side by side the less one of them waits.
         let budget = if self.more { budget * BEHIND } else { budget };
@@ -160,7 +179,14 @@ impl Lane {
             false => ahead::alone(read, judge)?,
         };
         self.judged.bytes = self.judged.bytes.saturating_add(outcome.bytes);
-        self.judged.newest = self.judged.newest.max(work.turn_newest());
+        let (newest, seen) = work.turn_newest();
+        self.judged.newest = self.judged.newest.max(newest);
+        let dated = Dated {
+            newest: seen,
+            lines: outcome.lines,
+            live: std::mem::replace(&mut self.caught, !outcome.more) && !outcome.more,
+        };
+        self.events.extend(self.reader.oddities.turn(self.id, dated, now));
         self.events.extend(self.tailer.take_events());
         self.more = outcome.more;
         self.ready = outcome.more;
@@ -233,7 +259,20 @@ impl Lane {
         self.judged = Tally::default();
         self.events.clear();
         self.more = false;
+        self.caught = false;
         self.ready = true;
+    }
+}
+
+impl super::Pipeline {
+    /// No more is expected: takes the last record of each file as whole where its end would only show with the next. Is
+    /// there something to read now?
+    pub fn end_records(&mut self) -> bool {
+        let mut ready = false;
+        for lane in &mut self.lanes {
+            ready |= lane.settle();
+        }
+        ready
     }
 }
 
@@ -255,8 +294,10 @@ impl Reader {
         if line.damage == Some(Damage::Oversize) {
             return to.push_reject(Why::Oversize, line.at);
         }
+        self.oddities.look(decoded.text, line.at);
         let state = &mut self.current.1;
-        let version = state.version();
+        state.read_at(self.read_at);
+        let (version, headers) = (state.version(), state.headers());
         let parsed = self.format.parse(decoded.text, state);
         let parsed = match parsed {
             Parsed::Reject(_) if line.damage == Some(Damage::Nul) => Parsed::Reject(Why::Nul),
@@ -265,6 +306,11 @@ impl Reader {
         to.push(parsed, line.at, index, surveyor);
         if state.version() != version {
             *stored = state.to_bytes();
+        }
+        if state.headers() != headers
+            && let Some(names) = state.columns()
+        {
+            self.oddities.header(names, line.at);
         }
     }
 

@@ -13,6 +13,7 @@ mod cases;
 mod digest;
 mod keep;
 mod lane;
+mod odd;
 mod ongoing;
 mod past;
 mod proof;

@@ -18,8 +18,8 @@ use trie::{Found, Trie};
 pub struct Hit<'a> {
     /// The dataset.
     pub dataset: DatasetId,
-    /// Class of the use.
-    pub operation: Operation,
+    /// Class of the use; `None`: the format says it.
+    pub operation: Option<Operation>,
     /// Records such an access gives out, where the log does not count them.
     pub records: Option<u64>,
     /// The citizen's number, percent-decoded.

@@ -102,8 +102,8 @@ pub struct MatchSettings {
     pub subject_query: Option<String>,
     /// Operations as the log says them (`GET`, `照会`), compared without case; empty: all.
     pub operations: Vec<String>,
-    /// Class of the use.
-    pub class: Operation,
+    /// Class of the use; `None`: what the format says of the operation, else a view.
+    pub class: Option<Operation>,
     /// Records one such access gives out, where the log does not count them.
     pub records: Option<u64>,
 }

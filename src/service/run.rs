@@ -162,7 +162,7 @@ pub fn run_until_idle(config: &Config, clock: &dyn Clock) -> Result<Ran, RunErro
         collect(&mut ran_alerts, &step);
         events.append(&mut step.events);
         rescan = false;
-        if step.lines == 0 && !step.more && !pipeline.poll() {
+        if step.lines == 0 && !step.more && !pipeline.poll() && !pipeline.end_records() {
             let mut step = pipeline.flush(clock.now())?;
             collect(&mut ran_alerts, &step);
             events.append(&mut step.events);

@@ -4,7 +4,20 @@ use memchr::{memchr, memchr_iter};
 
 use super::framer::{Framer, Scan};
 use super::{SegmentState, tail::Sink};
-use crate::access::{Damage, Line, LineRef};
+use crate::access::{Damage, Line, LineRef, SegmentId};
+
+/// Consumed bytes as they stood in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// The segment.
+    pub segment: SegmentId,
+    /// Where the first of them stood.
+    pub from: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What the format remembered before them and after them.
+    pub states: (Vec<u8>, Vec<u8>),
+}
 
 /// What came of cutting one chunk into records.
 pub(super) struct Framed {
@@ -27,7 +40,7 @@ impl Framed {
     pub fn run(
         chunk: &[u8],
         state: &mut SegmentState,
-        framer: Framer,
+        framer: &Framer,
         (allowance, force, closing, more): (u64, bool, bool, bool),
         sink: &mut Sink<'_>,
     ) -> Framed {
@@ -95,7 +108,7 @@ impl Framed {
             let whole = rest.len() as u64;
             let len = framer
                 .end(&mut scan, rest)
-                .unwrap_or_else(|| framer.end_of_rest(&scan, whole));
+                .unwrap_or_else(|| framer.end_of_rest(&scan, rest, whole));
             let end = out.consumed.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
             if !give(&mut out, end) {
                 return out;
@@ -128,7 +141,7 @@ impl Framed {
 }
 
 /// The line made of a record of `len` bytes of which `record` holds all or the first.
-pub(super) fn line_of<'a>(record: &'a [u8], len: u64, framer: Framer, nul: bool, at: LineRef) -> Line<'a> {
+pub(super) fn line_of<'a>(record: &'a [u8], len: u64, framer: &Framer, nul: bool, at: LineRef) -> Line<'a> {
     let max = usize::try_from(framer.max()).unwrap_or(usize::MAX);
     let whole = record.len() as u64 == len;
     let text = framer.trim(record, whole);

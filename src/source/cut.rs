@@ -80,7 +80,7 @@ impl Tailer {
 
     /// Goes on in a file whose consumed bytes were changed in place: its segment stays, with hashes of what was counted.
     fn accept(&mut self, at: usize, body: Body, stat: Stat, changed: Option<ChunkHash>) {
-        let (framer, Some(seg)) = (self.framer, self.segs.get_mut(at)) else {
+        let (framer, Some(seg)) = (&self.framer, self.segs.get_mut(at)) else {
             return;
         };
         if let Some(changed) = changed {

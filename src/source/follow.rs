@@ -8,20 +8,25 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::boot::boot_id;
+use super::chunk::Raw;
 use super::family::Paths;
 use super::framer::Framer;
 use super::lag::Late;
 use super::limits::is_remote;
 use super::segment::{Held, Seg, Spell, shown};
-use super::tail::{End, Job, Raw, Sink, open_file};
+use super::tail::{End, Job, Sink, open_file};
 use super::{Cause, Incarnation, Known, Phase, SourceEvent, SourceEventKind, SourceSettings};
 use crate::access::{SegmentId, SourceId};
 use crate::clock::WallTime;
 
 /// Most scans one call of `read` makes on finding files cut under it; the next call goes on.
 const RESCANS_MAX: u32 = 4;
+/// How long nothing was added before the last record of a file is taken as whole although the next has not begun. Writers
+/// write the lines of one record at once.
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// Opens a path for reading; the flag says whether a link is followed.
 pub(super) type Opener = fn(&Path, bool) -> io::Result<File>;
@@ -103,7 +108,8 @@ impl Tailer {
     /// whose files are surely gone. No file is touched yet.
     pub fn open(settings: SourceSettings, id: SourceId, known: Known) -> Tailer {
         let framer = Framer::new(settings.encoding, settings.quoted_newlines, settings.line_bytes_max)
-            .with_delimiter(settings.delimiter);
+            .with_delimiter(settings.delimiter)
+            .framed(&settings.framing);
         let mut tailer = Tailer {
             paths: Paths::new(&settings.paths, &settings.rotated_in),
             settings,
@@ -230,10 +236,11 @@ impl Tailer {
         seg.turn = self.calls.saturating_mul(1 << 20).saturating_add(out.lines);
         let mut job = Job {
             buf: &mut self.buf,
-            framer: self.framer,
+            framer: self.framer.clone(),
             allowance: *left,
             force: out.lines == 0,
             closing: seg.closing,
+            settled: seg.settled,
             hash: self.hash,
             sink,
             raw: self.raw.as_mut(),
@@ -267,6 +274,9 @@ impl Tailer {
         let skipped = tail.take_skipped();
         let changed = tail.take_changed();
         if turn.end == End::Caught {
+            if seg.pending != Some(tail.stat.size) {
+                (seg.pending, seg.pending_since) = (Some(tail.stat.size), now);
+            }
             seg.state.caught_at = now;
         }
         if turn.end == End::Caught
@@ -297,6 +307,28 @@ impl Tailer {
         }
         self.packed_turn(index, turn.end, now);
         turn.end
+    }
+
+    /// Takes the last record of each file as whole where its end would only show with the next one: no more is expected,
+    /// or nothing was added for [`SETTLE`]. Gives whether there is something to read now.
+    pub fn settle(&mut self, now: Option<WallTime>) -> bool {
+        let mut ready = false;
+        if !self.framer.looks_ahead() {
+            return ready;
+        }
+        for seg in self.segs.iter_mut().filter(|s| s.active()) {
+            let Some(tail) = seg.tail.as_mut().filter(|t| !t.ready()) else {
+                continue;
+            };
+            let size = tail.stat.size;
+            let quiet = now.is_none_or(|now| seg.pending == Some(size) && SETTLE <= now.since(seg.pending_since));
+            if quiet && seg.state.position < size && seg.settled != Some(size) {
+                seg.settled = Some(size);
+                tail.look_again();
+                ready = true;
+            }
+        }
+        ready
     }
 
     /// Leaves out the hashing of what is read: nothing will ever be gone on from here.

@@ -64,6 +64,14 @@ impl Following {
         either!(self, t => t.read(now, budget_bytes, new_id, sink))
     }
 
+    /// No more is expected: takes the last record of each file as whole. Entries of the journal always are.
+    pub fn settle(&mut self) -> bool {
+        match self {
+            Following::Files(tailer) => tailer.settle(None),
+            Following::Journal(_) => false,
+        }
+    }
+
     /// Whether there is something to hand over.
     pub fn has_changes(&self) -> bool {
         either!(self, t => t.has_changes())

@@ -10,9 +10,12 @@
 //! [`OPEN_BYTES_MAX`] bytes, it was no quoted cell, and the record ends at its first newline after all. A wrong quote
 //! costs one record, never the rest of the file.
 
+use std::sync::Arc;
+
 use memchr::{memchr, memchr_iter, memchr3};
 
 use super::Encoding;
+use crate::text::framing::{self, Framing};
 
 const ESC: u8 = 0x1b;
 /// Most newlines in the quoted cells of one record. Office systems write remarks of a few lines; what is longer is more
@@ -22,8 +25,10 @@ pub(super) const OPEN_NEWLINES_MAX: u8 = 64;
 pub(super) const OPEN_BYTES_MAX: u64 = 64 * 1024;
 
 /// The way records of one source end.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Framer {
+    /// Records of another kind than lines and rows.
+    other: Option<Arc<Framing>>,
     unit: Unit,
     quoted: bool,
     /// Whether bytes may be in a shifted state where `"` is half a character (ISO-2022-JP).
@@ -80,6 +85,7 @@ impl Framer {
             _ => Unit::Byte,
         };
         Framer {
+            other: None,
             unit,
             quoted,
             shifts: encoding == Encoding::Iso2022Jp,
@@ -95,9 +101,22 @@ impl Framer {
         self
     }
 
+    /// The same with records that end as `framing` says. Lines and rows are known already, and in UTF-16 a record is a
+    /// line.
+    pub fn framed(mut self, framing: &Framing) -> Framer {
+        let known = matches!(framing, Framing::Lines | Framing::Quoted) || self.unit != Unit::Byte;
+        self.other = (!known).then(|| Arc::new(framing.clone()));
+        self
+    }
+
     /// Whether a record simply ends at the next newline byte.
     pub fn plain(&self) -> bool {
-        self.unit == Unit::Byte && !self.quoted
+        self.unit == Unit::Byte && !self.quoted && self.other.is_none()
+    }
+
+    /// Whether the end of a record only shows when the next one has begun.
+    pub fn looks_ahead(&self) -> bool {
+        self.other.as_ref().is_some_and(|framing| framing.looks_ahead())
     }
 
     /// Whether a NUL byte is damage; in UTF-16 it is half of most characters.
@@ -114,6 +133,14 @@ impl Framer {
     /// length, end mark included; else `scan` says how far the search came (short of `bytes` by at most
     /// three bytes that only make sense with the next).
     pub fn end(&self, scan: &mut Scan, bytes: &[u8]) -> Option<u64> {
+        if let Some(framing) = self.other.as_ref().filter(|_| scan.seen == 0) {
+            // Asked with the bytes from the start of the record each time, unless it is one endless line.
+            let end = framing.end(bytes, false).map(|len| len as u64);
+            if end.is_none() && framing::OPEN_BYTES_MAX < bytes.len() {
+                scan.seen = bytes.len() as u64;
+            }
+            return end;
+        }
         match (self.unit, self.quoted) {
             (Unit::Byte, false) => match memchr(b'\n', bytes) {
                 Some(at) => Some(scan.seen.saturating_add(at as u64).saturating_add(1)),
@@ -127,9 +154,12 @@ impl Framer {
         }
     }
 
-    /// What remains of a record of `len` bytes when no more bytes will come: it ends there, or at its first newline if
-    /// a quote was never closed.
-    pub fn end_of_rest(&self, scan: &Scan, len: u64) -> u64 {
+    /// What remains of a record of `len` bytes, which `rest` begins, when no more bytes will come: it ends there, or at
+    /// its first newline if a quote was never closed.
+    pub fn end_of_rest(&self, scan: &Scan, rest: &[u8], len: u64) -> u64 {
+        if let Some(framing) = self.other.as_ref().filter(|_| scan.seen == 0) {
+            return framing.end(rest, true).map_or(len, |len| len as u64);
+        }
         scan.first.filter(|_| scan.cell == Cell::Quoted).unwrap_or(len)
     }
 

@@ -4,10 +4,10 @@ use std::io;
 
 use super::SegmentState;
 use super::body::Body;
-use super::chunk::line_of;
+use super::chunk::{Raw, line_of};
 use super::framer::Scan;
 use super::identity::{PROOF_MAX, proof_len};
-use super::tail::{CHUNK_MAX, End, Job, MARKS_MAX, Raw, Tail, Turn};
+use super::tail::{CHUNK_MAX, End, Job, MARKS_MAX, Tail, Turn};
 use crate::access::LineRef;
 
 /// What is kept of such a record.
@@ -70,7 +70,8 @@ impl Tail {
         long.keep(buf, job.framer.max().saturating_add(MARKS_MAX));
         let ended = job.framer.end(&mut long.scan, buf);
         let whole = long.scan.seen.max(self.stat.size.saturating_sub(state.position));
-        let rest = (at_end && job.closing == Some(self.stat.size)).then(|| job.framer.end_of_rest(&long.scan, whole));
+        let rest =
+            (at_end && job.closing == Some(self.stat.size)).then(|| job.framer.end_of_rest(&long.scan, buf, whole));
         let Some(len) = ended.or(rest) else {
             self.long = Some(long);
             let end = if at_end { End::Caught } else { End::More };
@@ -101,7 +102,7 @@ impl Tail {
         let Some(mut raw) = raw else {
             return Ok(Turn::nothing(End::Broken));
         };
-        (job.sink)(line_of(kept, len, job.framer, true, at), &mut state.format_state);
+        (job.sink)(line_of(kept, len, &job.framer, true, at), &mut state.format_state);
         if let Some(all) = job.raw.as_deref_mut() {
             if let Some(last) = raw.last_mut() {
                 last.states.1.clone_from(&state.format_state);
@@ -154,7 +155,7 @@ impl Tail {
         self.window = window;
         if self.head.len() < PROOF_MAX {
             self.head = self.body.bytes_at(0, proof)?;
-            self.head_grown(job.framer);
+            self.head_grown(&job.framer);
         }
         Ok(true)
     }

@@ -61,14 +61,15 @@ use std::time::Duration;
 use crate::access::{SegmentId, SourceId};
 use crate::clock::WallTime;
 pub use crate::text::Encoding;
+use crate::text::framing::Framing;
 
 pub use again::{Again, open_again, read_again};
+pub use chunk::Raw;
 pub use decode::{Decoded, Decoder};
 pub use follow::{ReadOutcome, SegmentStatus, Tailer};
 pub use following::Following;
 pub use journal::{JournalFilter, JournalTailer};
 pub use limits::raise_file_limit;
-pub use tail::Raw;
 pub use verify::Check;
 pub use wake::{NotifyWake, Poker, Woken};
 
@@ -89,6 +90,8 @@ pub struct SourceSettings {
     pub start: Start,
     /// Whether records may hold newlines inside double quotes (CSV).
     pub quoted_newlines: bool,
+    /// Where records end that are more than a line or less than one; `Lines` and `Quoted` leave it to `quoted_newlines`.
+    pub framing: Framing,
     /// What separates the cells of such records; `None`: any of the usual ones.
     pub delimiter: Option<u8>,
     /// Longest record kept whole, in bytes; longer ones count as one record of which the head is kept.
@@ -304,11 +307,17 @@ pub enum SourceEventKind {
     /// The file was renamed to a name outside the configuration; it is followed as long as it stays open here.
     /// Raised once, when it stayed there for `rotate_wait`.
     RenamedAway,
+    /// A file has other columns than those before it; `detail` says which came and which went.
+    ColumnsChanged,
+    /// Records are dated a constant time off that looks like a zone's; `detail` says how much.
+    ZoneSuspect,
+    /// A 個人番号 stands in the log. Raised once a day.
+    MyNumber,
 }
 
 impl SourceEventKind {
     /// Every kind.
-    pub const ALL: [SourceEventKind; 15] = [
+    pub const ALL: [SourceEventKind; 18] = [
         SourceEventKind::Truncated,
         SourceEventKind::RolledBack,
         SourceEventKind::Edited,
@@ -324,6 +333,9 @@ impl SourceEventKind {
         SourceEventKind::ReadableAgain,
         SourceEventKind::NotAFile,
         SourceEventKind::RenamedAway,
+        SourceEventKind::ColumnsChanged,
+        SourceEventKind::ZoneSuspect,
+        SourceEventKind::MyNumber,
     ];
 
     /// The word used in JSON and the store.
@@ -344,6 +356,9 @@ impl SourceEventKind {
             SourceEventKind::ReadableAgain => "readable-again",
             SourceEventKind::NotAFile => "not-a-file",
             SourceEventKind::RenamedAway => "renamed-away",
+            SourceEventKind::ColumnsChanged => "columns-changed",
+            SourceEventKind::ZoneSuspect => "zone-suspect",
+            SourceEventKind::MyNumber => "my-number",
         }
     }
 

@@ -273,7 +273,7 @@ impl Tailer {
     ) -> io::Result<()> {
         let position = match start {
             Start::Beginning => 0,
-            Start::End => last_whole(&mut open, stat.size, self.framer)?,
+            Start::End => last_whole(&mut open, stat.size, &self.framer)?,
         };
         let tail = Tail::start(open, stat, position)?;
         let phase = if file.live() { Phase::Live } else { Phase::Rotated };
@@ -355,7 +355,7 @@ fn older(a: &Incarnation, b: &Incarnation) -> bool {
 }
 
 /// Where the last whole line of `file` ends: a line that is being written is still to be counted.
-fn last_whole(file: &mut Body, size: u64, framer: Framer) -> io::Result<u64> {
+fn last_whole(file: &mut Body, size: u64, framer: &Framer) -> io::Result<u64> {
     let len = usize::try_from(size).unwrap_or(usize::MAX).min(LAST_LINE_MAX);
     let from = size.saturating_sub(len as u64) & !1;
     let bytes = file.bytes_at(from, len)?;

@@ -104,6 +104,7 @@ impl Tailer {
         self.fresh = false;
         self.scanned = true;
         self.let_go();
+        self.settle(Some(now));
     }
 
     fn pass(&mut self, now: WallTime, last: bool, new_id: &mut dyn FnMut() -> SegmentId) -> Pass {

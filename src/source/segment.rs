@@ -44,6 +44,11 @@ pub(super) struct Seg {
     pub seen_size: u64,
     /// The size at which it is to be sealed, its incomplete last record given out.
     pub closing: Option<u64>,
+    /// The size at which its last record counts as whole without the next one.
+    pub settled: Option<u64>,
+    /// The size it had when everything but its last record was read, and since when.
+    pub pending: Option<u64>,
+    pub pending_since: WallTime,
     /// Set while the file has a name, but none of this source's.
     pub away: Option<Away>,
     /// Reading fails at present.
@@ -101,6 +106,9 @@ impl Seg {
             changed_at,
             seen_size,
             closing: None,
+            settled: None,
+            pending: None,
+            pending_since: changed_at,
             away: None,
             failing: false,
             turn: 0,

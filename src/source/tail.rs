@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags};
 
 use super::body::Body;
-use super::chunk::Framed;
+use super::chunk::{Framed, Raw};
 use super::chunks::{Hashing, brief, chunk_at};
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, proof_len, prove};
@@ -78,25 +78,14 @@ pub(super) struct Job<'a, 's> {
     pub force: bool,
     /// The size at which the file is over: then its incomplete last record is given out too.
     pub closing: Option<u64>,
+    /// The size since which nothing was added for so long that its last record is whole if its last line is.
+    pub settled: Option<u64>,
     /// Whether consumed bytes are hashed.
     pub hash: bool,
     /// Who takes the lines.
     pub sink: &'a mut Sink<'s>,
     /// Who takes the bytes as they were, if anybody wants them.
     pub raw: Option<&'a mut Vec<Raw>>,
-}
-
-/// Consumed bytes as they stood in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Raw {
-    /// The segment.
-    pub segment: SegmentId,
-    /// Where the first of them stood.
-    pub from: u64,
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// What the format remembered before them and after them.
-    pub states: (Vec<u8>, Vec<u8>),
 }
 
 /// How a turn of reading ended.
@@ -164,7 +153,7 @@ impl Tail {
 
     /// Takes up `body` where `state` stands although bytes before that were changed, of which people were told: what
     /// stands there now is its proof.
-    pub fn accept(body: Body, stat: Stat, state: &SegmentState, framer: Framer) -> io::Result<Tail> {
+    pub fn accept(body: Body, stat: Stat, state: &SegmentState, framer: &Framer) -> io::Result<Tail> {
         let mut tail = Tail::start(body, stat, state.position)?;
         tail.head_grown(framer);
         tail.restore(state)?;
@@ -322,7 +311,7 @@ impl Tail {
             return Ok(Turn::nothing(End::Broken));
         }
         if self.catching.is_some() {
-            let turn = self.catch_up(state, job.framer)?;
+            let turn = self.catch_up(state, &job.framer)?;
             if turn.end == End::Caught {
                 self.looked = Some((self.stat.size, self.stat.ctime));
             }
@@ -402,16 +391,13 @@ impl Tail {
             return Ok(Turn::nothing(End::Broken));
         }
         let (from, state_before) = (state.position, job.raw.is_some().then(|| state.format_state.clone()));
+        let settled = job.settled == Some(self.stat.size) && chunk.ends_with(b"\n");
+        let over = at_end && (job.closing == Some(self.stat.size) || settled);
         let framed = Framed::run(
             chunk,
             state,
-            job.framer,
-            (
-                job.allowance,
-                job.force,
-                at_end && job.closing == Some(self.stat.size),
-                !at_end,
-            ),
+            &job.framer,
+            (job.allowance, job.force, over, !at_end),
             job.sink,
         );
         let consumed = framed.consumed;
@@ -427,7 +413,7 @@ impl Tail {
         state.lines = state.lines.saturating_add(framed.lines);
         let upto = before.saturating_add(consumed);
         let buf = job.buf.get(..room).unwrap_or_default();
-        self.consumed(buf.get(..upto).unwrap_or_default(), consumed, job.framer);
+        self.consumed(buf.get(..upto).unwrap_or_default(), consumed, &job.framer);
         self.note_nuls(&framed.nuls, state.position);
         let rest = buf.get(upto..).unwrap_or_default();
         let end = if framed.stopped {
@@ -464,7 +450,7 @@ impl Tail {
     }
 
     /// Takes `bytes`, of which the last `fresh` were just consumed and the others stood before.
-    fn consumed(&mut self, bytes: &[u8], fresh: usize, framer: Framer) {
+    fn consumed(&mut self, bytes: &[u8], fresh: usize, framer: &Framer) {
         if fresh == 0 {
             return;
         }
@@ -482,7 +468,7 @@ impl Tail {
         }
     }
 
-    pub(super) fn head_grown(&mut self, framer: Framer) {
+    pub(super) fn head_grown(&mut self, framer: &Framer) {
         self.head_proof = (self.head.len() == PROOF_MAX).then(|| Proof::of(&self.head));
         self.marks = Some(marks(&self.head, framer.line_ends(&self.head)));
     }

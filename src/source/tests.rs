@@ -63,6 +63,7 @@ impl World {
             encoding: Encoding::Utf8,
             start: Start::Beginning,
             quoted_newlines: false,
+            framing: crate::text::framing::Framing::Lines,
             delimiter: None,
             line_bytes_max: 65_536,
             rotate_wait: WAIT,

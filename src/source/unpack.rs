@@ -73,7 +73,7 @@ impl Tail {
     }
 
     /// Unpacks towards where `state` stands.
-    pub fn catch_up(&mut self, state: &SegmentState, framer: Framer) -> io::Result<Turn> {
+    pub fn catch_up(&mut self, state: &SegmentState, framer: &Framer) -> io::Result<Turn> {
         let (Body::Packed(packed), Some(catching)) = (&mut self.body, self.catching.as_mut()) else {
             return Ok(Turn::nothing(End::More));
         };

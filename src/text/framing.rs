@@ -23,10 +23,12 @@ pub enum Framing {
     /// At each newline outside quoted cells (RFC 4180).
     Quoted,
     /// Before each line that matches; other lines belong to the record before them. A line that matches the second pattern
-    /// leads the record that follows it (the `# Time:` of a slow log).
-    Begins(Pattern, Option<Pattern>),
-    /// Where the text of the first group changes from one line to the next.
-    Same(Pattern),
+    /// leads the record that follows it (the `# Time:` of a slow log). Behind a line that matches the third one the record
+    /// is surely over, so that nobody has to wait for the next.
+    Begins(Pattern, Option<Pattern>, Option<Pattern>),
+    /// Where the text of the first group changes from one line to the next; as well behind a line that matches the second
+    /// pattern.
+    Same(Pattern, Option<Pattern>),
     /// Behind each object, be they lines, pretty-printed, or members of the array under this name.
     Json(String),
     /// Behind the end tag of this element.
@@ -71,29 +73,35 @@ impl Framing {
 
     /// Whether the end of a record only shows when the next one has begun.
     pub fn looks_ahead(&self) -> bool {
-        matches!(self, Framing::Begins(..) | Framing::Same(_))
+        matches!(self, Framing::Begins(..) | Framing::Same(..))
     }
 
     /// Length of the record `bytes` begins with, its end mark included; `None` where more bytes must come to know.
     /// `last`: no more will come.
     pub fn end(&self, bytes: &[u8], last: bool) -> Option<usize> {
+        // Only so far is looked, that a record ends at the same place however many bytes were there at once.
+        let all = bytes;
+        let bytes = bytes.get(..OPEN_BYTES_MAX).unwrap_or(bytes);
+        let no_more = last;
+        let last = last && bytes.len() == all.len();
         let end = match self {
-            Framing::Lines => line_end(bytes),
+            Framing::Lines => line_end(all),
             Framing::Quoted => quoted_end(bytes, last),
-            Framing::Begins(pattern, lead) => grouped(bytes, last, |_, before, line| {
+            Framing::Begins(pattern, lead, over) => grouped(bytes, last, over.as_ref(), |_, before, line| {
                 !pattern.0.is_match(line) || lead.as_ref().is_some_and(|lead| lead.0.is_match(before))
             }),
-            Framing::Same(pattern) => grouped(bytes, last, |first, _, line| {
+            Framing::Same(pattern, over) => grouped(bytes, last, over.as_ref(), |first, _, line| {
                 pattern.key(first).is_some_and(|key| pattern.key(line) == Some(key))
             }),
             Framing::Json(inside) => json_end(bytes, inside),
             Framing::Xml(element) => xml_end(bytes, element),
             Framing::Counted => counted_end(bytes),
         };
-        if end.is_none() && OPEN_BYTES_MAX < bytes.len() {
-            return line_end(bytes);
-        }
-        end.or((last && !bytes.is_empty()).then_some(bytes.len()))
+        let end = match end {
+            None if bytes.len() < all.len() => line_end(all),
+            end => end,
+        };
+        end.or((no_more && !all.is_empty()).then_some(all.len()))
     }
 }
 
@@ -102,20 +110,30 @@ fn line_end(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Lines as long as `goes_on` says that the next one belongs to the first.
-fn grouped(bytes: &[u8], last: bool, goes_on: impl Fn(&[u8], &[u8], &[u8]) -> bool) -> Option<usize> {
+fn grouped(
+    bytes: &[u8],
+    last: bool,
+    over: Option<&Pattern>,
+    goes_on: impl Fn(&[u8], &[u8], &[u8]) -> bool,
+) -> Option<usize> {
     let mut end = line_end(bytes)?;
     let first = bytes.get(..end)?;
     let mut before = first;
     loop {
+        if over.is_some_and(|over| over.0.is_match(trimmed(before))) {
+            return Some(end);
+        }
         let rest = bytes.get(end..)?;
         let next = match line_end(rest) {
             Some(len) => len,
             None if last && !rest.is_empty() => rest.len(),
             None if last => return Some(end),
+            // A next line that long is none of this record.
+            None if OPEN_BYTES_MAX <= bytes.len() => return Some(end),
             None => return None,
         };
         let line = rest.get(..next)?;
-        if !goes_on(first, before, trimmed(line)) || OPEN_BYTES_MAX < end + next {
+        if !goes_on(first, before, trimmed(line)) {
             return Some(end);
         }
         before = line;
@@ -275,7 +293,7 @@ mod tests {
 
     #[test]
     fn lines_that_do_not_begin_a_record_belong_to_the_one_before() {
-        let framing = Framing::Begins(Pattern::new("^[0-9]").unwrap(), None);
+        let framing = Framing::Begins(Pattern::new("^[0-9]").unwrap(), None, None);
         assert_eq!(records(&framing, "1 a\n  b\n2 c\n3\n"), ["1 a\n  b", "2 c", "3"]);
         assert_eq!(framing.end(b"1 a\n  b\n", false), None, "the next line may go on");
         assert_eq!(framing.end(b"1 a\n2", false), None, "the next line is not whole");
@@ -284,7 +302,7 @@ mod tests {
 
     #[test]
     fn records_of_one_event_stay_together() {
-        let framing = Framing::Same(Pattern::new(r"msg=audit\(([0-9.:]+)\)").unwrap());
+        let framing = Framing::Same(Pattern::new(r"msg=audit\(([0-9.:]+)\)").unwrap(), None);
         let text = "type=A msg=audit(1.0:7): x\ntype=B msg=audit(1.0:7): y\ntype=A msg=audit(1.0:8): z\n";
         assert_eq!(records(&framing, text).len(), 2);
         assert_eq!(records(&framing, "no key\nno key\n").len(), 2);
@@ -325,8 +343,8 @@ mod tests {
         fn every_byte_belongs_to_exactly_one_record(text in "[a-c0-9<>{}\"\\\\\\[\\],: \n]{0,200}") {
             for framing in [
                 Framing::Lines,
-                Framing::Begins(Pattern::new("^[0-9]").unwrap(), None),
-                Framing::Same(Pattern::new("^([a-c])").unwrap()),
+                Framing::Begins(Pattern::new("^[0-9]").unwrap(), None, None),
+                Framing::Same(Pattern::new("^([a-c])").unwrap(), Some(Pattern::new("c$").unwrap())),
                 Framing::Json("a".into()),
                 Framing::Xml("a".into()),
                 Framing::Counted,

@@ -164,7 +164,7 @@ fn number_at_start(text: &str) -> Option<usize> {
 /// The 検査用数字 of 番号法施行令第8条 and 平成26年総務省令第85号第5条: P_n the n-th of the first eleven
 /// digits from the right, Q_n = n+1 for n in 1..=6, n-5 for 7..=11; 11 - (ΣP_n·Q_n mod 11), 0 where that
 /// remainder is 1 or less.
-fn check_digit_is_right(digits: &[u32]) -> bool {
+pub(super) fn check_digit_is_right(digits: &[u32]) -> bool {
     const WEIGHTS: [u32; 11] = [6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2];
     let [body @ .., check] = digits else { return false };
     let remainder = body.iter().zip(WEIGHTS).map(|(p, q)| p * q).sum::<u32>() % 11;

@@ -9,10 +9,12 @@ mod encoding;
 pub mod framing;
 mod inert;
 mod layout;
+mod number;
 
 pub use encoding::Encoding;
 pub use inert::{MASK, inert, mask_numbers};
 pub use layout::{columns, wrap};
+pub use number::my_number_in;
 
 use std::time::Duration;
 

@@ -21,6 +21,8 @@ mod crash_points;
 #[cfg(test)]
 mod evidence;
 #[cfg(test)]
+mod exports;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod live_equals_replay;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The daemon, live: latency, outages of the mail relay, kill -9, rotation, and what it costs while nothing happens.
+"""The daemon, live: latency, outages of the mail relay, kill -9, rotation, real servers' logs, and what it costs while nothing happens.
 
-    SEKIMORI=target/release/sekimori tests/live/run.py [latency] [outage] [killed] [idle] [rotation]
+    SEKIMORI=target/release/sekimori tests/live/run.py [latency] [outage] [killed] [idle] [rotation] [software]
 
 Needs Python 3 and Debian's package `postfix`, and root, as Postfix's master does. Everything happens in one temporary
 folder and on loopback. Prints the figures; exit status 1: a limit was broken or a mail lost. The folder is then
@@ -20,8 +20,9 @@ import killed
 import latency
 import outage
 import rotation
+import software
 
-PARTS = {"latency": latency, "outage": outage, "killed": killed, "idle": idle, "rotation": rotation}
+PARTS = {"latency": latency, "outage": outage, "killed": killed, "idle": idle, "rotation": rotation, "software": software}
 BINARY = Path(__file__).resolve().parents[2] / "target" / "release" / "sekimori"
 
 

@@ -35,8 +35,17 @@ pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
     let only_late = events
         .iter()
         .all(|(_, e)| e.kind == SourceEventKind::Lagging || good(e));
+    let content = |e: &SourceEvent| {
+        matches!(
+            e.kind,
+            SourceEventKind::ColumnsChanged | SourceEventKind::ZoneSuspect | SourceEventKind::MyNumber
+        )
+    };
+    let only_content = events.iter().all(|(_, e)| content(e) || good(e)) && !only_good;
     let subject = if only_good {
         lang.pick("記録の読み取りが再開しました", "a log can be read again")
+    } else if only_content {
+        lang.pick("記録の内容に確認が必要です", "what a log says needs a look")
     } else if only_late {
         lang.pick("記録の読み取りが遅れています", "reading of a log falls behind")
     } else {
@@ -52,6 +61,8 @@ pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
             "読み取りが追い付かないうちにローテーションで消えた記録は、集計も警告もされません。\n古い記録の保存期間（ローテーションの世代数）を延ばし、sekimori status で未読の量を確かめてください。",
             "Records that rotation deletes before they are read are neither counted nor judged. Keep more rotated files,\nand watch with sekimori status what is not read yet.",
         )
+    } else if only_content {
+        advice_on_content(events, lang)
     } else if events.iter().all(|(_, e)| !e.kind.is_loss()) {
         lang.pick(
             "sekimori を動かす利用者に読み取り権限があるか（例：adm グループへの追加）、設定の paths が記録のファイルを指しているかを確認してください。\n直れば、読めなかった間の記録も、残っていれば続きから読み取ります。",
@@ -64,6 +75,27 @@ pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
         )
     };
     (subject, lines, advice)
+}
+
+/// What would do about the first kind of content that needs a look.
+fn advice_on_content(events: &[(String, SourceEvent)], lang: Lang) -> &'static str {
+    let any = |kind| events.iter().any(|(_, e)| e.kind == kind);
+    if any(SourceEventKind::MyNumber) {
+        lang.pick(
+            "個人番号とみられる12桁の数字が記録に書かれています。sekimori の警告・報告では伏せますが、元の記録には残ります。\n記録元の設定で個人番号を出力しないようにし、既に書かれた記録の取扱い（番号法上の安全管理措置）を保護管理者に相談してください。",
+            "Twelve digits that look like a 個人番号 stand in the log. sekimori masks them, the log itself keeps them.\nLet the system not write them, and ask the 保護管理者 what is to be done with what was written.",
+        )
+    } else if any(SourceEventKind::ZoneSuspect) {
+        lang.pick(
+            "記録の日時が一定の時間ずれています。ログ源の zone の設定（UTC か日本時間か）と、記録元の時計を確認してください。\nずれている間は、時間外・期間に関する判定が正しく行われません。",
+            "Records are dated a constant time off. See the source's `zone` (UTC or Japanese time) and the clock of the system.\nUntil then rules about hours and periods judge wrongly.",
+        )
+    } else {
+        lang.pick(
+            "列は名前で探すため、残っている列は正しく読まれています。なくなった列に利用者・件数・対象者が含まれていないか、\n設定の [source.fields] を改める必要がないかを確認してください。",
+            "Columns are found by name: those that are left are read as before. See whether a column that is gone held the account,\nthe count or the citizen, and whether [source.fields] must name another one.",
+        )
+    }
 }
 
 /// What would do about an event; empty where nothing needs to be done.
@@ -97,6 +129,18 @@ pub fn remedy(kind: SourceEventKind, lang: Lang) -> &'static str {
         SourceEventKind::RenamedAway => lang.pick(
             "変更の予定がなければ、監視逃れを疑ってください。新しい名前を設定の paths に加えると、再起動後も読み取ります",
             "unless this was planned, suspect evasion; add the new name to paths, so that it is read after a restart too",
+        ),
+        SourceEventKind::ColumnsChanged => lang.pick(
+            "なくなった列の代わりを [source.fields] に書いてください",
+            "name what took the place of columns that are gone in [source.fields]",
+        ),
+        SourceEventKind::ZoneSuspect => lang.pick(
+            "ログ源の zone と記録元の時計を確認してください",
+            "see the source's zone and the clock of the system",
+        ),
+        SourceEventKind::MyNumber => lang.pick(
+            "記録元で個人番号を出力しない設定にしてください",
+            "let the system not write 個人番号",
         ),
         SourceEventKind::StartedAtEnd
         | SourceEventKind::ReadableAgain
@@ -191,6 +235,18 @@ fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
         SourceEventKind::RenamedAway => (
             "記録が設定外の名前に変更されました（読み取りは続けています）",
             "a log was renamed to a name outside the configuration (it is still read)",
+        ),
+        SourceEventKind::ColumnsChanged => (
+            "列の構成が変わりました（＋増えた列、－なくなった列）",
+            "the columns changed (+ new ones, - those gone)",
+        ),
+        SourceEventKind::ZoneSuspect => (
+            "日時が現在と一定の時間ずれています（時差の設定誤りの疑い）",
+            "records are dated a constant time off: the zone is suspect",
+        ),
+        SourceEventKind::MyNumber => (
+            "個人番号とみられる数字が記録に含まれています",
+            "the log holds what looks like a 個人番号",
         ),
     }
 }

@@ -3,6 +3,7 @@ use crate::parse::{Format, FormatSettings, Parsed};
 
 fn settings(columns: &[&str], fields: FieldNames) -> CsvFormat {
     CsvFormat {
+        equal_within_secs: 0,
         delimiter: b',',
         columns: columns.iter().map(|name| (*name).to_owned()).collect(),
         fields,
@@ -235,4 +236,103 @@ proptest::proptest! {
         proptest::prop_assert_eq!(&*middle.value(), trim(value.as_bytes()));
         proptest::prop_assert_eq!(rest, Some(&b"y"[..]));
     }
+}
+
+const JOINED: &str = "日時,職員番号,業務名,操作区分,宛名番号,件数,セッション番号";
+
+fn joined() -> Format {
+    let mut settings = settings(&[], FieldNames::default());
+    settings.fields.joined_by = Some("セッション番号".into());
+    compile(settings).unwrap()
+}
+
+#[test]
+fn rows_of_one_operation_are_one_access_with_all_its_citizens() {
+    let format = joined();
+    for restart in 0..4 {
+        let mut state = FormatState::default();
+        format.parse(JOINED.as_bytes(), &mut state);
+        let rows = [
+            "2026/11/21 9:05:07,012345,住基,照会,0000000018,,S-1",
+            "2026/11/21 9:05:08,012346,住基,照会,0000000026,1,S-2",
+            "2026/11/21 9:05:08,,住基,照会,0000000034,3,S-1",
+            "2026/11/21 9:05:08,,住基,照会,0000000042,3,S-1",
+        ];
+        let mut seen = Vec::new();
+        for (n, row) in rows.iter().enumerate() {
+            if n == restart {
+                state = FormatState::from_bytes(&state.to_bytes());
+            }
+            let record = record(format.parse(row.as_bytes(), &mut state));
+            seen.push((
+                record.user.map(|u| u.to_vec()),
+                record.part,
+                record.rows,
+                record.subject.is_some(),
+            ));
+        }
+        let user = |text: &str| Some(text.as_bytes().to_vec());
+        assert_eq!(
+            seen,
+            [
+                (user("012345"), false, None, true),
+                (user("012346"), false, Some(1), true),
+                (user("012345"), true, Some(3), true),
+                (user("012345"), true, None, true),
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_number_that_comes_again_much_later_is_another_operation() {
+    let format = joined();
+    let mut state = FormatState::default();
+    format.parse(JOINED.as_bytes(), &mut state);
+    for (time, part) in [("9:05:07", false), ("9:15:07", true), ("9:15:08", false)] {
+        let row = format!("2026/11/21 {time},012345,住基,照会,,,S-1");
+        assert_eq!(record(format.parse(row.as_bytes(), &mut state)).part, part, "{time}");
+    }
+}
+
+#[test]
+fn equal_rows_close_together_are_one_access_where_that_is_declared() {
+    let mut settings = settings(&[], FieldNames::default());
+    settings.equal_within_secs = 5;
+    let format = compile(settings).unwrap();
+    let mut state = FormatState::default();
+    format.parse("日時,利用者ID,端末名,ファイル名,操作,件数".as_bytes(), &mut state);
+    let kinds: Vec<bool> = [
+        "2026/11/21 9:05:07,tanaka,PC-1,\\\\fs\\juki\\a.csv,READ,1",
+        "2026/11/21 9:05:09,tanaka,PC-1,\\\\fs\\juki\\a.csv,READ,4",
+        "2026/11/21 9:05:09,tanaka,PC-1,\\\\fs\\juki\\b.csv,READ,4",
+        "2026/11/21 9:05:12,tanaka,PC-1,\\\\fs\\juki\\a.csv,READ,1",
+        "2026/11/21 9:05:13,tanaka,PC-1,\\\\fs\\juki\\a.csv,READ,1",
+    ]
+    .iter()
+    .map(|row| format.parse(row.as_bytes(), &mut state) == Parsed::Nothing)
+    .collect();
+    assert_eq!(kinds, [false, true, false, true, false]);
+}
+
+#[test]
+fn the_key_of_a_record_is_made_of_the_declared_columns() {
+    let mut settings = settings(&[], FieldNames::default());
+    settings.fields.record_key = Some("受付番号+枝番".into());
+    let format = compile(settings).unwrap();
+    let key = |row: &str| {
+        let mut state = FormatState::default();
+        format.parse("日時,利用者ID,受付番号,枝番".as_bytes(), &mut state);
+        record(format.parse(row.as_bytes(), &mut state)).key
+    };
+    let one = key("2026/11/21 9:05:07,012345,R8-001,1");
+    assert!(one.is_some());
+    assert_eq!(
+        one,
+        key("2026/11/21 9:05,012345,'R8-001,\"1\""),
+        "another way to write the same"
+    );
+    assert_ne!(one, key("2026/11/21 9:05:07,012345,R8-001,2"));
+    assert_ne!(one, key("2026/11/21 9:05:07,012345,1,R8-001"));
+    assert_eq!(key("2026/11/21 9:05:07,012345,,-"), None, "nothing tells it apart");
 }

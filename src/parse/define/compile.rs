@@ -24,6 +24,8 @@ pub(in crate::parse) struct Defined {
     pub(super) letter: LetterValues,
     pub(super) programs: Vec<Vec<u8>>,
     pub(super) nothing: Vec<Vec<u8>>,
+    /// Values in which bytes are written with backslashes.
+    pub(super) escaped: Vec<u8>,
     pub(super) inside: String,
     pub(super) shape: Reader,
     /// Patterns in the order of the texts they stand on.
@@ -169,6 +171,11 @@ impl Defined {
         for key in raw.pairs.iter().flat_map(|pairs| &pairs.hex) {
             names.number(key)?;
         }
+        let escaped = raw
+            .escaped
+            .iter()
+            .map(|name| names.number(name))
+            .collect::<Result<_, _>>()?;
         let session = raw.session.as_ref();
         let session = session.map(|s| names.text(&s.key, false)).transpose()?;
         let letter = LetterValues {
@@ -189,6 +196,7 @@ impl Defined {
             letter,
             programs: bytes(&raw.programs),
             nothing,
+            escaped,
             inside: match &definition.0.framing {
                 crate::text::framing::Framing::Json(inside) => inside.clone(),
                 _ => String::new(),

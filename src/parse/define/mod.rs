@@ -162,6 +162,11 @@ impl Definition {
         record.map(|s| s.line.as_str())
     }
 
+    /// The lines of its samples.
+    pub fn sample_lines(&self) -> impl Iterator<Item = &str> {
+        self.0.raw.sample.iter().map(|s| s.line.as_str())
+    }
+
     /// Whether records may hold the field with this key.
     pub fn says(&self, field: &str) -> bool {
         let raw = &self.0.raw;
@@ -190,19 +195,24 @@ fn framing(raw: &RawDefinition) -> Result<Framing, DefinitionError> {
     Ok(match &raw.frame {
         None if raw.shape == raw::Shape::Json => Framing::Json(String::new()),
         None => Framing::Lines,
-        Some(frame) => match (&frame.begins, &frame.same, &frame.json, &frame.xml) {
-            (Some(begins), None, None, None) => {
-                Framing::Begins(pattern(begins)?, frame.leads.as_ref().map(pattern).transpose()?)
+        Some(frame) => {
+            let ends = || frame.ends.as_ref().map(pattern).transpose();
+            match (&frame.begins, &frame.same, &frame.json, &frame.xml) {
+                (Some(begins), None, None, None) => Framing::Begins(
+                    pattern(begins)?,
+                    frame.leads.as_ref().map(pattern).transpose()?,
+                    ends()?,
+                ),
+                (None, Some(same), None, None) => Framing::Same(pattern(same)?, ends()?),
+                (None, None, Some(inside), None) => Framing::Json(inside.clone()),
+                (None, None, None, Some(element)) => Framing::Xml(element.clone()),
+                (None, None, None, None) if frame.quoted => Framing::Quoted,
+                _ => {
+                    return Err(DefinitionError::Incomplete(
+                        "[frame] has one key: begins, same, json, xml or quoted",
+                    ));
+                }
             }
-            (None, Some(same), None, None) => Framing::Same(pattern(same)?),
-            (None, None, Some(inside), None) => Framing::Json(inside.clone()),
-            (None, None, None, Some(element)) => Framing::Xml(element.clone()),
-            (None, None, None, None) if frame.quoted => Framing::Quoted,
-            _ => {
-                return Err(DefinitionError::Incomplete(
-                    "[frame] has one key: begins, same, json, xml or quoted",
-                ));
-            }
-        },
+        }
     })
 }

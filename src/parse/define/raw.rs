@@ -26,6 +26,9 @@ pub(super) struct RawDefinition {
     pub(super) shape: Shape,
     #[serde(default)]
     pub(super) nothing: Vec<String>,
+    /// Values in which bytes are written as `\344`, `\x8f`, `\n`.
+    #[serde(default)]
+    pub(super) escaped: Vec<String>,
     #[serde(default)]
     pub(super) signs: Vec<String>,
     #[serde(default)]
@@ -70,6 +73,8 @@ pub(super) struct RawFrame {
     pub(super) begins: Option<String>,
     /// With `begins`: lines that lead the record behind them.
     pub(super) leads: Option<String>,
+    /// With `begins` or `same`: behind such a line the record is over.
+    pub(super) ends: Option<String>,
     pub(super) same: Option<String>,
     pub(super) json: Option<String>,
     pub(super) xml: Option<String>,

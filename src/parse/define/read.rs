@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::compile::{Defined, OnePattern, Patterns, Piece, Reader, Test, Text, Then};
 use super::table::Row;
 use super::values::Values;
-use crate::access::Outcome;
+use crate::access::{Outcome, name_hash};
 use crate::parse::cells::{amount, outcome};
 use crate::parse::format::{Got, Read};
 use crate::parse::names::Slot;
@@ -108,6 +108,9 @@ impl Defined {
         {
             pairs.read(text, values);
         }
+        for number in &self.escaped {
+            values.unescape(*number);
+        }
         for when in &self.whens {
             let holds = |(number, test): &(u8, Test)| test.holds(values.get(*number).map(|v| &**v));
             if when.conditions.iter().all(holds) {
@@ -163,7 +166,8 @@ impl Defined {
         {
             state.sessions.meet(&key, record);
         }
-        let operation = take(Slot::Operation);
+        record.key = take(Slot::RecordKey).map(|key| name_hash(&key));
+        let (operation, joined) = (take(Slot::Operation), take(Slot::JoinedBy));
         if let Some(line) = take(Slot::Request) {
             match line {
                 Cow::Borrowed(text) => web::request(Raw { text, escaped: false }, record),
@@ -185,6 +189,9 @@ impl Defined {
             && record.operation.is_none()
         {
             return Err(Why::Missing);
+        }
+        if let Some(number) = joined {
+            state.operations.meet(&number, record);
         }
         Ok(Got::Record)
     }

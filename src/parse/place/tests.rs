@@ -36,16 +36,20 @@ impl WhoIds for Ids {
 }
 
 fn placer() -> Placer {
+    placer_with(|_| {})
+}
+
+fn placer_with(change: impl FnOnce(&mut DatasetSettings)) -> Placer {
     let register = "職員番号,利用者ID,権限開始日,権限終了日\n012345,tz1,R8.4.1,R8.11.20\n012345,tz2,R8.4.1,\n9,tz9,,\n";
     let one = |resource: &str, records, subject_query: Option<&str>| MatchSettings {
         sources: Vec::new(),
         resource: resource.into(),
         subject_query: subject_query.map(str::to_owned),
         operations: Vec::new(),
-        class: Operation::Export,
+        class: Some(Operation::Export),
         records,
     };
-    let dataset = DatasetSettings {
+    let mut dataset = DatasetSettings {
         id: "juki".into(),
         title: String::new(),
         tier: Tier::A,
@@ -58,6 +62,7 @@ fn placer() -> Placer {
             one("/juki/all/csv", Some(9), None),
         ],
     };
+    change(&mut dataset);
     let datasets = Datasets::new(&[(DatasetId(4), &dataset)], &["web"]);
     Placer::new(
         Arc::new(Register::read(register.as_bytes()).unwrap()),
@@ -378,4 +383,16 @@ fn a_flood_of_made_up_names_does_not_fill_memory() {
         placed(&mut placer, &record(Some(&user), "/juki/1"), &mut ids);
     }
     assert!(placer.spellings.short.len() + placer.spellings.long.len() <= SPELLINGS_MAX);
+}
+
+#[test]
+fn the_class_is_the_formats_where_the_register_of_datasets_leaves_it_to_it() {
+    let mut one = record(Some("x"), "/list");
+    let class = |placer: &Placer, one: &Record<'_>| placer.surveyor().survey(one.clone(), 0).sight.map(|s| s.operation);
+    one.class = Some(Operation::Print);
+    assert_eq!(class(&placer(), &one), Some(Operation::Export), "the 台帳 says it");
+    let placer = placer_with(|dataset| dataset.matches.iter_mut().for_each(|m| m.class = None));
+    assert_eq!(class(&placer, &one), Some(Operation::Print));
+    one.class = None;
+    assert_eq!(class(&placer, &one), Some(Operation::View));
 }

@@ -10,7 +10,7 @@ pub(super) struct Leaf {
     /// Place among all patterns: the smallest decides.
     pub order: u32,
     pub dataset: DatasetId,
-    pub class: Operation,
+    pub class: Option<Operation>,
     pub records: Option<u64>,
     /// As the log says them, without regard to case; empty: all.
     pub operations: Vec<Box<[u8]>>,
@@ -82,7 +82,7 @@ mod tests {
         Leaf {
             order,
             dataset: DatasetId(1),
-            class: Operation::View,
+            class: Some(Operation::View),
             records: None,
             operations: operations.iter().map(|o| o.as_bytes().into()).collect(),
             subject_query: None,

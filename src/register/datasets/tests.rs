@@ -10,7 +10,7 @@ fn pattern(resource: &str) -> MatchSettings {
         resource: resource.into(),
         subject_query: None,
         operations: Vec::new(),
-        class: Operation::View,
+        class: Some(Operation::View),
         records: None,
     }
 }
@@ -96,12 +96,12 @@ fn the_operation_and_the_source_must_fit_and_else_the_next_pattern_decides() {
     ];
     patterns[0].operations = vec!["GET".into(), "照会".into()];
     patterns[1].operations = vec!["post".into()];
-    patterns[1].class = Operation::Update;
+    patterns[1].class = Some(Operation::Update);
     patterns[2].sources = vec!["csv".into()];
     let all = compiled(&patterns);
     let hit = |source, operation: &str| {
         all.resolve(source, operation.as_bytes(), b"/juki/1")
-            .map(|h| (h.dataset.0, h.operation))
+            .map(|h| (h.dataset.0, h.operation.unwrap()))
     };
     assert_eq!(hit(0, "GET"), Some((1, Operation::View)));
     assert_eq!(hit(0, "get"), Some((1, Operation::View)));
@@ -143,11 +143,11 @@ fn the_citizens_number_is_taken_from_the_segment_or_the_query() {
 #[test]
 fn records_and_class_are_those_of_the_pattern() {
     let mut one = pattern("/juki/print");
-    (one.class, one.records) = (Operation::Print, Some(3));
+    (one.class, one.records) = (Some(Operation::Print), Some(3));
     let all = compiled(&[one]);
     let hit = all.resolve(0, b"GET", b"/juki/print").unwrap();
     assert_eq!(
-        (hit.operation, hit.records, hit.subject),
+        (hit.operation.unwrap(), hit.records, hit.subject),
         (Operation::Print, Some(3), None)
     );
 }

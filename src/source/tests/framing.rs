@@ -4,9 +4,10 @@ use proptest::prelude::*;
 
 use super::super::framer::{Framer, Scan};
 use super::*;
+use crate::text::framing::Framing;
 
 /// Cuts `bytes`, given in pieces of the lengths `cuts` (in turn), into records.
-fn records(framer: Framer, bytes: &[u8], cuts: &[usize]) -> Vec<(usize, usize)> {
+fn records(framer: &Framer, bytes: &[u8], cuts: &[usize]) -> Vec<(usize, usize)> {
     let (mut found, mut start, mut have, mut turn) = (Vec::new(), 0usize, 0usize, 0usize);
     let mut scan = Scan::default();
     loop {
@@ -60,8 +61,8 @@ proptest! {
     ) {
         for encoding in [Encoding::Utf8, Encoding::Iso2022Jp, Encoding::Utf16Le, Encoding::Utf16Be] {
             let framer = Framer::new(encoding, quoted, max);
-            let whole = records(framer, &bytes, &[usize::MAX >> 1]);
-            prop_assert_eq!(&whole, &records(framer, &bytes, &cuts));
+            let whole = records(&framer, &bytes, &[usize::MAX >> 1]);
+            prop_assert_eq!(&whole, &records(&framer, &bytes, &cuts));
             let mut end = 0;
             for (from, to) in whole {
                 prop_assert_eq!(from, end);
@@ -286,5 +287,76 @@ fn restart_at_every_byte_of_a_record_gives_it_once() {
         file.write_all(&all[cut..]).unwrap();
         w.step();
         assert_eq!(w.texts(), ["one", "受付", "two"], "{cut}");
+    }
+}
+
+/// Records are the lines with the same number in brackets; `EOE` ends one.
+fn audited() -> World {
+    let pattern = |text| crate::text::framing::Pattern::new(text).unwrap();
+    World::with(|s| s.framing = Framing::Same(pattern(r"audit\((\d+)\)"), Some(pattern("^EOE"))))
+}
+
+#[test]
+fn an_event_of_several_records_is_one_record_however_it_is_written_and_restarted() {
+    let all = "A audit(1) x\nB audit(1) y\nEOE audit(1)\nA audit(2) x\nB audit(2) y\nA audit(3) z\n";
+    for cut in 0..=all.len() {
+        let mut w = audited();
+        w.append("access.log", &all[..cut]);
+        w.step();
+        w.restart();
+        w.step();
+        w.append("access.log", &all[cut..]);
+        w.step();
+        let expected = ["A audit(1) x\nB audit(1) y\nEOE audit(1)", "A audit(2) x\nB audit(2) y"];
+        assert_eq!(w.texts(), expected, "{cut}: the third may go on");
+    }
+}
+
+#[test]
+fn the_last_record_of_a_quiet_file_does_not_wait_for_the_next() {
+    let mut w = audited();
+    w.append("access.log", "A audit(1) x\nB audit(1) y\n");
+    w.step();
+    w.pass(Duration::from_secs(4));
+    w.append("access.log", "C audit(1) z\n");
+    w.step();
+    w.pass(Duration::from_secs(4));
+    w.step();
+    assert_eq!(w.lines.len(), 0, "something was added four seconds ago");
+    w.pass(Duration::from_secs(1));
+    w.step();
+    assert_eq!(w.texts(), ["A audit(1) x\nB audit(1) y\nC audit(1) z"]);
+    w.append("access.log", "A audit(2) x\nB audi");
+    w.step();
+    w.pass(Duration::from_secs(60));
+    w.step();
+    assert_eq!(w.lines.len(), 1, "its last line is not whole");
+    w.append("access.log", "t(2) y\n");
+    w.step();
+    assert!(w.tailer.settle(None), "no more is expected");
+    w.step();
+    assert_eq!(w.texts()[1..], ["A audit(2) x\nB audit(2) y"]);
+}
+
+#[test]
+fn a_line_without_end_among_records_of_several_lines_costs_one_record() {
+    for framing in [
+        audited().settings.framing.clone(),
+        Framing::Json("a".into()),
+        Framing::Xml("E".into()),
+    ] {
+        let mut w = World::with(|s| {
+            s.framing = framing.clone();
+            s.line_bytes_max = 1000;
+        });
+        let endless = "<{".repeat(700_000);
+        w.append("access.log", &endless);
+        w.step();
+        assert_eq!(w.lines.len(), 0);
+        w.append("access.log", "\nafter\nthat\n");
+        w.settle();
+        let texts = w.texts();
+        assert_eq!((texts[0].len(), w.lines[0].damage), (1000, Some(Damage::Oversize)));
+        assert_eq!(texts[1..], ["after", "that"], "{framing:?}");
     }
 }

@@ -86,7 +86,7 @@ fn dataset(n: usize, terms: &TermsOf) -> DatasetSettings {
         resource: format!("/d{n}/{}", operation.as_str()),
         subject_query: None,
         operations: Vec::new(),
-        class: operation,
+        class: Some(operation),
         records: None,
     };
     DatasetSettings {

@@ -67,6 +67,7 @@ impl Reader {
             encoding: Encoding::Utf8,
             start: Start::Beginning,
             quoted_newlines: false,
+            framing: sekimori::text::framing::Framing::Lines,
             delimiter: None,
             line_bytes_max: LINE_MAX,
             rotate_wait: WAIT,

@@ -1,0 +1,250 @@
+//! What the content of a source says about its writer, beyond its accesses: columns that changed, clocks in another
+//! zone, 個人番号 where none belongs. Each is raised once, not with every line it shows in.
+
+use std::time::Duration;
+
+use crate::access::{LineRef, SourceId};
+use crate::calendar::day_of;
+use crate::clock::{EventTime, WallTime};
+use crate::parse::FormatState;
+use crate::source::{Cause, SegmentState, SourceEvent, SourceEventKind};
+use crate::text::{inert, my_number_in};
+
+/// Sets of columns a source may write side by side before a further one is no change any more.
+const COLUMNS_MAX: usize = 16;
+/// Names of columns told of one change.
+const NAMES_MAX: usize = 8;
+/// Zones differ by half hours, and 45 minutes from them.
+const STEP_SECS: i64 = 900;
+/// How far from a zone's difference a stamp may lie.
+const OFF_SECS: i64 = 120;
+/// Smallest difference that is taken for a zone's.
+const ZONE_MIN_SECS: i64 = 1_800;
+/// How many looks in a row must show the same difference, and how many lines.
+const LOOKS: u32 = 3;
+const LONG: Duration = Duration::from_secs(300);
+const LINES: u64 = 10;
+
+/// What was noticed of one source.
+#[derive(Debug, Default)]
+pub(super) struct Oddities {
+    columns: Vec<Vec<String>>,
+    zone: Zone,
+    /// Where a 個人番号 was seen first in this turn.
+    number: Option<LineRef>,
+    told_numbers: Option<i32>,
+    /// Headers that changed in this turn.
+    drift: Vec<(LineRef, String)>,
+}
+
+/// The difference between record times and the clock.
+#[derive(Debug, Default)]
+struct Zone {
+    /// In steps; what the last looks showed.
+    steps: i64,
+    looks: u32,
+    lines: u64,
+    since: Option<WallTime>,
+    told: i64,
+}
+
+/// What one turn of reading showed of time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dated {
+    /// Newest record, those refused for lying ahead included; 0: none.
+    pub newest: i64,
+    /// Records.
+    pub lines: u64,
+    /// Whether the turn read what was just written.
+    pub live: bool,
+}
+
+impl Oddities {
+    /// With the columns its files had so far.
+    pub fn new(known: &[SegmentState]) -> Oddities {
+        let mut oddities = Oddities::default();
+        for state in known {
+            if let Some(names) = FormatState::from_bytes(&state.format_state).columns() {
+                oddities.know(names);
+            }
+        }
+        oddities
+    }
+
+    /// Looks at a line.
+    #[inline]
+    pub fn look(&mut self, line: &[u8], at: LineRef) {
+        if my_number_in(line).is_some() {
+            self.number.get_or_insert(at);
+        }
+    }
+
+    fn know(&mut self, names: Vec<String>) -> bool {
+        let mut sorted = names;
+        sorted.sort_unstable();
+        if self.columns.contains(&sorted) {
+            return false;
+        }
+        if self.columns.len() < COLUMNS_MAX {
+            self.columns.push(sorted);
+        }
+        true
+    }
+
+    /// The header of a file is (now) this one.
+    pub fn header(&mut self, names: Vec<String>, at: LineRef) {
+        if let Some(changed) = self.columns(names) {
+            self.drift.push((at, changed));
+        }
+    }
+
+    /// Gives what changed against the header before.
+    fn columns(&mut self, names: Vec<String>) -> Option<String> {
+        let before = self.columns.last().cloned();
+        if !self.know(names.clone()) {
+            return None;
+        }
+        let before = before?;
+        let list = |names: Vec<&String>| {
+            let shown: Vec<String> = names.iter().take(NAMES_MAX).map(|n| inert(n, 40)).collect();
+            let more = if NAMES_MAX < names.len() { ", …" } else { "" };
+            format!("{}{more}", shown.join(", "))
+        };
+        let added: Vec<&String> = names.iter().filter(|n| !before.contains(n)).collect();
+        let gone: Vec<&String> = before.iter().filter(|n| !names.contains(n)).collect();
+        Some(format!("+ [{}] - [{}]", list(added), list(gone)))
+    }
+
+    /// What is to be told behind a turn of reading.
+    pub fn turn(&mut self, source: SourceId, dated: Dated, now: WallTime) -> Vec<SourceEvent> {
+        let mut events = Vec::new();
+        let event = |kind, at: Option<LineRef>, detail: String| SourceEvent {
+            source,
+            segment: at.map(|at| at.segment),
+            kind,
+            cause: Cause::Unexplained,
+            lo: at.map_or(0, |at| at.start),
+            hi: at.map_or(0, |at| at.end),
+            detail,
+            at: now,
+        };
+        for (at, changed) in std::mem::take(&mut self.drift) {
+            events.push(event(SourceEventKind::ColumnsChanged, Some(at), changed));
+        }
+        if let Some(at) = self.number.take() {
+            let today = day_of(EventTime::from_micros(now.micros())).0;
+            if self.told_numbers.replace(today) != Some(today) {
+                let detail = "12 digits with the check digit of a 個人番号".to_owned();
+                events.push(event(SourceEventKind::MyNumber, Some(at), detail));
+            }
+        }
+        if let Some(steps) = self.zone.look(dated, now) {
+            let minutes = steps * STEP_SECS / 60;
+            let sign = if minutes < 0 { '-' } else { '+' };
+            let minutes = minutes.unsigned_abs();
+            let detail = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+            events.push(event(SourceEventKind::ZoneSuspect, None, detail));
+        }
+        events
+    }
+}
+
+impl Zone {
+    /// Gives the difference in steps, once, when it has shown long enough.
+    fn look(&mut self, dated: Dated, now: WallTime) -> Option<i64> {
+        if dated.newest == 0 {
+            return None;
+        }
+        let secs = dated.newest.saturating_sub(now.micros()) / 1_000_000;
+        let half = STEP_SECS / 2;
+        let steps = (secs + if secs < 0 { -half } else { half }) / STEP_SECS;
+        // Records from the future cannot be late ones; records from the past may be, unless they were just written.
+        let usable = 0 < secs || dated.live;
+        let zone = usable
+            && ZONE_MIN_SECS <= secs.abs() + OFF_SECS
+            && secs.abs() <= 15 * 3600
+            && (secs - steps * STEP_SECS).abs() <= OFF_SECS;
+        if !zone {
+            if usable {
+                *self = Zone::default();
+            }
+            return None;
+        }
+        if self.steps != steps {
+            (self.steps, self.looks, self.lines) = (steps, 0, 0);
+            self.since = Some(now);
+        }
+        self.looks = self.looks.saturating_add(1);
+        self.lines = self.lines.saturating_add(dated.lines);
+        let long = self.since.is_some_and(|since| LONG <= now.since(since));
+        let sure = LINES <= self.lines && (0 < secs || LOOKS <= self.looks && long);
+        if !sure || self.told == steps {
+            return None;
+        }
+        self.told = steps;
+        Some(steps)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now(secs: i64) -> WallTime {
+        WallTime::from_secs(1_795_219_500 + secs)
+    }
+
+    fn dated(secs: i64, lines: u64, live: bool) -> Dated {
+        Dated {
+            newest: (1_795_219_500 + secs) * 1_000_000,
+            lines,
+            live,
+        }
+    }
+
+    #[test]
+    fn records_nine_hours_ahead_are_told_once() {
+        let mut zone = Zone::default();
+        assert_eq!(
+            zone.look(dated(9 * 3600 - 3, 4, true), now(0)),
+            None,
+            "four lines are few"
+        );
+        assert_eq!(zone.look(dated(9 * 3600 + 58, 9, false), now(60)), Some(36));
+        assert_eq!(zone.look(dated(9 * 3600 + 118, 900, true), now(120)), None);
+    }
+
+    #[test]
+    fn records_nine_hours_behind_are_told_only_if_they_were_just_written() {
+        let mut zone = Zone::default();
+        for n in 0..9 {
+            let at = now(n * 60);
+            assert_eq!(zone.look(dated(-9 * 3600 + n * 60, 100, false), at), None, "an old log");
+        }
+        let told: Vec<_> = (0..9)
+            .filter_map(|n| zone.look(dated(-9 * 3600 + n * 60, 100, true), now(n * 60)))
+            .collect();
+        assert_eq!(told, [-36]);
+    }
+
+    #[test]
+    fn a_clock_that_is_right_or_merely_late_is_no_zone() {
+        for secs in [0, -5, 40, -700, 1_000, 700, -20_000] {
+            let mut zone = Zone::default();
+            let told =
+                (0..9).filter_map(|n| zone.look(dated(secs, 100, true), now(0).plus(Duration::from_secs(n * 60))));
+            assert_eq!(told.count(), 0, "{secs}");
+        }
+    }
+
+    #[test]
+    fn other_columns_are_told_and_the_same_ones_in_another_order_are_not() {
+        let names = |text: &str| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+        let mut oddities = Oddities::default();
+        assert_eq!(oddities.columns(names("日時,職員番号,件数")), None, "the first file");
+        assert_eq!(oddities.columns(names("職員番号,日時,件数")), None);
+        let changed = oddities.columns(names("日時,職員番号,出力件数,備考"));
+        assert_eq!(changed.as_deref(), Some("+ [出力件数, 備考] - [件数]"));
+        assert_eq!(oddities.columns(names("日時,職員番号,件数")), None, "both are known");
+    }
+}
