@@ -61,11 +61,11 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         .ok_or_else(|| Failure::Failed("no such source".into()))?;
     let format = Format::compile(&source.format).map_err(|e| Failure::Failed(e.to_string()))?;
     let mut state = FormatState::default();
-    let mut records = Records::open(path, source.format.framing())?;
+    let mut records = Records::open(path, source.format.framing(), source.read.encoding)?;
     if let Some(written) = records.written {
         state.read_at(written);
     }
-    let mut decoder = Decoder::new(source.read.encoding);
+    let mut decoder = Decoder::new(records.encoding);
     while let Some((at, bytes)) = records.next()? {
         let decoded = decoder.decode(bytes);
         let damaged = decoded.damaged;

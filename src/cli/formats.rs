@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::{Arg, ArgMatches, Command};
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::out::Out;
 use super::parse::Records;
@@ -127,6 +128,9 @@ pub(super) fn named(name: &str) -> Result<FormatSettings, Failure> {
     })
 }
 
+/// Below this a format reads little of a file.
+const POOR: u32 = 420;
+
 /// Records of a file that are looked at to tell its format.
 const LOOKED_AT: usize = 120;
 
@@ -160,6 +164,17 @@ pub(super) fn detect(path: &Path, encoding: Encoding) -> Result<Vec<Fit>, Failur
     Ok(fits)
 }
 
+/// What shows the format in a record: a text, or a pattern between slashes.
+fn signs(definition: Option<&Definition>) -> Vec<Regex> {
+    let signs = definition.map(Definition::signs).unwrap_or_default();
+    let pattern = |sign: &String| match sign.strip_prefix('/').and_then(|s| s.strip_suffix('/')) {
+        Some(pattern) => pattern.to_owned(),
+        None => regex::escape(sign),
+    };
+    let build = |pattern: String| RegexBuilder::new(&pattern).unicode(false).build().ok();
+    signs.iter().map(pattern).filter_map(build).collect()
+}
+
 /// What share of the records is read, weighed by how much each says and by the signs the format leaves.
 fn fit(
     path: &Path,
@@ -170,13 +185,13 @@ fn fit(
     let Ok(format) = Format::compile(settings) else {
         return Ok(0);
     };
-    let mut records = Records::open(path, settings.framing())?;
-    let mut decoder = Decoder::new(encoding);
+    let mut records = Records::open(path, settings.framing(), encoding)?;
+    let mut decoder = Decoder::new(records.encoding);
     let mut state = FormatState::default();
     if let Some(written) = records.written {
         state.read_at(written);
     }
-    let signs = definition.map(Definition::signs).unwrap_or_default();
+    let signs = signs(definition);
     let (mut seen, mut said, mut signed, mut several) = (0_u32, 0_u32, 0_u32, false);
     while let Some((_, bytes)) = records.next()? {
         if bytes.trim_ascii().is_empty() {
@@ -184,11 +199,7 @@ fn fit(
         }
         let text = decoder.decode(bytes).text;
         several |= text.trim_ascii().contains(&b'\n');
-        signed += u32::from(
-            signs
-                .iter()
-                .any(|sign| memchr::memmem::find(text, sign.as_bytes()).is_some()),
-        );
+        signed += u32::from(signs.iter().any(|sign| sign.is_match(text)));
         seen += 1;
         if let Parsed::Record(record) = format.parse(text, &mut state) {
             let fields = [
@@ -209,7 +220,8 @@ fn fit(
             break;
         }
     }
-    if seen == 0 {
+    // What reads nothing out of a file does not fit it.
+    if said == 0 {
         return Ok(0);
     }
     let mut score = said / seen;
@@ -239,12 +251,54 @@ fn fit(
 }
 
 /// What is proposed for a file, in words.
-pub(super) fn proposal(fits: &[Fit], lang: Lang) -> Option<String> {
+pub(super) fn proposal(fits: &[Fit], encoding: Encoding, lang: Lang) -> Option<String> {
     let best = fits.first()?;
     let others: Vec<&str> = fits.iter().skip(1).take(2).map(|fit| fit.name.as_str()).collect();
     let name = inert(best.name.as_bytes(), 60);
-    Some(match lang {
-        Lang::Ja => format!("書式: {name}（次の候補: {}）", others.join(", ")),
-        Lang::En => format!("format: {name} (next: {})", others.join(", ")),
-    })
+    let mut said = match lang {
+        Lang::Ja => format!("書式: {name}"),
+        Lang::En => format!("format: {name}"),
+    };
+    if !others.is_empty() {
+        said.push_str(&match lang {
+            Lang::Ja => format!("（次の候補: {}）", others.join(", ")),
+            Lang::En => format!(" (next: {})", others.join(", ")),
+        });
+    }
+    if encoding != Encoding::Utf8 {
+        said.push_str(&format!("  encoding = \"{}\"", encoding.as_str()));
+    }
+    if best.score < POOR {
+        said.push_str(lang.pick(
+            "\nよく合う書式ではありません。docs/formats.md「定義の書き方」の要領で定義を書き、--format ./名前.toml で試してください。",
+            "\nNone fits well. Write a definition (docs/formats.md says how) and try it with --format ./name.toml.",
+        ));
+    }
+    Some(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Formats whose lines are those of another one as well, which is as good a name for them.
+    const SAME: [(&str, &str); 2] = [("tomcat", "combined"), ("upsun", "fastly")];
+
+    #[test]
+    fn the_samples_of_every_format_are_recognised_as_what_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut wrong = Vec::new();
+        for definition in catalogue::all() {
+            let path = folder.path().join(definition.name());
+            let lines: Vec<&str> = definition.sample_lines().map(str::trim).collect();
+            std::fs::write(&path, format!("{}\n", lines.join("\n"))).unwrap();
+            let fits = detect(&path, Encoding::Utf8).unwrap();
+            let best = fits.first().map_or("nothing", |fit| &fit.name);
+            let same = SAME.contains(&(definition.name(), best));
+            if best != definition.name() && !same {
+                wrong.push(format!("{} is taken for {best}", definition.name()));
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
 }

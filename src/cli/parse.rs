@@ -1,5 +1,6 @@
 //! `sekimori parse`: lines of a file as the format understands them.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -9,7 +10,7 @@ use super::{Failure, formats, json_arg};
 use crate::calendar::rfc3339;
 use crate::clock::EventTime;
 use crate::parse::{Format, FormatState, Parsed, Record, json};
-use crate::source::Decoder;
+use crate::source::{Decoder, open_whole};
 use crate::text::framing::{Framing, lines_of};
 use crate::text::{Encoding, Lang, inert};
 
@@ -42,10 +43,9 @@ pub(super) fn command(lang: Lang) -> Command {
             Arg::new("encoding")
                 .long("encoding")
                 .value_name("ENCODING")
-                .default_value("utf-8")
                 .help(lang.pick(
-                    "文字コード（utf-8, cp932, euc-jp, iso-2022-jp）",
-                    "encoding (utf-8, cp932, euc-jp, iso-2022-jp)",
+                    "文字コード（utf-8, cp932, euc-jp, iso-2022-jp, utf-16le, utf-16be）。省くと推定します",
+                    "encoding (utf-8, cp932, euc-jp, iso-2022-jp, utf-16le, utf-16be); guessed if left out",
                 )),
         )
         .arg(json_arg(lang))
@@ -61,23 +61,25 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let Some(path) = args.get_one::<PathBuf>("file") else {
         return Ok(());
     };
-    let word = args.get_one::<String>("encoding").map_or("utf-8", String::as_str);
-    let encoding = Encoding::from_word(word).ok_or_else(|| {
-        Failure::Failed(format!(
-            "there is no encoding {word}; write utf-8, cp932, euc-jp or iso-2022-jp"
-        ))
-    })?;
+    let encoding = match args.get_one::<String>("encoding") {
+        Some(word) => Encoding::from_word(word).ok_or_else(|| {
+            Failure::Failed(format!(
+                "there is no encoding {word}; write utf-8, cp932, euc-jp, iso-2022-jp, utf-16le or utf-16be"
+            ))
+        })?,
+        None => guess(path)?,
+    };
     let name = args.get_one::<String>("format").map_or("auto", String::as_str);
     let detect = args.get_flag("detect");
     let mut left = if detect { SHOWN } else { usize::MAX };
     let settings = if detect || name == "auto" {
         let fits = formats::detect(path, encoding)?;
-        let said = formats::proposal(&fits, out.lang());
+        let said = formats::proposal(&fits, encoding, out.lang());
         let unknown = out.pick("どの書式にも当てはまりません", "no format fits");
         let said = said.ok_or_else(|| Failure::Failed(format!("{}: {unknown}", path.display())))?;
         if detect && args.get_flag("json") {
             let best = fits.first().map_or("", |fit| &fit.name);
-            return Ok(out.line(&serde_json::json!({ "format": best }).to_string())?);
+            return Ok(out.line(&serde_json::json!({ "format": best, "encoding": encoding.as_str() }).to_string())?);
         }
         if detect {
             out.line(&said)?;
@@ -90,11 +92,11 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     };
     let format = Format::compile(&settings).map_err(|e| Failure::Failed(e.to_string()))?;
     let mut state = FormatState::default();
-    let mut records = Records::open(path, settings.framing())?;
+    let mut records = Records::open(path, settings.framing(), encoding)?;
     if let Some(written) = records.written {
         state.read_at(written);
     }
-    let mut decoder = Decoder::new(encoding);
+    let mut decoder = Decoder::new(records.encoding);
     let mut text = Vec::new();
     while let Some((number, bytes)) = records.next()? {
         let decoded = decoder.decode(bytes);
@@ -127,24 +129,43 @@ const SHOWN: usize = 5;
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 
+/// The encoding of a file, by its first bytes.
+fn guess(path: &Path) -> Result<Encoding, Failure> {
+    let named = |e: std::io::Error| Failure::Failed(format!("{}: {e}", path.display()));
+    let mut bytes = Vec::new();
+    let mut first = open_whole(path).map_err(named)?.take(CHUNK as u64);
+    first.read_to_end(&mut bytes).map_err(named)?;
+    Ok(Encoding::guess(&bytes))
+}
+
 /// Records of a file by its framing, each with the number of its first line.
 pub(super) struct Records {
-    file: std::fs::File,
+    file: Box<dyn Read + Send>,
     framing: Framing,
     bytes: Vec<u8>,
     /// Where the next record begins in `bytes`.
     from: usize,
     ended: bool,
     line: u64,
+    /// The encoding of the records given.
+    pub(super) encoding: Encoding,
     /// When the file was last written to.
     pub(super) written: Option<EventTime>,
 }
 
 impl Records {
-    pub(super) fn open(path: &Path, framing: Framing) -> Result<Records, Failure> {
+    /// Opens a file, packed or not. Records are cut before they are decoded, but for UTF-16, where a byte is no character.
+    pub(super) fn open(path: &Path, framing: Framing, encoding: Encoding) -> Result<Records, Failure> {
         let named = |e: std::io::Error| Failure::Failed(format!("{}: {e}", path.display()));
-        let file = std::fs::File::open(path).map_err(named)?;
-        let written = file.metadata().and_then(|m| m.modified()).map_err(named)?;
+        let mut file = open_whole(path).map_err(named)?;
+        let mut left = encoding;
+        if matches!(encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(named)?;
+            let text = Decoder::new(encoding).decode(&bytes).text.to_vec();
+            (file, left) = (Box::new(std::io::Cursor::new(text)), Encoding::Utf8);
+        }
+        let written = std::fs::metadata(path).and_then(|m| m.modified()).map_err(named)?;
         let written = written.duration_since(std::time::UNIX_EPOCH).ok();
         let written = written.and_then(|at| i64::try_from(at.as_micros()).ok());
         Ok(Records {
@@ -154,6 +175,7 @@ impl Records {
             from: 0,
             ended: false,
             line: 1,
+            encoding: left,
             written: written.map(EventTime::from_micros),
         })
     }
@@ -169,8 +191,8 @@ impl Records {
             }
             self.bytes.drain(..self.from);
             self.from = 0;
-            let mut limited = std::io::Read::take(&mut self.file, CHUNK as u64);
-            self.ended = std::io::Read::read_to_end(&mut limited, &mut self.bytes)? == 0;
+            let mut limited = (&mut self.file).take(CHUNK as u64);
+            self.ended = limited.read_to_end(&mut self.bytes)? == 0;
         };
         let record = self.bytes.get(self.from..self.from + len).unwrap_or_default();
         self.from += len;

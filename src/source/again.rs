@@ -6,6 +6,7 @@ use std::fs::DirEntry;
 use std::io;
 use std::os::unix::fs::DirEntryExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::SegmentState;
 use super::body::{Body, Form};
@@ -41,6 +42,18 @@ fn open(path: &Path, state: &SegmentState) -> Option<Again> {
         Body::Packed(_) => u64::MAX,
     };
     prove(&mut body, size, state).ok().flatten().map(|_| Again(body))
+}
+
+/// The bytes of a file from the front, for whoever reads it once; unpacked if its name says that it is packed.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn open_whole(path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
+    let file = std::fs::File::open(path)?;
+    match Form::of(path) {
+        None => Ok(Box::new(file)),
+        Some(form) => form.decoder(Arc::new(file), Arc::default()),
+    }
 }
 
 /// Bytes from `at`; fewer where there are no more.

@@ -44,7 +44,7 @@ impl Form {
         FORMS.iter().find(|(suffix, _)| name.ends_with(suffix)).map(|f| f.1)
     }
 
-    fn decoder(self, file: Arc<File>, ended: Arc<AtomicBool>) -> io::Result<Decoder> {
+    pub(super) fn decoder(self, file: Arc<File>, ended: Arc<AtomicBool>) -> io::Result<Decoder> {
         ended.store(false, Ordering::Relaxed);
         let raw = BufReader::with_capacity(PIECE, Raw { file, at: 0, ended });
         Ok(match self {

@@ -55,6 +55,41 @@ impl Encoding {
         }
     }
 
+    /// The encoding text that begins with `bytes` is most likely in.
+    pub fn guess(bytes: &[u8]) -> Encoding {
+        match bytes {
+            [0xff, 0xfe, ..] => return Encoding::Utf16Le,
+            [0xfe, 0xff, ..] => return Encoding::Utf16Be,
+            _ => {}
+        }
+        let broken = match std::str::from_utf8(bytes) {
+            // A character may be cut at the end.
+            Err(e) => e.error_len().is_some(),
+            Ok(_) => false,
+        };
+        let nul = |odd: usize| bytes.iter().skip(odd).step_by(2).take(400).filter(|b| **b == 0).count();
+        if 100 < nul(1) && nul(0) == 0 {
+            return Encoding::Utf16Le;
+        }
+        if memchr::memmem::find(bytes, b"\x1b$B").is_some() {
+            return Encoding::Iso2022Jp;
+        }
+        if !broken {
+            return Encoding::Utf8;
+        }
+        let damage = |encoding: &Encoding| {
+            let (text, _) = encoding.decoding().decode_without_bom_handling(bytes);
+            // Half-width kana are what EUC-JP looks like in Windows-31J.
+            text.chars()
+                .filter(|c| matches!(c, '\u{fffd}' | '\u{ff61}'..='\u{ff9f}'))
+                .count()
+        };
+        [Encoding::Cp932, Encoding::EucJp]
+            .into_iter()
+            .min_by_key(damage)
+            .unwrap_or_default()
+    }
+
     /// A whole file as UTF-8, without byte order mark.
     ///
     /// # Errors
@@ -66,5 +101,37 @@ impl Encoding {
             return Err(before.bytes().filter(|b| *b == b'\n').count() as u64 + 1);
         }
         Ok(text.into_owned().into_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_encoding_of_japanese_text_is_told_by_its_bytes() {
+        let text = "操作日時,職員番号,操作内容\r\n2026/11/21 9:05:07,012345,住民票の写しを交付ｼﾏｼﾀ\r\n".repeat(20);
+        let all = [Encoding::Utf8, Encoding::Cp932, Encoding::EucJp, Encoding::Iso2022Jp];
+        for encoding in all {
+            let plain = text.replace(
+                "ｼﾏｼﾀ",
+                if encoding == Encoding::Cp932 {
+                    "ｼﾏｼﾀ"
+                } else {
+                    ""
+                },
+            );
+            let (bytes, ..) = encoding.decoding().encode(&plain);
+            assert_eq!(Encoding::guess(&bytes), encoding);
+            assert_eq!(Encoding::guess(&bytes[..bytes.len() - 3]), encoding, "cut");
+        }
+        let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(Encoding::guess(&[b"\xff\xfe", &wide[..]].concat()), Encoding::Utf16Le);
+        let ascii: Vec<u8> = "2026-11-21 Logon succeeded\r\n"
+            .repeat(20)
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        assert_eq!(Encoding::guess(&ascii), Encoding::Utf16Le);
     }
 }
