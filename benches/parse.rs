@@ -164,6 +164,23 @@ mod combined {
         by_regex(bencher, EXACT_PATTERN);
     }
 
+    /// As most programs write it: captures by number, made anew for each line.
+    #[divan::bench]
+    fn regex_captures(bencher: Bencher) {
+        let lines = combined_lines();
+        let regex = Regex::new(PATTERN).expect("a good pattern");
+        bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
+            for line in &lines {
+                let line: &[u8] = black_box(line);
+                let found = regex.captures(line).expect("a match");
+                let field = |n| found.get(n).map_or(&[][..], |m| m.as_bytes());
+                let number = |text: &[u8]| text.iter().fold(0_u64, |n, d| n * 10 + u64::from(d.wrapping_sub(b'0')));
+                black_box((field(1), field(2), time::clf(field(3)), field(4), field(5)));
+                black_box((number(field(6)), number(field(7)), field(8), field(9)));
+            }
+        });
+    }
+
     /// The same fields, numbers and moment by captures, into locations made once.
     fn by_regex(bencher: Bencher, pattern: &str) {
         let lines = combined_lines();

@@ -199,7 +199,7 @@ fn fit(
         }
         let text = decoder.decode(bytes).text;
         several |= text.trim_ascii().contains(&b'\n');
-        signed += u32::from(signs.iter().any(|sign| sign.is_match(text)));
+        signed += u32::from(signs.iter().any(|sign| sign.is_match(text.trim_ascii_end())));
         seen += 1;
         if let Parsed::Record(record) = format.parse(text, &mut state) {
             let fields = [

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use regex::bytes::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::json::Tree;
+use super::matcher::Matcher;
 use super::pairs::Pairs;
 use super::raw::{OneOrMany, RawDefinition, RawPairs, RawTable, Shape};
 use super::table::{HeaderLine, Table, folded};
@@ -77,6 +78,8 @@ pub(super) struct Patterns {
 #[derive(Debug)]
 pub(super) struct OnePattern {
     pub(super) regex: Regex,
+    /// The same, the short way, where there is one.
+    pub(super) matcher: Option<Matcher>,
     /// Number of the value of each group.
     pub(super) groups: Vec<(usize, u8)>,
     pub(super) then: Then,
@@ -246,7 +249,12 @@ fn patterns(raw: &RawDefinition, names: &mut Names) -> Result<Vec<Patterns>, Def
             }
         }
         let then = then(&pattern.set, pattern.nothing, names)?;
-        let one = OnePattern { regex, groups, then };
+        let one = OnePattern {
+            regex,
+            matcher: Matcher::new(&pattern.pattern),
+            groups,
+            then,
+        };
         let on = (pattern.on.as_deref(), pattern.also);
         match out.iter_mut().find(|(known, ..)| *known == on && !pattern.also) {
             Some((_, list, texts)) => {
@@ -258,7 +266,7 @@ fn patterns(raw: &RawDefinition, names: &mut Names) -> Result<Vec<Patterns>, Def
     }
     out.into_iter()
         .map(|((on, also), list, texts)| {
-            let set = if texts.len() < 2 {
+            let set = if texts.len() < 2 || list.iter().all(|one| one.matcher.is_some()) {
                 None
             } else {
                 let set = RegexSetBuilder::new(&texts).unicode(false).build();

@@ -12,7 +12,9 @@
 
 mod compile;
 mod json;
+mod matcher;
 mod pairs;
+mod program;
 mod raw;
 mod read;
 mod samples;
@@ -160,6 +162,12 @@ impl Definition {
         let samples = &self.0.raw.sample;
         let record = samples.iter().find(|s| !s.nothing && s.reject.is_none());
         record.map(|s| s.line.as_str())
+    }
+
+    /// Its patterns.
+    #[cfg(test)]
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &str> {
+        self.0.raw.pattern.iter().map(|p| p.pattern.as_str())
     }
 
     /// The lines of its samples.

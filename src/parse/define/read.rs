@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::compile::{Defined, OnePattern, Patterns, Piece, Reader, Test, Text, Then};
+use super::matcher::{Found, GROUPS_MAX, Places};
 use super::table::Row;
 use super::values::Values;
 use crate::access::{Outcome, name_hash};
@@ -256,17 +257,29 @@ impl Patterns {
 
     /// Tries the patterns; `None` if none of them matches.
     fn find<'a>(&self, text: &'a [u8], values: &mut Values<'a, '_>, set: &mut Set<'a>) -> Option<Got> {
-        let first = match &self.set {
-            Some(all) => all.matches(text).iter().next()?,
-            None => 0,
+        let Some(all) = &self.set else {
+            return self.list.iter().find_map(|one| one.apply(text, values, set));
         };
+        let first = all.matches(text).iter().next()?;
         self.list.get(first)?.apply(text, values, set)
     }
 }
 
 impl OnePattern {
     fn apply<'a>(&self, text: &'a [u8], values: &mut Values<'a, '_>, set: &mut Set<'a>) -> Option<Got> {
-        if self.groups.is_empty() {
+        let mut places: Places = [0; 2 * GROUPS_MAX];
+        let found = self.matcher.as_ref().map(|short| short.find(text, &mut places));
+        if found == Some(Found::Match) {
+            for (group, number) in &self.groups {
+                if let (Some(from), Some(to)) = (places.get(2 * group), places.get(2 * group + 1))
+                    && let Some(part) = text.get(*from..*to)
+                {
+                    values.set(*number, Cow::Borrowed(part));
+                }
+            }
+        } else if found == Some(Found::Nothing) {
+            return None;
+        } else if self.groups.is_empty() {
             self.regex.is_match(text).then_some(())?;
         } else {
             let found = self.regex.captures(text)?;
