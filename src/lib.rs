@@ -28,7 +28,7 @@
 //!   hashes from `parse::place` on.
 //!
 //! # Not here yet
-//! Reports (`report`), the ladder of who is told next, export of access records, records of several lines in a live
+//! Reports (`report`), the ladder of who is told next, records of several lines in a live
 //! source.
 
 #![cfg_attr(

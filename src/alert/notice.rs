@@ -54,6 +54,8 @@ pub enum Notice {
     ConfigurationRefused(String),
     /// Nothing more is signed: the record as it stands does not continue what was signed before.
     EvidenceStopped(String),
+    /// The daily checkpoint of the ledger, for whoever keeps it outside.
+    Checkpoint(Standing),
     /// Lines of a source that no record came from: they may hide accesses.
     Rejects {
         /// The source.
@@ -77,6 +79,25 @@ pub enum Notice {
         /// How many there are.
         total: u64,
     },
+}
+
+/// Where the ledger stands, as the daily mail says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Its name.
+    pub origin: String,
+    /// Entries the checkpoint covers.
+    pub size: u64,
+    /// Their root, base64.
+    pub root: String,
+    /// The code people compare by eye.
+    pub code: String,
+    /// When it was signed.
+    pub at: WallTime,
+    /// Segments, gaps, exports and expiries entered since the last of these mails.
+    pub since: [u64; 4],
+    /// Fingerprints of those who can open segments; none: anybody who reads the folder.
+    pub recipients: Vec<String>,
 }
 
 /// Notices listed in one digest; more are counted.
@@ -140,6 +161,7 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
                 "Watching and alerting go on, but nothing is signed or archived. Find out whether something was restored, set back or altered.\nIt goes on once the newest store is back in its place. If that is lost, keep this folder as it is and, with the consent of the audit officer, begin with a new store and a new folder.",
             ),
         ),
+        Notice::Checkpoint(standing) => changes::checkpoint(standing, lang),
         Notice::Rejects { source, why, lines } => rejects(source, why, *lines, lang),
         Notice::Many { rule, alerts } => many(rule, alerts, lang),
         Notice::Digest { alerts, total } => digest(alerts, *total, lang),
@@ -199,6 +221,13 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
             lang.pick(
                 "監視の例外（しきい値の引上げ）について、次のとおり記録しました。",
                 "An exception (a raised limit) was recorded as follows:",
+            ),
+        ),
+        Notice::Checkpoint(_) => (
+            lang.pick("【記録の照合点】", "[CHECKPOINT] "),
+            lang.pick(
+                "アクセス記録の記録簿は、次のとおりです。添付の照合点ファイルを、記録を取る機器の管理者の手が届かない場所に保存してください。",
+                "The ledger of access records stands as follows. Keep the attached checkpoint where those who run the recording host cannot reach it:",
             ),
         ),
         Notice::Coverage(_) => (

@@ -29,6 +29,17 @@ pub struct Message {
     pub date: WallTime,
     /// Whether it is urgent (Importance: high).
     pub urgent: bool,
+    /// Files that go with it. The outbox adds the newest checkpoint of the ledger to every message.
+    pub attachments: Vec<Attachment>,
+}
+
+/// A file that goes with a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its name: ASCII letters, digits, dots and hyphens.
+    pub name: String,
+    /// What it holds.
+    pub content: Vec<u8>,
 }
 
 /// One message for one recipient whose time has come.

@@ -5,10 +5,12 @@
 
 mod account;
 mod alert;
+mod backup;
 mod check;
 mod count;
 mod exception;
 mod explain;
+mod export;
 mod formats;
 mod json;
 mod out;
@@ -166,6 +168,9 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("verify", args)) => verify::run(args, out),
         Some(("prove", args)) => prove::run(args, out),
         Some(("retain", args)) => retain::run(args, out),
+        Some(("backup", args)) => backup::run(args, out),
+        Some(("restore", args)) => backup::restore(args, out),
+        Some(("export", args)) => export::run(args, out),
         _ => Err(Failure::Failed("no command".into())),
     }
 }
@@ -201,6 +206,9 @@ fn command(lang: Lang) -> Command {
         .subcommand(verify::command(lang))
         .subcommand(prove::command(lang))
         .subcommand(retain::command(lang))
+        .subcommand(backup::command(lang))
+        .subcommand(backup::restore_command(lang))
+        .subcommand(export::command(lang))
 }
 
 fn config_arg(lang: Lang) -> Arg {

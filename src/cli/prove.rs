@@ -52,8 +52,7 @@ pub(super) fn command(lang: Lang) -> Command {
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     if let Some(file) = args.get_one::<PathBuf>("check") {
-        let proof: Value = serde_json::from_slice(&std::fs::read(file)?)
-            .map_err(|e| usage(format!("{}: {e}", file.display()), out))?;
+        let proof = std::fs::read_to_string(file).map_err(|e| usage(format!("{}: {e}", file.display()), out))?;
         let Some(key) = args.get_one::<String>("key") else {
             return Err(usage(
                 out.pick("--key で公開鍵を指定してください", "give the public key with --key")
@@ -63,10 +62,17 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         };
         let key = super::verify::key(key, out)?;
         return match check(&proof, &key) {
-            Ok(()) => Ok(out.line(out.pick("証明は正しく成り立っています。", "the proof holds"))?),
+            Ok(1) => Ok(out.line(out.pick("証明は正しく成り立っています。", "the proof holds"))?),
+            Ok(records) => {
+                let records = crate::text::number(records);
+                Ok(out.line(&match out.lang() {
+                    Lang::Ja => format!("{records} 件すべての証明が正しく成り立っています。"),
+                    Lang::En => format!("the proofs of all {records} records hold"),
+                })?)
+            }
             Err(why) => {
                 let says = out.pick("証明は成り立ちません", "the proof does not hold");
-                out.error(&format!("{says}: {why}"));
+                out.error(&format!("{says}: {}", super::verify::said(&why, out)));
                 Err(Failure::Verdict(1))
             }
         };
@@ -98,10 +104,9 @@ fn make(
         .find(of)
         .ok_or_else(|| format!("there is no segment {n} in the ledger"))?;
     let head = log.head.as_ref().ok_or("the log has no checkpoint that holds")?;
-    let (from, to) = entry.span("off").unwrap_or_default();
     let encrypted = !entry.texts("rcpt").is_empty();
     let path = input.archive.join(entry.text("name"));
-    let reader = SegmentReader::open(&path, encrypted, identities, to.saturating_sub(from));
+    let reader = SegmentReader::open(&path, encrypted, identities, entry.raw_bytes());
     let mut reader = reader.map_err(|e| format!("{}: {e}", path.display()))?;
     let header = reader.header().to_vec();
     let bytes = reader.all().map_err(|e| format!("{}: {e}", path.display()))?;
@@ -125,41 +130,109 @@ fn make(
     }))
 }
 
-fn check(proof: &Value, key: &VerifierKey) -> Result<(), String> {
-    let text = |name: &str| proof.get(name).and_then(Value::as_str).ok_or(format!("no {name}"));
-    let number = |name: &str| proof.get(name).and_then(Value::as_u64).ok_or(format!("no {name}"));
-    let path = |name: &str| {
-        let list = proof.get(name).and_then(Value::as_array);
-        let hashes = list.map(|l| {
-            l.iter()
-                .map(|v| v.as_str().and_then(unhex::<32>))
-                .collect::<Option<Vec<Hash>>>()
-        });
-        hashes.flatten().ok_or(format!("no {name}"))
-    };
-    let note = Note::read(text("checkpoint")?.as_bytes())?;
+/// A proof, or an export with many: how many records it proves.
+fn check(text: &str, key: &VerifierKey) -> Result<u64, String> {
+    let mut objects = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| serde_json::from_str::<Value>(line).map_err(|e| format!("no JSON: {e}")));
+    let first = objects.next().ok_or("it is empty")??;
+    if first.get("t").and_then(Value::as_str) != Some("export") {
+        let checkpoint = checkpoint(&first, key)?;
+        let segment = Segment::read(&first, &checkpoint)?;
+        return segment.line(&first).map(|()| 1);
+    }
+    let checkpoint = checkpoint(&first, key)?;
+    let (mut segment, mut records, mut ended) = (None, 0u64, false);
+    for object in objects {
+        let object = object?;
+        match object.get("t").and_then(Value::as_str) {
+            Some("segment") => segment = Some((number(&object, "n")?, Segment::read(&object, &checkpoint)?)),
+            Some("record") => {
+                let n = number(&object, "n")?;
+                let own = segment.as_ref().filter(|(of, _)| *of == n);
+                let (_, segment) = own.ok_or(format!("a record of segment {n} without its segment"))?;
+                let lines = object
+                    .get("lines")
+                    .and_then(Value::as_array)
+                    .filter(|lines| !lines.is_empty());
+                for line in lines.ok_or("a record without lines")? {
+                    segment.line(line)?;
+                }
+                records = records.saturating_add(1);
+            }
+            Some("end") => {
+                let said = number(&object, "records")?;
+                if said != records {
+                    return Err(format!("{records} records, and it says that they were {said}"));
+                }
+                ended = true;
+            }
+            _ => return Err("an object of another kind".into()),
+        }
+    }
+    if ended {
+        Ok(records)
+    } else {
+        Err("it ends in the middle".into())
+    }
+}
+
+fn text<'v>(of: &'v Value, name: &str) -> Result<&'v str, String> {
+    of.get(name).and_then(Value::as_str).ok_or(format!("no {name}"))
+}
+
+fn number(of: &Value, name: &str) -> Result<u64, String> {
+    of.get(name).and_then(Value::as_u64).ok_or(format!("no {name}"))
+}
+
+fn path(of: &Value, name: &str) -> Result<Vec<Hash>, String> {
+    let list = of.get(name).and_then(Value::as_array);
+    let hashes = list.map(|l| {
+        l.iter()
+            .map(|v| v.as_str().and_then(unhex::<32>))
+            .collect::<Option<Vec<Hash>>>()
+    });
+    hashes.flatten().ok_or(format!("no {name}"))
+}
+
+/// The checkpoint everything leads to, if `key` signed it.
+fn checkpoint(of: &Value, key: &VerifierKey) -> Result<Checkpoint, String> {
+    let note = Note::read(text(of, "checkpoint")?.as_bytes())?;
     if !note.signed_by(key) {
         return Err("the checkpoint is not signed by this key".into());
     }
-    let checkpoint = Checkpoint::read(note.text())?;
-    let entry = Entry::read(text("entry")?.as_bytes())?;
-    let index = number("entry_index")?;
-    if !path_holds(
-        &entry.leaf(),
-        index,
-        checkpoint.size,
-        &path("log_path")?,
-        &checkpoint.root,
-    ) {
-        return Err("the entry does not lead to the root of the checkpoint".into());
+    Ok(Checkpoint::read(note.text())?)
+}
+
+/// A segment whose entry leads to the checkpoint.
+struct Segment {
+    root: Hash,
+    leaves: u64,
+}
+
+impl Segment {
+    fn read(of: &Value, checkpoint: &Checkpoint) -> Result<Segment, String> {
+        let entry = Entry::read(text(of, "entry")?.as_bytes())?;
+        let (index, way) = (number(of, "entry_index")?, path(of, "log_path")?);
+        if !path_holds(&entry.leaf(), index, checkpoint.size, &way, &checkpoint.root) {
+            return Err("the entry does not lead to the root of the checkpoint".into());
+        }
+        let root = unhex::<32>(entry.text("root")).ok_or("the entry is of no segment")?;
+        let leaves = number(of, "segment_leaves")?;
+        let declared = entry.number("recs").map(|n| n.saturating_add(1));
+        if declared != Some(leaves) {
+            return Err("the segment has another number of lines than its entry says".into());
+        }
+        Ok(Segment { root, leaves })
     }
-    let root = unhex::<32>(entry.text("root")).ok_or("the entry is of no segment")?;
-    let line = crate::evidence::unbase64(text("line")?).ok_or("the line is no base64")?;
-    let (at, leaves) = (number("line_index")?, number("segment_leaves")?);
-    let declared = entry.number("recs").map(|n| n.saturating_add(1));
-    if at == 0 || declared != Some(leaves) || !path_holds(&leaf_hash(&line), at, leaves, &path("segment_path")?, &root)
-    {
-        return Err("the line does not lead to the root of its segment".into());
+
+    fn line(&self, of: &Value) -> Result<(), String> {
+        let line = crate::evidence::unbase64(text(of, "line")?).ok_or("the line is no base64")?;
+        let (at, way) = (number(of, "line_index")?, path(of, "segment_path")?);
+        if at == 0 || !path_holds(&leaf_hash(&line), at, self.leaves, &way, &self.root) {
+            return Err("the line does not lead to the root of its segment".into());
+        }
+        Ok(())
     }
-    Ok(())
 }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::mail;
 use super::problem::say;
 use super::section::Section;
 use super::units::DAY;
@@ -38,6 +39,7 @@ pub(super) fn read(root: &Section<'_>, store: Option<&Path>) -> Option<EvidenceS
             keep_years: KEEP_YEARS,
             keep_datasets: Vec::new(),
             anchors: None,
+            checkpoints_to: Vec::new(),
         });
     };
     let path = |key: &str| -> Result<Option<PathBuf>, ()> {
@@ -53,6 +55,12 @@ pub(super) fn read(root: &Section<'_>, store: Option<&Path>) -> Option<EvidenceS
     };
     let checkpoint_every = table.duration("checkpoint_every", CHECKPOINT, CHECKPOINT_MIN..=CHECKPOINT_MAX);
     let recipients = recipients(&table);
+    let checkpoints_to = match table.value("checkpoints_to") {
+        None => Some(Vec::new()),
+        Some(_) => table
+            .required_strings("checkpoints_to")
+            .and_then(|list| mail::addresses(&table, &list)),
+    };
     let level = number(&table, "compression", 1..=19, LEVEL);
     let segment_bytes = table.size("segment_size", SEGMENT_BYTES, SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX);
     let segment_every = table.duration("segment_every", SEGMENT_EVERY, CHECKPOINT_MIN..=DAY);
@@ -78,6 +86,7 @@ pub(super) fn read(root: &Section<'_>, store: Option<&Path>) -> Option<EvidenceS
         keep_years: keep_years?,
         keep_datasets,
         anchors: anchors.ok()?,
+        checkpoints_to: checkpoints_to?,
     })
 }
 

@@ -69,6 +69,11 @@ impl Entry {
         self.text("t")
     }
 
+    /// When it was made, microseconds; 0 where it does not say.
+    pub fn at_micros(&self) -> i64 {
+        crate::parse::time::any(self.text("at").as_bytes(), 9 * 3_600).map_or(0, crate::clock::EventTime::micros)
+    }
+
     /// A field that is text; empty if it is not there.
     pub fn text(&self, key: &str) -> &str {
         self.0.get(key).and_then(Value::as_str).unwrap_or_default()
@@ -96,6 +101,12 @@ impl Entry {
             Some([from, to]) => Some((from.as_u64()?, to.as_u64()?)),
             _ => None,
         }
+    }
+
+    /// Bytes in the segment it describes.
+    pub fn raw_bytes(&self) -> u64 {
+        let (from, to) = self.span("off").unwrap_or_default();
+        self.number("len_raw").unwrap_or_else(|| to.saturating_sub(from))
     }
 
     /// The hash of its leaf.

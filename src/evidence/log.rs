@@ -43,6 +43,11 @@ pub enum LogError {
     Fork(String),
 }
 
+/// Passes a named place (`fault`).
+fn pass(place: &'static str, path: &Path) -> Result<(), LogError> {
+    crate::fault::pass(place).map_err(|e| file_error("write", path, e))
+}
+
 fn file_error(what: &'static str, path: &Path, error: std::io::Error) -> LogError {
     LogError::File {
         what,
@@ -92,7 +97,25 @@ impl Lines {
                 None => partial.clone_from(&line),
             }
         }
-        Ok(Lines { path, file, partial })
+        drop(reader);
+        let mut lines = Lines { path, file, partial };
+        lines.drop_unwritten()?;
+        Ok(lines)
+    }
+
+    /// Some file systems leave NUL bytes where a power loss came before the data: they are no line of anybody's.
+    fn drop_unwritten(&mut self) -> Result<(), LogError> {
+        let Some(at) = memchr::memchr(0, &self.partial) else {
+            return Ok(());
+        };
+        let surplus = u64::try_from(self.partial.len().saturating_sub(at)).unwrap_or(0);
+        let cut = self
+            .file
+            .metadata()
+            .and_then(|m| self.file.set_len(m.len().saturating_sub(surplus)));
+        cut.map_err(|e| file_error("cut the bytes a power loss left unwritten from", &self.path, e))?;
+        self.partial.truncate(at);
+        Ok(())
     }
 
     /// Adds a line; what a crash left of it is completed.
@@ -105,10 +128,32 @@ impl Lines {
         };
         let mut bytes = rest.to_vec();
         bytes.push(b'\n');
+        let mut written = 0usize;
+        while written < bytes.len() {
+            let left = bytes.get(written..).unwrap_or_default();
+            match self.write(left) {
+                Ok(n) => written = written.saturating_add(n),
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => {
+                    // What of it went to a disk that is full is completed next time, not written twice.
+                    self.partial.extend_from_slice(bytes.get(..written).unwrap_or_default());
+                    return Err(file_error("write", &self.path, e));
+                }
+            }
+        }
         self.partial.clear();
-        self.file
-            .write_all(&bytes)
-            .map_err(|e| file_error("write", &self.path, e))
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if let Err(e) = crate::fault::pass("log.line") {
+            // As a disk that becomes full in the middle.
+            let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+            self.file.write_all(half)?;
+            self.partial.extend_from_slice(half);
+            return Err(e);
+        }
+        self.file.write(bytes)
     }
 
     fn sync(&self) -> Result<(), LogError> {
@@ -323,12 +368,15 @@ impl Log {
                     root: next.root,
                 };
                 let note = checkpoint.sign(&[&self.keys.log(&self.origin)?, &key]);
+                pass("log.closing", &path)?;
                 put(&path, note.as_bytes()).map_err(|e| file_error("write", &path, e))?;
+                pass("log.closed", &path)?;
                 self.checkpoints.add(&base64(note.as_bytes()))?;
                 self.checkpoints.sync()?;
                 self.last = Some((note, checkpoint));
             }
             self.complete(&path)?;
+            pass("log.key", &path)?;
             self.keys.destroy_epoch(epoch.number)?;
         }
         Ok(())
@@ -385,7 +433,9 @@ impl Log {
         if self.last.as_ref().is_some_and(|(last, _)| last == note) && self.checkpoints.partial.is_empty() {
             return Ok(());
         }
+        pass("log.publish", &self.folder)?;
         self.checkpoints.add(&base64(note.as_bytes()))?;
+        pass("log.published", &self.folder)?;
         self.checkpoints.sync()?;
         let read = Note::read(note.as_bytes()).and_then(|n| Checkpoint::read(n.text()));
         self.last = read.ok().map(|checkpoint| (note.to_owned(), checkpoint));

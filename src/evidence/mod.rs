@@ -18,6 +18,7 @@ mod index;
 mod keys;
 mod log;
 mod note;
+mod sealed;
 mod sealer;
 mod segment;
 mod tree;
@@ -32,9 +33,10 @@ pub use index::{may_hold, of_person};
 pub use keys::{KeyError, KeyFolder};
 pub use log::{Log, LogError, put, sync_folder};
 pub use note::{Checkpoint, Note, Signer, VerifierKey, base64, is_name, spoken_code, unbase64};
-pub use sealer::{Facts, Finished, OpenSegment, Piece, Sealer, SealerSettings};
+pub use sealed::{open_sealed, seal_file};
+pub use sealer::{Context, Facts, Finished, OpenSegment, Piece, Sealer, SealerSettings};
 pub use segment::{Beginning, Leaves, Sealed, SegmentError, SegmentReader, SegmentWriter};
-pub use tree::{Frontier, Hash, audit_path, hex, leaf_hash, node_hash, path_holds, root_of, unhex};
+pub use tree::{Frontier, Hash, Levels, audit_path, hex, leaf_hash, node_hash, path_holds, root_of, unhex};
 
 /// Where the record is kept and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,4 +63,6 @@ pub struct EvidenceSettings {
     pub keep_datasets: Vec<(String, u16)>,
     /// A folder of checkpoints that came back to this host: compared before anything is signed.
     pub anchors: Option<PathBuf>,
+    /// Who gets the checkpoint of each day by mail; nobody named: everybody who gets every alert.
+    pub checkpoints_to: Vec<String>,
 }

@@ -48,12 +48,25 @@ pub struct Piece {
     pub file: i64,
     /// Its source.
     pub source: Arc<str>,
-    /// Offset of the first byte.
-    pub from: u64,
+    /// Offset of the first byte, and behind the last one. In a journal: numbers of entries.
+    pub span: (u64, u64),
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// They end where a record does: a segment holds whole ones.
+    pub ends: bool,
     /// What the format remembered before them and after them.
     pub states: (Vec<u8>, Vec<u8>),
+    /// What they were counted by.
+    pub context: Arc<Context>,
+}
+
+/// What decides how records are counted: whoever counts them again needs the same.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Context {
+    /// Version of the account register; 0: none of the store's.
+    pub register: i64,
+    /// Hash of the configuration.
+    pub config: String,
 }
 
 /// What was found in pieces of a file: facts about the content for retention and index.
@@ -67,6 +80,8 @@ pub struct Facts {
     pub keys: Vec<u64>,
     /// Something is in the pieces of which nothing is known.
     pub unknown: bool,
+    /// Records were refused because their time lay ahead of the clock: whoever counts again cannot tell which.
+    pub ahead: bool,
 }
 
 /// A finished segment that waits in `tmp/` for its entry.
@@ -90,6 +105,10 @@ pub struct Finished {
     pub unknown: bool,
     /// Row ids of datasets.
     pub datasets: Vec<u32>,
+    /// See [`Facts::ahead`].
+    pub ahead: bool,
+    /// What its records were counted by.
+    pub context: Arc<Context>,
 }
 
 /// An open segment at a heartbeat.
@@ -101,6 +120,8 @@ pub struct OpenSegment {
     pub file: i64,
     /// First byte and behind the last so far.
     pub span: (u64, u64),
+    /// Archived bytes so far.
+    pub bytes: u64,
     /// Lines so far and their root.
     pub lines: u64,
     /// See `lines`.
@@ -240,6 +261,7 @@ struct Open {
     writer: SegmentWriter,
     since: WallTime,
     facts: Facts,
+    context: Arc<Context>,
 }
 
 #[derive(Debug)]
@@ -289,8 +311,11 @@ impl Bench {
         if self.failed() {
             return Ok(());
         }
-        // A segment is one run of bytes: what does not continue it begins another.
-        if self.open.get(&piece.file).is_some_and(|open| open.to != piece.from) {
+        // A segment is one run of bytes, counted in one way: what does not continue it begins another.
+        let continues = |open: &Open| {
+            open.to == piece.span.0 && (Arc::ptr_eq(&open.context, &piece.context) || open.context == piece.context)
+        };
+        if self.open.get(&piece.file).is_some_and(|open| !continues(open)) {
             self.close(piece.file)?;
         }
         if !self.open.contains_key(&piece.file) {
@@ -299,13 +324,12 @@ impl Bench {
         let Some(open) = self.open.get_mut(&piece.file) else {
             return Ok(());
         };
+        crate::fault::pass("archive.write")?;
         open.writer.take(&piece.bytes)?;
-        open.to = piece
-            .from
-            .saturating_add(u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX));
+        open.to = piece.span.1;
         open.state = piece.states.1;
         open.facts.join(facts);
-        if self.settings.bytes_max <= open.writer.bytes() {
+        if piece.ends && self.settings.bytes_max <= open.writer.bytes() {
             self.close(piece.file)?;
         }
         Ok(())
@@ -315,12 +339,12 @@ impl Bench {
         let hash = Sha256::new()
             .chain_update(self.settings.salt_key)
             .chain_update(piece.file.to_be_bytes())
-            .chain_update(piece.from.to_be_bytes())
+            .chain_update(piece.span.0.to_be_bytes())
             .finalize();
         let beginning = Beginning {
             source: piece.source.to_string(),
             file: piece.file,
-            from: piece.from,
+            from: piece.span.0,
             state: piece.states.0.clone(),
             salt: hash.first_chunk::<16>().copied().unwrap_or_default(),
         };
@@ -334,11 +358,12 @@ impl Bench {
                 tmp,
                 beginning,
                 source: Arc::clone(&piece.source),
-                to: piece.from,
+                to: piece.span.0,
                 state: Vec::new(),
                 writer,
                 since: now,
                 facts: Facts::default(),
+                context: Arc::clone(&piece.context),
             },
         );
         Ok(())
@@ -348,6 +373,7 @@ impl Bench {
         let Some(mut open) = self.open.remove(&file) else {
             return Ok(());
         };
+        crate::fault::pass("archive.finish")?;
         let sealed = open.writer.finish()?;
         let index = match open.facts.unknown {
             // No filter at all: it may hold everything.
@@ -355,6 +381,7 @@ impl Bench {
             false => index::build(&mut open.facts.keys),
         };
         let path = self.settings.tmp.join(format!("{:08}.idx", open.tmp));
+        crate::fault::pass("archive.index")?;
         super::log::put(&path, &index)?;
         let finished = Finished {
             tmp: open.tmp,
@@ -366,6 +393,8 @@ impl Bench {
             times: open.facts.times.filter(|_| !open.facts.unknown),
             unknown: open.facts.unknown,
             datasets: open.facts.datasets,
+            ahead: open.facts.ahead,
+            context: open.context,
         };
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.finished.push(finished);
@@ -396,6 +425,7 @@ impl Bench {
                 source: Arc::clone(&open.source),
                 file: *file,
                 span: (open.beginning.from, open.to),
+                bytes: open.writer.bytes(),
                 lines,
                 root,
             }
@@ -429,6 +459,7 @@ impl Facts {
         };
         self.keys.append(&mut other.keys);
         self.unknown |= other.unknown;
+        self.ahead |= other.ahead;
         for dataset in other.datasets {
             if !self.datasets.contains(&dataset) {
                 self.datasets.push(dataset);

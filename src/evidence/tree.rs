@@ -117,6 +117,50 @@ pub fn audit_path(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
     Some(path)
 }
 
+/// A whole tree in memory, so that each of many paths costs little.
+#[derive(Debug, Clone)]
+pub struct Levels(Vec<Vec<Hash>>);
+
+impl Levels {
+    /// The tree over `leaves`. A node without a sibling stands for itself one level up: the same tree as that of RFC 6962.
+    pub fn of(leaves: Vec<Hash>) -> Levels {
+        let mut levels = vec![leaves];
+        while let Some(last) = levels.last().filter(|level| level.len() > 1) {
+            let up = last.chunks(2).map(|pair| match pair {
+                [left, right] => node_hash(left, right),
+                alone => alone.first().copied().unwrap_or_default(),
+            });
+            let up = up.collect();
+            levels.push(up);
+        }
+        Levels(levels)
+    }
+
+    /// How many leaves it has.
+    pub fn size(&self) -> usize {
+        self.0.first().map_or(0, Vec::len)
+    }
+
+    /// Its root.
+    pub fn root(&self) -> Hash {
+        let top = self.0.last().and_then(|level| level.first());
+        top.copied().unwrap_or_else(|| root_of(&[]))
+    }
+
+    /// The audit path of leaf `index`, the sibling of the leaf first. `None`: no such leaf.
+    pub fn path(&self, index: usize) -> Option<Vec<Hash>> {
+        if self.size() <= index {
+            return None;
+        }
+        let siblings = self
+            .0
+            .iter()
+            .enumerate()
+            .filter_map(|(up, level)| level.get(index >> up ^ 1));
+        Some(siblings.copied().collect())
+    }
+}
+
 /// Whether `path` leads from leaf `index` of a tree of `size` leaves to `root` (RFC 9162 §2.1.3.2).
 pub fn path_holds(leaf: &Hash, index: u64, size: u64, path: &[Hash], root: &Hash) -> bool {
     if size <= index {
@@ -226,6 +270,19 @@ mod tests {
             hex(&root_of(&[])),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+    }
+
+    #[test]
+    fn a_tree_in_memory_gives_the_same_root_and_paths() {
+        for n in 1..130u32 {
+            let leaves: Vec<Hash> = (0..n).map(|i| leaf_hash(&i.to_be_bytes())).collect();
+            let levels = Levels::of(leaves.clone());
+            assert_eq!((levels.size(), levels.root()), (leaves.len(), root_of(&leaves)));
+            for index in 0..=leaves.len() {
+                assert_eq!(levels.path(index), audit_path(&leaves, index), "{index} of {n}");
+            }
+        }
+        assert_eq!(Levels::of(Vec::new()).root(), root_of(&[]));
     }
 
     #[test]

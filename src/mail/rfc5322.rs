@@ -4,10 +4,14 @@ use std::fmt::Write as _;
 
 use lettre::Address;
 use lettre::address::Envelope;
-use lettre::message::header::{ContentTransferEncoding, ContentType, Date, HeaderName, HeaderValue};
-use lettre::message::{Body, Mailbox, SinglePart};
+use lettre::message::header::{
+    ContentDisposition, ContentTransferEncoding, ContentType, Date, HeaderName, HeaderValue,
+};
+use lettre::message::{Body, Mailbox, MultiPart, SinglePart};
+use sha2::{Digest as _, Sha256};
 
 use super::{MailError, Message};
+use crate::alert::outbox::Attachment;
 
 /// Longest line a mail may have, without its line end (RFC 5322 §2.1.1).
 const LINE_BYTES_MAX: usize = 998;
@@ -38,16 +42,23 @@ pub(super) fn rendered(message: &Message, transfer: Transfer) -> Result<Vec<u8>,
     let part = SinglePart::builder()
         .header(ContentType::TEXT_PLAIN)
         .body(encoded(text.clone(), transfer));
-    let mut mail = lettre::Message::builder()
+    let builder = lettre::Message::builder()
         .from(Mailbox::new(None, from.clone()))
         .raw_header(to_header(&message.to)?)
         .subject(without_controls(&message.subject, false))
         // Only so that lettre does not ask the clock; replaced below by the time in JST.
         .date(std::time::UNIX_EPOCH)
         // Unused, but wanted: who gets the mail is said at each try.
-        .envelope(Envelope::new(None, vec![from]).map_err(|e| MailError::Build(e.to_string()))?)
-        .singlepart(part)
-        .map_err(|e| MailError::Build(e.to_string()))?;
+        .envelope(Envelope::new(None, vec![from]).map_err(|e| MailError::Build(e.to_string()))?);
+    let mail = match message.attachments.as_slice() {
+        [] => builder.singlepart(part),
+        files => {
+            // A boundary of its own choosing would be another one at every try.
+            let mixed = MultiPart::mixed().boundary(boundary(message)).singlepart(part);
+            builder.multipart(files.iter().fold(mixed, |mixed, file| mixed.singlepart(attached(file))))
+        }
+    };
+    let mut mail = mail.map_err(|e| MailError::Build(e.to_string()))?;
 
     let headers = mail.headers_mut();
     headers.remove::<Date>();
@@ -73,6 +84,28 @@ pub(super) fn rendered(message: &Message, transfer: Transfer) -> Result<Vec<u8>,
         bytes.truncate(bytes.len().saturating_sub(2));
     }
     Ok(bytes)
+}
+
+/// A line that stands in no part: 24 hexadecimal digits made of what is in the mail.
+fn boundary(message: &Message) -> String {
+    let mut hash = Sha256::new_with_prefix(&message.message_id);
+    hash.update(&message.body);
+    message.attachments.iter().for_each(|file| hash.update(&file.content));
+    let digits: String = hash.finalize().iter().take(12).map(|b| format!("{b:02x}")).collect();
+    format!("sekimori-{digits}")
+}
+
+/// A file as a part. Base64, whatever it holds: a checkpoint must arrive byte for byte.
+fn attached(file: &Attachment) -> SinglePart {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+    let name: String = file.name.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    let body = Body::new_with_encoding(file.content.clone(), ContentTransferEncoding::Base64);
+    // Base64 takes any bytes.
+    let body = body.unwrap_or_else(Body::new);
+    SinglePart::builder()
+        .header(ContentDisposition::attachment(&name))
+        .header(ContentType::parse("application/octet-stream").unwrap_or(ContentType::TEXT_PLAIN))
+        .body(body)
 }
 
 /// The To header, one address a line: lettre would put them all into one, and a line may not be longer than 998 bytes.

@@ -19,6 +19,7 @@ pub(crate) fn message() -> Message {
         body: "次の警告を検知しました。\n検知 12,480件\n.\n..終わり\n".into(),
         date: SATURDAY,
         urgent: true,
+        attachments: Vec::new(),
     }
 }
 

@@ -3,27 +3,30 @@
 //! The source is the write-ahead log: what was consumed and not yet sealed is read from it once more after a crash. A
 //! segment gets its place only after its entry is committed, so nothing unlisted ever stands in `seg/`.
 
+mod again;
+mod place;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tracing::{error, warn};
-
+use self::place::{cut_off, failed, left_over, put};
 use super::PipelineError;
 use crate::access::{SegmentId, SourceId};
 use crate::calendar::{Day, Jst, day_of, rfc3339};
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
 use crate::evidence::{
-    Entry, EvidenceSettings, Facts, Finished, Piece, Sealer, SealerSettings, hex, sync_folder, unhex,
+    Context, Entry, EvidenceSettings, Facts, Finished, Piece, Sealer, SealerSettings, hex, sync_folder, unhex,
 };
-use crate::source::{Phase, Raw, SegmentState, open_again, read_again};
-use crate::store::{ArchiveBatch, Store, StoreError};
+use crate::source::{Phase, Raw, SegmentState, SourceSettings};
+use crate::store::{ArchiveBatch, Store};
 
-/// Bytes read at once from a source once more.
-const AGAIN: u64 = 1 << 20;
 /// Segments looked back at for unfinished renames.
 const LOOK_BACK: u32 = 10_000;
+/// How soon a folder that could not be written is tried again.
+const RETRY: Duration = Duration::from_secs(30);
 
 /// The archive of one pipeline.
 #[derive(Debug)]
@@ -39,6 +42,15 @@ pub struct Archive {
     placing: Vec<(PathBuf, PathBuf)>,
     next: u64,
     ticked: Option<WallTime>,
+    retried: Option<WallTime>,
+    /// What is counted by now.
+    context: Arc<Context>,
+    /// Sources that are journals.
+    journals: BTreeMap<SourceId, SourceSettings>,
+    /// Behind the last number of each journal that was handed over.
+    ends: BTreeMap<SegmentId, u64>,
+    /// Up to where files that are read once more are archived already.
+    skip: BTreeMap<SegmentId, u64>,
 }
 
 impl Archive {
@@ -58,10 +70,10 @@ impl Archive {
         for dir in [&tmp, &settings.folder.join("seg"), &settings.folder.join("idx")] {
             use std::os::unix::fs::DirBuilderExt;
             let made = std::fs::DirBuilder::new().recursive(true).mode(0o750).create(dir);
-            made.map_err(|e| failed("make", dir, &e))?;
+            made.map_err(|e| failed("make", dir, e))?;
         }
         let newest = store.ledger_newest("segment", LOOK_BACK)?;
-        place_left(&settings.folder, &newest)?;
+        let placing = left_over(&settings.folder, &newest)?;
         let sealer = Sealer::start(SealerSettings {
             tmp,
             recipients: settings.recipients.clone(),
@@ -71,38 +83,84 @@ impl Archive {
             salt_key: unhex(&salt).unwrap_or_default(),
         });
         Ok(Archive {
-            sealer: sealer.map_err(|e| failed("start sealing in", &settings.folder, &e))?,
+            sealer: sealer.map_err(|e| failed("start sealing in", &settings.folder, e))?,
             settings,
             sources: sources.iter().map(|(id, name)| (*id, Arc::from(*name))).collect(),
             datasets: datasets.iter().cloned().collect(),
             known: BTreeSet::new(),
             begun: Vec::new(),
-            placing: Vec::new(),
+            placing,
             next: newest
                 .first()
                 .and_then(|e| e.number("n"))
                 .map_or(1, |n| n.saturating_add(1)),
             ticked: None,
+            retried: None,
+            context: Arc::new(Context {
+                register: store.register_version()?.map_or(0, |v| v.id),
+                config: config.hash.clone(),
+            }),
+            journals: config
+                .sources
+                .iter()
+                .filter(|source| source.read.journal.is_some())
+                .filter_map(|source| {
+                    let (id, _) = sources.iter().find(|(_, name)| *name == source.read.name)?;
+                    Some((*id, source.read.clone()))
+                })
+                .collect(),
+            ends: BTreeMap::new(),
+            skip: BTreeMap::new(),
         })
     }
 
+    /// From now on records are counted by this version of the register: what was consumed before is sealed.
+    pub fn set_register(&mut self, version: i64) {
+        self.context = Arc::new(Context {
+            register: version,
+            ..Context::clone(&self.context)
+        });
+        self.sealer.close_all();
+    }
+
     /// Takes what a turn of a source consumed.
-    pub fn take(&mut self, source: SourceId, raws: Vec<Raw>, facts: &Facts, now: WallTime) {
-        for raw in raws {
-            let Some(name) = self.sources.get(&source) else {
-                continue;
-            };
+    pub fn take(&mut self, source: SourceId, raws: Vec<Raw>, mut facts: Facts, now: WallTime) {
+        let Some(name) = self.sources.get(&source) else { return };
+        let mut left = raws.len();
+        for mut raw in raws {
+            left = left.saturating_sub(1);
+            let journal = self.journals.contains_key(&source);
+            if let Some(upto) = self.skip.get(&raw.segment).copied() {
+                if raw.span.1 <= upto {
+                    continue;
+                }
+                cut_off(&mut raw, upto, journal);
+                self.skip.remove(&raw.segment);
+            }
+            if journal {
+                // Between two entries of ours stand those of others: a segment covers them, too.
+                raw.span.0 = self.ends.get(&raw.segment).copied().unwrap_or(raw.span.0);
+                self.ends.insert(raw.segment, raw.span.1);
+            }
             if self.known.insert(raw.segment) {
-                self.begun.push((raw.segment, raw.from, raw.states.0.clone(), source));
+                self.begun.push((raw.segment, raw.span.0, raw.states.0.clone(), source));
             }
             let piece = Piece {
                 file: raw.segment.0,
                 source: Arc::clone(name),
-                from: raw.from,
+                span: raw.span,
                 bytes: raw.bytes,
+                ends: raw.ends,
                 states: raw.states,
+                context: Arc::clone(&self.context),
             };
-            self.sealer.take(piece, facts.clone(), now);
+            // What was found in a turn is said of each of its pieces: rather once too often than never.
+            let facts = if left == 0 {
+                std::mem::take(&mut facts)
+            } else {
+                facts.clone()
+            };
+            self.sealer.take(piece, facts, now);
         }
     }
 
@@ -142,7 +200,9 @@ impl Archive {
             let segment = SegmentId(finished.beginning.file);
             let entry = self.entry(&finished, now)?;
             batch.entries.push(entry);
-            batch.reached.push((segment, finished.to, finished.state));
+            batch
+                .reached
+                .push((segment, finished.to, finished.state, finished.sealed.lines));
         }
         Ok(batch)
     }
@@ -183,10 +243,11 @@ impl Archive {
         for (ending, place) in [("part", name.clone()), ("idx", format!("idx/{n:08}.idx"))] {
             let from = folder.join(format!("tmp/{:08}.{ending}", finished.tmp));
             let waiting = folder.join(format!("tmp/n{n:08}.{ending}"));
-            std::fs::rename(&from, &waiting).map_err(|e| failed("name", &from, &e))?;
+            crate::fault::pass("archive.name").map_err(|e| failed("name", &from, e))?;
+            std::fs::rename(&from, &waiting).map_err(|e| failed("name", &from, e))?;
             self.placing.push((waiting, folder.join(place)));
         }
-        sync_folder(&folder.join("tmp/x")).map_err(|e| failed("write", folder, &e))?;
+        sync_folder(&folder.join("tmp/x")).map_err(|e| failed("write", folder, e))?;
         let known = |id: &u32| self.datasets.get(id);
         let mut datasets: Vec<&String> = match finished.unknown {
             true => self.datasets.values().collect(),
@@ -212,10 +273,16 @@ impl Archive {
                     .map(|r| r.fingerprint())
                     .collect::<Vec<_>>(),
             )
+            .with("len_raw", sealed.bytes)
+            .with("register", finished.context.register)
+            .with("config", finished.context.config.as_str())
             .with("idx", hex(&finished.index.0))
             .with("idx_len", finished.index.1)
             .with("keep_until", self.keep_until(&datasets, finished, now))
             .with("datasets", datasets.into_iter().map(String::as_str).collect::<Vec<_>>());
+        if finished.ahead {
+            entry = entry.with("ahead", true);
+        }
         if let Some((first, last)) = finished.times {
             entry = entry.with("first", rfc3339(first)).with("last", rfc3339(last));
         }
@@ -239,12 +306,21 @@ impl Archive {
         end.map_or_else(String::new, Day::iso)
     }
 
-    /// The batch is committed: its segments get their places.
+    /// Whether committed segments wait for their places.
+    pub fn is_placing(&self) -> bool {
+        !self.placing.is_empty()
+    }
+
+    /// Segments whose entries stand in the log folder get their places: whoever verifies finds nothing that is not listed.
     ///
     /// # Errors
     /// The folder; the next start does what is left.
     pub fn place(&mut self) -> Result<(), PipelineError> {
-        self.placing.drain(..).try_for_each(|(from, to)| put(&from, &to))
+        while let Some((from, to)) = self.placing.first() {
+            put(from, to)?;
+            self.placing.remove(0);
+        }
+        Ok(())
     }
 
     /// Whether something finished waits for a commit.
@@ -259,7 +335,7 @@ impl Archive {
 
     /// What is open, for a heartbeat.
     pub fn open_segments(&self) -> Vec<serde_json::Value> {
-        let open = |o: crate::evidence::OpenSegment| serde_json::json!({"src": o.source.as_ref(), "file": o.file, "off": [o.span.0, o.span.1], "recs": o.lines, "root": hex(&o.root)});
+        let open = |o: crate::evidence::OpenSegment| serde_json::json!({"src": o.source.as_ref(), "file": o.file, "off": [o.span.0, o.span.1], "len": o.bytes, "recs": o.lines, "root": hex(&o.root)});
         self.sealer.open().into_iter().map(open).collect()
     }
 
@@ -268,120 +344,12 @@ impl Archive {
         self.sealer.failed()
     }
 
-    /// Goes back to what the store holds, and reads from the sources once more what was consumed and not sealed.
-    ///
-    /// # Errors
-    /// The store.
-    pub fn again(&mut self, store: &mut Store, sources: &[SourceId], now: WallTime) -> Result<(), PipelineError> {
-        self.sealer.forget();
-        self.begun.clear();
-        self.placing.clear();
-        self.known.clear();
-        let newest = store.ledger_last("segment")?;
-        self.next = newest.and_then(|e| e.number("n")).map_or(1, |n| n.saturating_add(1));
-        let mut lost = ArchiveBatch::default();
-        for source in sources {
-            for state in store.segments(*source)? {
-                let Some((from, format_state)) = store.archived(&state)? else {
-                    continue;
-                };
-                self.known.insert(state.id);
-                if from < state.position && !self.read_again(*source, &state, (from, format_state), now) {
-                    let name = self.sources.get(source).map_or("", |n| n);
-                    error!(source = name, path = %state.path.display(), from, to = state.position, "consumed bytes cannot be archived any more");
-                    let entry = Entry::new("gap", now)
-                        .with("src", name)
-                        .with("file", state.id.0)
-                        .with("why", "archive")
-                        .with("off", vec![from, state.position])
-                        .with("detail", "counted, but the file was gone before its bytes were sealed");
-                    lost.entries.push(entry);
-                    lost.reached
-                        .push((state.id, state.position, state.format_state.clone()));
-                }
-            }
+    /// Whether what could not be written is to be tried again by now.
+    pub fn may_retry(&mut self, now: WallTime) -> bool {
+        let early = self.retried.is_some_and(|at| at <= now && now.since(at) < RETRY);
+        if !early {
+            self.retried = Some(now);
         }
-        Ok(store.archive_commit(&lost)?)
+        !early
     }
-
-    fn read_again(
-        &self,
-        source: SourceId,
-        state: &SegmentState,
-        (from, format_state): (u64, Vec<u8>),
-        now: WallTime,
-    ) -> bool {
-        let (Some(mut file), Some(name)) = (open_again(state), self.sources.get(&source)) else {
-            return false;
-        };
-        let mut at = from;
-        while at < state.position {
-            let len = state.position.saturating_sub(at).min(AGAIN);
-            let wanted = usize::try_from(len).unwrap_or(0);
-            let Some(bytes) = read_again(&mut file, at, wanted).ok().filter(|b| b.len() == wanted) else {
-                warn!(path = %state.path.display(), at, "cannot be read again");
-                return false;
-            };
-            let piece = Piece {
-                file: state.id.0,
-                source: Arc::clone(name),
-                from: at,
-                bytes,
-                states: (format_state.clone(), state.format_state.clone()),
-            };
-            self.sealer.take(piece, Facts::unknown(), now);
-            at = at.saturating_add(len);
-        }
-        if matches!(state.phase, Phase::Sealed | Phase::Lost) {
-            self.sealer.close(state.id.0);
-        }
-        true
-    }
-}
-
-fn failed(what: &str, path: &Path, error: &std::io::Error) -> PipelineError {
-    PipelineError::Store(StoreError::Refused(format!(
-        "cannot {what} {}: {error}",
-        path.display()
-    )))
-}
-
-/// Gives a file its place, durably.
-fn put(from: &Path, to: &Path) -> Result<(), PipelineError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let place = || {
-        if let Some(folder) = to.parent() {
-            std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
-        }
-        std::fs::rename(from, to)?;
-        sync_folder(to)
-    };
-    place().map_err(|e| failed("place", to, &e))
-}
-
-/// Finishes what a crash interrupted: committed segments get their places, others are thrown away.
-fn place_left(folder: &Path, newest: &[Entry]) -> Result<(), PipelineError> {
-    let tmp = folder.join("tmp");
-    let files = std::fs::read_dir(&tmp).map_err(|e| failed("read", &tmp, &e))?;
-    for path in files.filter_map(|f| Some(f.ok()?.path())) {
-        let name = path
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let number = name
-            .strip_prefix('n')
-            .and_then(|n| n.get(..8))
-            .and_then(|n| n.parse::<u64>().ok());
-        let entry = number.and_then(|n| newest.iter().find(|e| e.number("n") == Some(n)));
-        let place = match (entry, name.ends_with(".part")) {
-            (Some(entry), true) => Some(folder.join(entry.text("name"))),
-            (Some(_), false) => number.map(|n| folder.join(format!("idx/{n:08}.idx"))),
-            (None, _) => None,
-        };
-        match place {
-            Some(place) => put(&path, &place)?,
-            None => std::fs::remove_file(&path).map_err(|e| failed("remove", &path, &e))?,
-        }
-    }
-    Ok(())
 }

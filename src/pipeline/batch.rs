@@ -304,6 +304,9 @@ impl Work {
         if let Some(why) = reject {
             tally.rejects += 1;
             self.reject(why, at);
+            if let Some(facts) = self.facts.as_mut().filter(|_| why == Why::Future) {
+                facts.ahead = true;
+            }
             return Ok(None);
         }
         if let Some(time) = record.time {

@@ -65,6 +65,9 @@ impl Pipeline {
         };
         let store = self.writer.store()?;
         if let Some(why) = archive.failed() {
+            if !archive.may_retry(now) {
+                return Ok(());
+            }
             tracing::error!(%why, "the archive cannot be written; its bytes are read again from the sources");
             let ids: Vec<SourceId> = self.lanes.iter().map(Lane::id).collect();
             return archive.again(store, &ids, now);
@@ -72,9 +75,22 @@ impl Pipeline {
         let batch = archive.batch(&|_| None, now)?;
         if batch != ArchiveBatch::default() {
             store.archive_commit(&batch)?;
-            archive.place()?;
         }
-        Ok(())
+        self.place()
+    }
+
+    /// Committed segments get their places, once the log folder lists them.
+    pub(super) fn place(&mut self) -> Result<(), PipelineError> {
+        let Some(archive) = self.archive.as_mut().filter(|archive| archive.is_placing()) else {
+            return Ok(());
+        };
+        if let Some(proof) = &mut self.proof {
+            let store = self.writer.store()?;
+            if !proof.list(store)? {
+                return Ok(());
+            }
+        }
+        archive.place()
     }
 
     /// The run ends: commits what is in memory and signs the ledger for the last time.

@@ -17,6 +17,9 @@ mod odd;
 mod ongoing;
 mod past;
 mod proof;
+mod recount;
+mod reread;
+mod search;
 mod tell;
 mod verify;
 mod writer;
@@ -41,6 +44,9 @@ pub use archive::Archive;
 use batch::{OfSources, Work};
 use lane::Lane;
 pub use proof::{Begin, Proof};
+pub use recount::{Recount, Recounted, RegisterOf};
+pub use reread::{Archived, Reread, Seen};
+pub use search::{Candidate, Hit, Looked, Scope, Search, SearchError, Wanted};
 pub use tell::Teller;
 use verify::Verify;
 use writer::Writer;
@@ -308,7 +314,7 @@ impl Pipeline {
             if let Some(archive) = &mut self.archive {
                 let raws = lane.take_raw();
                 let facts = self.work.take_facts();
-                archive.take(lane.id(), raws, &facts, now);
+                archive.take(lane.id(), raws, facts, now);
             }
             self.batch_lines = self.batch_lines.saturating_add(turn.lines);
             nothing = if turn.more { 0 } else { nothing + 1 };
@@ -377,10 +383,7 @@ impl Pipeline {
         self.done.alerts.extend(committed.alerts);
         self.done.mails += committed.mails;
         self.done.events.append(&mut self.on_the_way);
-        match &mut self.archive {
-            Some(archive) => archive.place(),
-            None => Ok(()),
-        }
+        self.place()
     }
 
     /// Hands out what was done since the last time, together with what this step read.

@@ -20,6 +20,9 @@ impl Pipeline {
         let before = self.work.set_register(Arc::new(register));
         let before = self.to_reconsider.take().map_or(before, |(before, _)| before);
         self.to_reconsider = Some((before, version));
+        if let Some(archive) = &mut self.archive {
+            archive.set_register(version);
+        }
         tracing::debug!(version, "register taken into force");
     }
 

@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{Archive, PipelineError};
+use crate::alert::notice::Standing;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
-use crate::evidence::{Checkpoint, Entry, EvidenceSettings, Log, LogError, Note};
+use crate::evidence::{Checkpoint, Entry, EvidenceSettings, Log, LogError, Note, base64, spoken_code};
 use crate::store::{Signed, Store, StoreError};
 
 /// How soon a folder that could not be written is tried again.
@@ -21,6 +22,8 @@ const RETRY: Duration = Duration::from_secs(30);
 const CARRY: u32 = 1_000;
 /// Name of the log in the store's settings.
 const ORIGIN: &str = "ledger_origin";
+/// Entries of which the mail of the day has told.
+const TOLD: &str = "ledger_told";
 
 /// The ledger on its way out of the store.
 #[derive(Debug)]
@@ -29,6 +32,11 @@ pub struct Proof {
     every: Duration,
     due: WallTime,
     stopped: Option<String>,
+    /// The same, while nobody was told yet.
+    untold: Option<String>,
+    /// Who gets the checkpoint of the day; nobody named: whoever gets every alert.
+    checkpoints_to: Vec<String>,
+    recipients: Vec<String>,
 }
 
 /// What a run says of itself when it begins.
@@ -61,9 +69,14 @@ impl Proof {
             every: settings.checkpoint_every,
             due: now,
             stopped: None,
+            untold: None,
+            checkpoints_to: settings.checkpoints_to.clone(),
+            recipients: settings.recipients.iter().map(|r| r.fingerprint()).collect(),
         };
         if let Err(e) = proof.log.join(&store.ledger_tree()?, &known) {
             proof.stop(e)?;
+            // Whoever opens it tells of it.
+            proof.untold = None;
         }
         let mut entries = Vec::new();
         if let Some(cut) = signed.as_ref().filter(|s| proof.log.size() < s.size) {
@@ -133,7 +146,8 @@ impl Proof {
         match error {
             LogError::Fork(why) => {
                 error!(%why, "the ledger is not signed any more");
-                self.stopped = Some(why);
+                self.stopped = Some(why.clone());
+                self.untold = Some(why);
                 Ok(())
             }
             other => Err(other.into()),
@@ -155,6 +169,9 @@ impl Proof {
         archive: Option<&Archive>,
         now: WallTime,
     ) -> Result<Option<String>, PipelineError> {
+        if let Some(why) = self.untold.take() {
+            return Ok(Some(why));
+        }
         // A clock that went back must not keep checkpoints waiting.
         let early = now < self.due && self.due.since(now) <= self.every;
         if self.stopped.is_some() || early {
@@ -165,7 +182,7 @@ impl Proof {
             Ok(()) => self.due = now.plus(self.every),
             Err(PipelineError::Log(LogError::Fork(why))) => {
                 self.stop(LogError::Fork(why))?;
-                return Ok(self.stopped.clone());
+                return Ok(self.untold.take());
             }
             Err(PipelineError::Log(e)) => {
                 warn!(error = %e, "no checkpoint; the entries wait in the store");
@@ -187,6 +204,7 @@ impl Proof {
         entries.push(last);
         store.ledger_append(&entries)?;
         self.carry(store)?;
+        crate::fault::pass("proof.carried").map_err(StoreError::passed)?;
         let (note, checkpoint) = self.log.sign()?;
         let size = checkpoint.size;
         store.ledger_note_signed(&Signed {
@@ -194,8 +212,50 @@ impl Proof {
             at: now,
             note: note.clone(),
         })?;
+        crate::fault::pass("proof.signed").map_err(StoreError::passed)?;
         self.log.publish(&note)?;
+        // By way of the journal to wherever that is forwarded: a line is a checkpoint outside.
+        info!("checkpoint v1 note={}", base64(note.as_bytes()));
         Ok(self.log.publish_trust()?)
+    }
+
+    /// Who gets the checkpoint of the day, where somebody is named.
+    pub fn checkpoints_to(&self) -> Option<&[String]> {
+        Some(self.checkpoints_to.as_slice()).filter(|to| !to.is_empty())
+    }
+
+    /// Where the ledger stands, for the mail of the day; `None` before the first checkpoint.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn standing(&self, store: &Store) -> Result<Option<Standing>, StoreError> {
+        let Some(signed) = store.ledger_signed()? else {
+            return Ok(None);
+        };
+        let Some(checkpoint) = checkpoint(&signed.note) else {
+            return Ok(None);
+        };
+        let told = store.meta(TOLD)?.and_then(|n| n.parse().ok()).unwrap_or(0);
+        let kinds = store.ledger_kinds(told)?;
+        let count = |kind: &str| kinds.get(kind).copied().unwrap_or(0);
+        Ok(Some(Standing {
+            code: spoken_code(&checkpoint.text()),
+            origin: checkpoint.origin,
+            size: checkpoint.size,
+            root: base64(&checkpoint.root),
+            at: signed.at,
+            since: [count("segment"), count("gap"), count("export"), count("expired")],
+            recipients: self.recipients.clone(),
+        }))
+    }
+
+    /// The mail of the day is queued: the next one counts from here.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn told(&self, store: &mut Store) -> Result<(), StoreError> {
+        let size = store.ledger_tree()?.size();
+        store.set_meta(TOLD, &size.to_string())
     }
 
     /// Carries what the store holds and the folder does not.
@@ -213,6 +273,28 @@ impl Proof {
             for line in &lines {
                 self.log.add(line)?;
             }
+        }
+    }
+
+    /// Carries what is committed to the log folder, without signing it yet. `false`: it cannot be written now.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn list(&mut self, store: &Store) -> Result<bool, PipelineError> {
+        if self.stopped.is_some() {
+            return Ok(false);
+        }
+        match self.carry(store) {
+            Ok(()) => Ok(true),
+            Err(PipelineError::Log(LogError::Fork(why))) => {
+                self.stop(LogError::Fork(why))?;
+                Ok(false)
+            }
+            Err(PipelineError::Log(e)) => {
+                warn!(error = %e, "finished segments wait for the log folder");
+                Ok(false)
+            }
+            Err(e) => Err(e),
         }
     }
 

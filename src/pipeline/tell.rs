@@ -320,6 +320,7 @@ impl Teller {
             body: text.body,
             date: now,
             urgent: alert.severity == Severity::Critical,
+            attachments: Vec::new(),
         };
         let told = message.to.join(", ");
         desk.mail(&NewMail {
@@ -430,7 +431,8 @@ impl Teller {
             subject: text.subject,
             body: text.body,
             date: now,
-            urgent: !matches!(notice, Notice::Digest { .. }),
+            urgent: !matches!(notice, Notice::Digest { .. } | Notice::Checkpoint(_)),
+            attachments: Vec::new(),
         };
         NewMail { alert: None, message }
     }

@@ -162,6 +162,25 @@ pub fn subject_key(path: &Path, store: &mut Store) -> Result<SubjectKey, SetupEr
     Ok(key)
 }
 
+/// Reads the key for citizens' numbers, of a store that is only looked at.
+///
+/// # Errors
+/// [`SetupError::Key`] for a file that is no key, or not the one this store was begun with.
+pub fn subject_key_of(path: &Path, store: &Store) -> Result<SubjectKey, SetupError> {
+    let error = |why: &str| SetupError::Key {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    };
+    let text = std::fs::read_to_string(path).map_err(|e| error(&e.to_string()))?;
+    let secret = unhex(text.trim()).ok_or_else(|| error("it must hold 64 hexadecimal digits"))?;
+    let key = SubjectKey::new(&secret);
+    let check = format!("{:016x}", key.hash(b"sekimori subject key check").0);
+    match store.meta("subject_key_check")? {
+        Some(kept) if kept != check => Err(error("it is another key than the one this store was begun with")),
+        _ => Ok(key),
+    }
+}
+
 /// Makes a key that is there whole or not at all, whatever happens meanwhile.
 fn make_key(path: &Path) -> Result<[u8; 32], String> {
     let mut secret = [0u8; 32];

@@ -56,6 +56,27 @@ pub fn open_whole(path: &Path) -> io::Result<Box<dyn io::Read + Send>> {
     }
 }
 
+/// Opens what stands in the place of a file that was read, where its content is no more what it was: the same inode, under the
+/// name it was last seen with or beside it, that no younger file of `all` has. `None`: it is gone.
+pub fn open_changed(state: &SegmentState, all: &[SegmentState]) -> Option<Again> {
+    let own = |other: &SegmentState| {
+        (other.incarnation.dev, other.incarnation.ino) == (state.incarnation.dev, state.incarnation.ino)
+    };
+    if all.iter().any(|other| state.id < other.id && own(other)) {
+        return None;
+    }
+    let beside = std::fs::read_dir(state.path.parent()?).ok()?.filter_map(Result::ok);
+    let same = beside
+        .filter(|e| e.ino() == state.incarnation.ino)
+        .map(|e| e.path())
+        .next();
+    let path = same?;
+    let file = open_file(&path, true).ok()?;
+    let stat = Stat::of_file(&file).ok().filter(Stat::regular)?;
+    let there = stat.incarnation.dev == state.incarnation.dev && stat.incarnation.btime == state.incarnation.btime;
+    there.then(|| Again(Body::new(file, &path)))
+}
+
 /// Bytes from `at`; fewer where there are no more.
 ///
 /// # Errors

@@ -11,10 +11,12 @@ use crate::access::{Damage, Line, LineRef, SegmentId};
 pub struct Raw {
     /// The segment.
     pub segment: SegmentId,
-    /// Where the first of them stood.
-    pub from: u64,
+    /// Where the first of them stood, and behind the last. In a journal: numbers of entries.
+    pub span: (u64, u64),
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// They end where a record does.
+    pub ends: bool,
     /// What the format remembered before them and after them.
     pub states: (Vec<u8>, Vec<u8>),
 }

@@ -99,20 +99,14 @@ impl Following {
         }
     }
 
-    /// From now on keeps consumed bytes as they were, until they are taken. Of the journal nothing is kept: its
-    /// entries are no bytes of a file that could be held against them.
+    /// From now on keeps consumed bytes as they were, until they are taken; of the journal, the source's entries.
     pub fn keep_raw(&mut self) {
-        if let Following::Files(tailer) = self {
-            tailer.keep_raw();
-        }
+        either!(self, t => t.keep_raw());
     }
 
     /// Consumed bytes since the last call, in the order of reading.
     pub fn take_raw(&mut self) -> Vec<Raw> {
-        match self {
-            Following::Files(tailer) => tailer.take_raw(),
-            Following::Journal(_) => Vec::new(),
-        }
+        either!(self, t => t.take_raw())
     }
 
     /// What happened since the last call.

@@ -132,8 +132,9 @@ impl Tail {
             }
             raw.push(Raw {
                 segment: at.segment,
-                from,
+                span: (from, from.saturating_add(len as u64)),
                 bytes,
+                ends: from.saturating_add(len as u64) == at.end,
                 states: (format_state.to_vec(), format_state.to_vec()),
             });
             from = from.saturating_add(len as u64);

@@ -44,6 +44,7 @@ mod long;
 mod marks;
 mod members;
 mod newcomer;
+mod recut;
 mod resolve;
 mod scan;
 mod segment;
@@ -63,13 +64,14 @@ use crate::clock::WallTime;
 pub use crate::text::Encoding;
 use crate::text::framing::Framing;
 
-pub use again::{Again, open_again, open_whole, read_again};
+pub use again::{Again, open_again, open_changed, open_whole, read_again};
 pub use chunk::Raw;
 pub use decode::{Decoded, Decoder};
 pub use follow::{ReadOutcome, SegmentStatus, Tailer};
 pub use following::Following;
-pub use journal::{JournalFilter, JournalTailer};
+pub use journal::{JournalFilter, JournalTailer, journal_again};
 pub use limits::raise_file_limit;
+pub use recut::{Recut, entries_from};
 pub use verify::Check;
 pub use wake::{NotifyWake, Poker, Woken};
 

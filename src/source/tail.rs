@@ -405,8 +405,9 @@ impl Tail {
         if let (Some(raw), Some(before), 1..) = (job.raw.as_deref_mut(), state_before, consumed) {
             raw.push(Raw {
                 segment: state.id,
-                from,
+                span: (from, state.position),
                 bytes: chunk.get(..consumed).unwrap_or_default().to_vec(),
+                ends: true,
                 states: (before, state.format_state.clone()),
             });
         }

@@ -236,6 +236,14 @@ CREATE TABLE mail_recipient (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX mail_waiting ON mail_recipient (next_at) WHERE state = 'waiting';
 
+CREATE TABLE mail_attachment (
+    mail INTEGER NOT NULL REFERENCES mail (id),
+    place INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (mail, place)
+) STRICT, WITHOUT ROWID;
+
 -- --- account register ---------------------------------------------------------------------------------------------
 -- Every register that was in force. Version v holds the rows that began with v or before and had not ended by v; rows
 -- and ends of an import that was not completed bear a number no version has yet.
@@ -291,7 +299,8 @@ CREATE TRIGGER ledger_whole BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 't
 CREATE TABLE archive (
     segment INTEGER PRIMARY KEY REFERENCES segment (id),
     position INTEGER NOT NULL,
-    format_state BLOB NOT NULL           -- what the format remembers there
+    format_state BLOB NOT NULL,          -- what the format remembers there
+    lines INTEGER NOT NULL               -- lines in the segments so far
 ) STRICT;
 
 CREATE TABLE ledger_state (

@@ -5,15 +5,14 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use super::{Store, StoreError, count, int, ledger};
 use crate::access::SegmentId;
 use crate::evidence::Entry;
-use crate::source::SegmentState;
 
 /// What a transaction says of the archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ArchiveBatch {
     /// Files that are archived from now on: where they begin, what the format remembers there.
     pub begun: Vec<(SegmentId, u64, Vec<u8>)>,
-    /// Files archived further: up to where, and what the format remembers there.
-    pub reached: Vec<(SegmentId, u64, Vec<u8>)>,
+    /// Files archived further: up to where, what the format remembers there, and how many lines more.
+    pub reached: Vec<(SegmentId, u64, Vec<u8>, u64)>,
     /// What the ledger says of it.
     pub entries: Vec<Entry>,
 }
@@ -21,14 +20,15 @@ pub struct ArchiveBatch {
 /// Writes it. Files that are begun must be known by now.
 pub(super) fn write(tx: &Transaction<'_>, batch: &ArchiveBatch) -> Result<(), StoreError> {
     let mut begin = tx.prepare_cached(
-        "INSERT INTO archive (segment, position, format_state) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        "INSERT INTO archive (segment, position, format_state, lines) VALUES (?1, ?2, ?3, 0) ON CONFLICT DO NOTHING",
     )?;
     for (segment, from, state) in &batch.begun {
         begin.execute(params![segment.0, int(*from), state])?;
     }
-    let mut reach = tx.prepare_cached("UPDATE archive SET position = ?2, format_state = ?3 WHERE segment = ?1")?;
-    for (segment, to, state) in &batch.reached {
-        if reach.execute(params![segment.0, int(*to), state])? != 1 {
+    let mut reach = tx
+        .prepare_cached("UPDATE archive SET position = ?2, format_state = ?3, lines = lines + ?4 WHERE segment = ?1")?;
+    for (segment, to, state, lines) in &batch.reached {
+        if reach.execute(params![segment.0, int(*to), state, int(*lines)])? != 1 {
             return Err(StoreError::Moved(segment.0));
         }
     }
@@ -46,12 +46,12 @@ impl Store {
         Ok(tx.commit()?)
     }
 
-    /// Up to where a file is archived, and what its format remembers there. `None`: it never was.
-    pub fn archived(&self, segment: &SegmentState) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+    /// Up to where a file is archived, what its format remembers there, and how many lines that are. `None`: it never was.
+    pub fn archived(&self, segment: SegmentId) -> Result<Option<(u64, Vec<u8>, u64)>, StoreError> {
         let mut select = self
             .conn
-            .prepare_cached("SELECT position, format_state FROM archive WHERE segment = ?1")?;
-        let row = select.query_row([segment.id.0], |r| Ok((count(r.get(0)?), r.get(1)?)));
+            .prepare_cached("SELECT position, format_state, lines FROM archive WHERE segment = ?1")?;
+        let row = select.query_row([segment.0], |r| Ok((count(r.get(0)?), r.get(1)?, count(r.get(2)?))));
         Ok(row.optional()?)
     }
 

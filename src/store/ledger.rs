@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 use super::{Journal, Store, StoreError, alerts, count, int};
 use crate::access::{SourceId, WhoId};
 use crate::alert::AlertId;
+use crate::alert::outbox::Attachment;
+use crate::calendar::rfc3339;
 use crate::clock::WallTime;
 use crate::evidence::{Entry, Frontier, commitment, hex, leaf_hash, unhex};
 use crate::source::{SourceEvent, SourceEventKind};
@@ -71,7 +73,7 @@ pub(super) fn bound(conn: &Connection, row: &Value) -> Result<String, StoreError
 }
 
 /// What a step of an alert's life is bound by.
-fn step_row(number: &str, at: i64, step: &str, by: &str, reason: &str) -> Value {
+pub(super) fn step_row(number: &str, at: i64, step: &str, by: &str, reason: &str) -> Value {
     json!({"alert": number, "at": at, "step": step, "by": by, "reason": reason})
 }
 
@@ -182,6 +184,24 @@ pub(super) fn register(
     Ok(())
 }
 
+/// The last checkpoint that was signed, as a file for a mail; none before the first.
+pub(super) fn attachment(tx: &Transaction<'_>) -> Result<Option<Attachment>, StoreError> {
+    let mut select =
+        tx.prepare_cached("SELECT signed_note, signed_at FROM ledger_state WHERE one = 0 AND signed_note <> ''")?;
+    let last = select.query_row([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, i64>(1)?)));
+    Ok(last.optional()?.map(|(note, at)| {
+        let digits: String = rfc3339(at)
+            .chars()
+            .take(19)
+            .filter(|c| c.is_ascii_digit() || *c == 'T')
+            .collect();
+        Attachment {
+            name: format!("checkpoint-{digits}.note"),
+            content: note.into_bytes(),
+        }
+    }))
+}
+
 fn source_name(conn: &Connection, source: SourceId) -> Result<String, StoreError> {
     let mut select = conn.prepare_cached("SELECT name FROM source WHERE id = ?1")?;
     Ok(select
@@ -229,6 +249,34 @@ impl Store {
         Ok(tx.commit()?)
     }
 
+    /// Appends an entry about what a named person does; `about` and the reason are bound, not told, and stand in the journal.
+    /// Gives its index.
+    pub fn ledger_decided(
+        &mut self,
+        entry: Entry,
+        (by, reason): (&str, &str),
+        about: Value,
+    ) -> Result<u64, StoreError> {
+        if by.trim().is_empty() || reason.trim().is_empty() {
+            return Err(StoreError::Refused(
+                "say who decided it (a staff number) and why".into(),
+            ));
+        }
+        let tx = self.begin()?;
+        let what = entry.kind().to_owned();
+        let at = tx.query_row("SELECT count(*) FROM ledger", [], |r| r.get::<_, i64>(0))?;
+        let row = bound(&tx, &json!({"what": what, "by": by, "reason": reason, "about": about}))?;
+        tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
+            .execute(params![
+                entry.at_micros(),
+                what,
+                format!("{by}: {reason} {about} (#{at})")
+            ])?;
+        let ix = append(&tx, &entry.with("by", by).with("row", row))?;
+        tx.commit()?;
+        Ok(ix)
+    }
+
     /// The tree of all entries.
     pub fn ledger_tree(&self) -> Result<Frontier, StoreError> {
         tree(&self.conn)
@@ -265,6 +313,15 @@ impl Store {
             params![int(signed.size), signed.at.micros(), signed.note],
         )?;
         Ok(())
+    }
+
+    /// How many entries of each kind stand at index `from` and behind it.
+    pub fn ledger_kinds(&self, from: u64) -> Result<std::collections::BTreeMap<String, u64>, StoreError> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT kind, count(*) FROM ledger WHERE ?1 <= ix GROUP BY kind")?;
+        let rows = select.query_map([int(from)], |r| Ok((r.get(0)?, count(r.get(1)?))))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// The last entry of a kind.

@@ -6,7 +6,9 @@
 
 mod alerts;
 mod archive;
+mod backup;
 mod commit;
+mod compare;
 mod exceptions;
 mod hindsight;
 mod ledger;
@@ -29,6 +31,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
 pub use archive::ArchiveBatch;
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
+pub use compare::{CounterDrift, StepDrift};
 pub use exceptions::ExceptionRow;
 pub use ledger::Signed;
 pub use lists::{ListVersion, Lists};
@@ -122,14 +125,19 @@ impl From<rusqlite::Error> for StoreError {
 
 /// Passes a named place of a transaction (`fault`).
 fn pass(place: &'static str) -> Result<(), StoreError> {
-    crate::fault::pass(place).map_err(|e| match e.kind() {
-        std::io::ErrorKind::StorageFull => StoreError::Full,
-        std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
-        _ => StoreError::Refused(e.to_string()),
-    })
+    crate::fault::pass(place).map_err(StoreError::passed)
 }
 
 impl StoreError {
+    /// What a named place (`fault`) failed with.
+    pub(crate) fn passed(e: std::io::Error) -> StoreError {
+        match e.kind() {
+            std::io::ErrorKind::StorageFull => StoreError::Full,
+            std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
+            _ => StoreError::Refused(e.to_string()),
+        }
+    }
+
     /// Whether waiting may help: the batch is read again later.
     pub fn is_transient(&self) -> bool {
         matches!(self, StoreError::Full | StoreError::ReadOnly | StoreError::Busy)

@@ -52,6 +52,18 @@ impl Names {
         self.known.get(&(Kind::Person, number.into())).copied()
     }
 
+    /// The id of the unregistered account of this name, if it has one; the name as it is compared.
+    pub fn known_account(&self, name: &str) -> Option<WhoId> {
+        self.known.get(&(Kind::Account, name.into())).copied()
+    }
+
+    /// Kind (`person`, `account`) and name of an id, committed or not.
+    pub fn name_of(&self, who: WhoId) -> Option<(&'static str, &str)> {
+        let mut all = self.known.iter();
+        let ((kind, name), _) = all.find(|(_, id)| **id == who)?;
+        Some((kind.word(), name))
+    }
+
     fn get(&mut self, kind: Kind, name: &str) -> WhoId {
         use hashbrown::hash_map::RawEntryMut;
         let key: (Kind, Box<str>) = (kind, name.into());
@@ -116,6 +128,13 @@ impl Store {
             next,
             first_new: next,
         })
+    }
+
+    /// Every source that ever got an id.
+    pub fn source_rows(&self) -> Result<Vec<(SourceId, String)>, StoreError> {
+        let mut select = self.conn.prepare_cached("SELECT id, name FROM source ORDER BY id")?;
+        let rows = select.query_map([], |r| Ok((SourceId(r.get(0)?), r.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Every dataset that ever got an id.

@@ -3,7 +3,7 @@
 use rusqlite::{Transaction, params};
 
 use super::{Journal, NewMail, Store, StoreError, commit, ledger};
-use crate::alert::outbox::{Due, MailId, Message, Settled};
+use crate::alert::outbox::{Attachment, Due, MailId, Message, Settled};
 use crate::clock::WallTime;
 
 /// Queues a message; `false` if one with its Message-ID is there already.
@@ -28,6 +28,13 @@ pub(super) fn insert(tx: &Transaction<'_>, mail: &NewMail) -> Result<bool, Store
         return Ok(false);
     }
     let id = tx.last_insert_rowid();
+    let mut attach =
+        tx.prepare_cached("INSERT INTO mail_attachment (mail, place, name, content) VALUES (?1, ?2, ?3, ?4)")?;
+    // What is signed leaves with whatever leaves: every mailbox it reaches is a place this host cannot change.
+    let checkpoint = ledger::attachment(tx)?;
+    for (place, file) in (0i64..).zip(m.attachments.iter().chain(&checkpoint)) {
+        attach.execute(params![id, place, file.name, file.content])?;
+    }
     let mut recipient = tx.prepare_cached(
         "INSERT INTO mail_recipient (mail, place, address, state, attempts, next_at, refused_since, blocked,
             settled_at, answer)
@@ -85,6 +92,18 @@ impl Store {
         let to = to
             .query_map([mail.0], |r| r.get(0))?
             .collect::<Result<Vec<String>, _>>()?;
+        let mut files = self
+            .conn
+            .prepare_cached("SELECT name, content FROM mail_attachment WHERE mail = ?1 ORDER BY place")?;
+        let file = |r: &rusqlite::Row<'_>| {
+            Ok(Attachment {
+                name: r.get(0)?,
+                content: r.get(1)?,
+            })
+        };
+        let attachments = files
+            .query_map([mail.0], file)?
+            .collect::<Result<Vec<Attachment>, _>>()?;
         let mut select = self.conn.prepare_cached(
             "SELECT message_id, in_reply_to, sender, subject, body, urgent, at FROM mail WHERE id = ?1",
         )?;
@@ -99,6 +118,7 @@ impl Store {
                 body: r.get(4)?,
                 urgent: r.get(5)?,
                 date: WallTime::from_micros(r.get(6)?),
+                attachments,
             })
         })?;
         Ok(message)

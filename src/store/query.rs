@@ -131,6 +131,14 @@ impl Store {
         Ok(out)
     }
 
+    /// Lines of these days of reading that no record came from.
+    pub fn rejects_in(&self, from: DayNumber, to: DayNumber) -> Result<u64, StoreError> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT coalesce(sum(lines), 0) FROM reject WHERE day BETWEEN ?1 AND ?2")?;
+        Ok(count(select.query_row([from, to], |r| r.get(0))?))
+    }
+
     /// State of the outbox.
     pub fn mail_counts(&self) -> Result<MailCounts, StoreError> {
         let mut counts = MailCounts::default();

@@ -119,6 +119,13 @@ impl Store {
         Ok(select.query_map([max], version)?.collect::<Result<_, _>>()?)
     }
 
+    /// Every row any register ever had, in its canonical spelling.
+    pub fn register_rows_ever(&self) -> Result<Vec<String>, StoreError> {
+        let mut select = self.conn.prepare_cached("SELECT text FROM register_row ORDER BY id")?;
+        let rows = select.query_map([], |r| r.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// The rows of a version in their canonical spelling, with their ids, in the order in which they came.
     ///
     /// # Errors

@@ -33,6 +33,11 @@ SELECT id, source, path, dev, ino, btime, generation, position, lines, head_len,
     window_hash, phase, format_state, last_read, caught_at, origin, part_len, part_hash, chain, boot, marks
 FROM segment WHERE source = ?1 ORDER BY id";
 
+/// Behind every number a file has or ever had.
+const NEXT: &str = "
+SELECT max(coalesce((SELECT max(id) FROM segment), 0),
+    coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?1), 0)) + 1";
+
 fn phase_number(phase: Phase) -> u8 {
     match phase {
         Phase::Live => 0,
@@ -252,9 +257,7 @@ impl Store {
 
     /// The id the next new segment gets.
     pub fn next_segment(&self) -> Result<SegmentId, StoreError> {
-        let next = self
-            .conn
-            .query_row("SELECT coalesce(max(id), 0) + 1 FROM segment", [], |r| r.get(0))?;
+        let next = self.conn.query_row(NEXT, [super::backup::FLOOR], |r| r.get(0))?;
         Ok(SegmentId(next))
     }
 }

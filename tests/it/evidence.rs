@@ -2,6 +2,9 @@
 //! the program as it is shipped. Each attack is one an insider with root has tried somewhere.
 
 mod archive;
+mod export;
 mod ledger;
+mod powercut;
 mod retention;
 mod segments;
+mod store;

@@ -1,7 +1,8 @@
 //! What changes whom the watch sees: holes in it, registers that correct the past, exceptions.
 
-use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts};
+use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts, Standing};
 use crate::alert::gaps;
+use crate::calendar::Jst;
 use crate::detect::coverage::Gap;
 use crate::register::Exception;
 use crate::text::{Lang, inert, number};
@@ -25,6 +26,53 @@ pub(super) fn coverage(all: &[Gap], lang: Lang) -> Parts {
         lang.pick(
             "記録の出力と転送が止まっていないかを情報システム担当に、台帳と規則の設定の漏れを保護管理者に確認してください。\n解消するまで、毎日お知らせします。今の状況は sekimori status で確認できます。",
             "Ask those who run the systems whether logs still arrive, and the data protection manager about the settings.\nThis is told every day until it is mended; see sekimori status.",
+        ),
+    )
+}
+
+pub(super) fn checkpoint(standing: &Standing, lang: Lang) -> Parts {
+    let Standing {
+        origin,
+        size,
+        root,
+        code,
+        at,
+        since: [segments, gaps, exports, expired],
+        recipients,
+    } = standing;
+    let (size, segments, gaps) = (number(*size), number(*segments), number(*gaps));
+    let (exports, expired) = (number(*exports), number(*expired));
+    let readers = match (recipients.as_slice(), lang) {
+        ([], Lang::Ja) => "なし（区画は圧縮のみ。保管庫を読める者は誰でも内容を読めます）".to_owned(),
+        ([], Lang::En) => "none (segments are compressed only; whoever reads the folder reads them)".to_owned(),
+        (all, _) => all.join(" "),
+    };
+    let lines = match lang {
+        Lang::Ja => vec![
+            format!("記録簿　　：{}", inert(origin, DETAIL_CHARS_MAX)),
+            format!("照合点　　：{}", Jst::from(*at).wareki()),
+            format!("項目数　　：{size}"),
+            format!("根　　　　：{root}"),
+            format!("照合コード：{code}"),
+            format!("前回から　：区画 {segments}、欠落 {gaps}、開示・出力 {exports}、消去 {expired}"),
+            format!("開ける鍵　：{readers}"),
+        ],
+        Lang::En => vec![
+            format!("ledger:      {}", inert(origin, DETAIL_CHARS_MAX)),
+            format!("checkpoint:  {}", Jst::from(*at).iso()),
+            format!("entries:     {size}"),
+            format!("root:        {root}"),
+            format!("code:        {code}"),
+            format!("since then:  {segments} segments, {gaps} gaps, {exports} exports, {expired} expiries"),
+            format!("readers:     {recipients}", recipients = readers),
+        ],
+    };
+    (
+        lang.pick("アクセス記録の記録簿（日次）", "the ledger of access records (daily)"),
+        lines,
+        lang.pick(
+            "対応は要りません。このメールを消さずに保存してください。後日の検証（sekimori verify --anchors）で、この時点までの記録に改ざんがないことを確かめられます。\n欠落や、覚えのない開示・出力・消去・開ける鍵の増減がある場合は、監査責任者に知らせてください。\nこのメールが届かない日があれば、監視が止まっていないかを確かめてください。",
+            "Nothing need be done; keep this mail. It lets a later check (sekimori verify --anchors) prove that nothing up to this moment was altered.\nTell the audit officer of gaps, and of exports, expiries or readers you do not know of.\nA day without this mail is a reason to see whether the watch still runs.",
         ),
     )
 }

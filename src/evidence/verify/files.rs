@@ -40,6 +40,7 @@ pub fn check<'l>(input: &Input, log: &'l ReadLog, report: &mut Report) -> Vec<Li
     expiries.check(log, report);
     let hashes: BTreeMap<&str, u64> = listed.iter().map(|l| (l.entry.text("sha256_age"), l.n)).collect();
     let mut sound = Vec::new();
+    readers(log, &listed, report);
     for segment in &listed {
         report.segments = report.segments.saturating_add(1);
         if file(input, segment, &hashes, &expiries, report) {
@@ -83,6 +84,33 @@ fn listed<'l>(log: &'l ReadLog, report: &mut Report) -> Vec<Listed<'l>> {
         }
     }
     listed
+}
+
+/// Segments must be encrypted to those the configuration in force named: one reader more is a thief, one less a loss.
+fn readers(log: &ReadLog, listed: &[Listed<'_>], report: &mut Report) {
+    let mut in_force: Option<Vec<&str>> = None;
+    let mut segments = listed.iter().peekable();
+    for (index, entry) in &log.entries {
+        if entry.kind() == "config" {
+            in_force = Some(entry.texts("rcpt"));
+        }
+        let Some(segment) = segments.next_if(|segment| segment.index == *index) else {
+            continue;
+        };
+        let declared = segment.entry.texts("rcpt");
+        if in_force.as_ref().is_some_and(|in_force| *in_force != declared) {
+            let (ja, en) = place(segment);
+            let finding = Finding::new(
+                Code::Recipients,
+                format!("{ja}を開ける者が、記録された設定と違います（{}）。", declared.join(" ")),
+                format!(
+                    "{en} is encrypted to others than the configuration on record names ({})",
+                    declared.join(" ")
+                ),
+            );
+            report.add(of(finding, segment));
+        }
+    }
 }
 
 fn of(finding: Finding, segment: &Listed<'_>) -> Finding {
@@ -277,6 +305,7 @@ fn continuity(log: &ReadLog, listed: &[Listed<'_>], report: &mut Report) {
     let mut reached: BTreeMap<u64, u64> = BTreeMap::new();
     let mut gaps = Vec::new();
     let mut started = None;
+    let mut segments = listed.iter().peekable();
     for (index, entry) in &log.entries {
         match entry.kind() {
             "file" => {
@@ -294,7 +323,7 @@ fn continuity(log: &ReadLog, listed: &[Listed<'_>], report: &mut Report) {
             }
             "start" => started = micros(entry.text("at")),
             "segment" => {
-                let Some(segment) = listed.iter().find(|l| l.index == *index) else {
+                let Some(segment) = segments.next_if(|segment| segment.index == *index) else {
                     continue;
                 };
                 follows(segment, &mut reached, report);

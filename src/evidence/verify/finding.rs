@@ -84,6 +84,12 @@ codes! {
     Unclean "UNCLEAN_STOP" Warning,
     /// A log was cut while it was followed; what was read of it is archived.
     LogCut "LOG_CUT" Warning,
+    /// Counters of days whose records are not all left.
+    Uncounted "UNCOUNTED" Info,
+    /// Sources that are still there agree with the archive.
+    Sources "SOURCES" Info,
+    /// A copy lags behind a little, as a daily one does.
+    BackupAge "BACKUP_AGE" Info,
     /// No checkpoint from outside was given.
     Unanchored "UNANCHORED" Info,
 }

@@ -6,12 +6,13 @@ use sha2::{Digest, Sha256};
 
 use super::files::Listed;
 use super::finding::{Code, Finding};
+use super::words::ja;
 use super::{Input, ReadLog, Report};
 use crate::evidence::age::{AgeError, Identity};
 use crate::evidence::segment::{Beginning, Leaves, SegmentError, SegmentReader};
 use crate::evidence::tree::hex;
 
-/// What heartbeats said of an open segment, by file and beginning: offset, root, entry.
+/// What heartbeats said of an open segment, by file and beginning: bytes so far, root, entry.
 type Beats = BTreeMap<(u64, u64), Vec<(u64, String, u64)>>;
 
 /// Opens every segment and checks all that is in it.
@@ -29,7 +30,7 @@ pub fn check(input: &Input, log: &ReadLog, segments: &[Listed<'_>], identities: 
             Err(why) => report.add(at(
                 segment,
                 Code::SegUnreadable,
-                format!("最後まで復号・伸長できません（{why}）。"),
+                format!("最後まで復号・伸長できません（{}）。", ja(&why.to_string())),
                 format!("it cannot be decrypted and decompressed to its end: {why}"),
             )),
         }
@@ -59,10 +60,12 @@ fn beats(log: &ReadLog) -> Beats {
             if let (Some(file), Some([from, to]), Some(root)) = (file, span, root)
                 && let (Some(from), Some(to)) = (from.as_u64(), to.as_u64())
             {
-                beats
-                    .entry((file, from))
-                    .or_default()
-                    .push((to, root.to_owned(), *index));
+                let len = open.get("len").and_then(serde_json::Value::as_u64);
+                beats.entry((file, from)).or_default().push((
+                    len.unwrap_or_else(|| to.saturating_sub(from)),
+                    root.to_owned(),
+                    *index,
+                ));
             }
         }
     }
@@ -79,13 +82,8 @@ fn content(
 ) -> Result<(), SegmentError> {
     let entry = segment.entry;
     let encrypted = !entry.texts("rcpt").is_empty();
-    let (from, to) = segment.off;
-    let mut reader = SegmentReader::open(
-        &input.archive.join(segment.name),
-        encrypted,
-        identities,
-        to.saturating_sub(from),
-    )?;
+    let (from, declared) = (segment.off.0, entry.raw_bytes());
+    let mut reader = SegmentReader::open(&input.archive.join(segment.name), encrypted, identities, declared)?;
     let beginning = Beginning::read(reader.header());
     let file = entry.number("file").unwrap_or(0);
     let same =
@@ -100,12 +98,12 @@ fn content(
     }
     let mut leaves = Leaves::new(reader.header());
     let mut raw = Sha256::new();
-    let mut offset = from;
+    let mut offset = 0u64;
     let mut due = beats
         .get(&(file, from))
         .into_iter()
         .flatten()
-        .filter(|(at, ..)| *at <= to)
+        .filter(|(at, ..)| *at <= declared)
         .peekable();
     let mut good = None;
     let mut buffer = Vec::new();
@@ -137,20 +135,14 @@ fn content(
     let (lines, root) = leaves.root();
     report.records = report.records.saturating_add(lines);
     let raw: [u8; 32] = raw.finalize().into();
-    let sound = offset == to && Some(lines) == entry.number("recs");
+    let sound = offset == declared && Some(lines) == entry.number("recs");
     if !sound || hex(&raw) != entry.text("sha256_raw") || hex(&root) != entry.text("root") {
         report.add(
             at(
                 segment,
                 Code::Content,
-                format!(
-                    "中身が記録簿と一致しません（{lines} 行、{} バイト）。",
-                    offset.saturating_sub(from)
-                ),
-                format!(
-                    "its content is not what was recorded ({lines} lines, {} bytes)",
-                    offset.saturating_sub(from)
-                ),
+                format!("中身が記録簿と一致しません（{lines} 行、{offset} バイト）。",),
+                format!("its content is not what was recorded ({lines} lines, {offset} bytes)"),
             )
             .at("expected", entry.text("sha256_raw"))
             .at("found", hex(&raw)),

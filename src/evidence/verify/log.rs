@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::finding::{Code, Finding};
+use super::words::ja;
 use super::{Anchor, Input, Report, chain};
 use crate::calendar::rfc3339;
 use crate::evidence::entry::{ENTRY_BYTES_MAX, Entry};
@@ -105,7 +106,7 @@ fn key(input: &Input, report: &mut Report) -> Option<VerifierKey> {
             report.add(
                 Finding::new(
                     Code::Unchecked,
-                    format!("公開鍵を読めません（{why}）。--key で指定してください。"),
+                    format!("公開鍵を読めません（{}）。--key で指定してください。", ja(&why)),
                     format!("cannot read the public key ({why}); give it with --key"),
                 )
                 .at("file", "trust/log.vkey"),
@@ -141,7 +142,7 @@ fn sig_bad(place: &str, why: &str, report: &mut Report) {
     report.add(
         Finding::new(
             Code::SigBad,
-            format!("{place} の照合点を認められません（{why}）。"),
+            format!("{place} の照合点を認められません（{}）。", ja(why)),
             format!("the checkpoint in {place} is not accepted: {why}"),
         )
         .at("file", place)
@@ -298,7 +299,7 @@ fn read(
                     report.add(
                         Finding::new(
                             Code::Content,
-                            format!("記録簿の {index} 番の項目を読めません（{why}）。"),
+                            format!("記録簿の {index} 番の項目を読めません（{}）。", ja(why)),
                             format!("entry {index} of the ledger is refused: {why}"),
                         )
                         .at("entry", index),

@@ -23,9 +23,10 @@ use std::path::PathBuf;
 use self::file::SeqnumId;
 pub use self::folder::JournalFilter;
 use self::folder::{Folder, Row, Trouble};
+use super::recut::archived_entry;
 use super::segment::shown;
 use super::{
-    Cause, Handed, Incarnation, Known, Phase, Proof, ReadOutcome, SegmentState, SegmentStatus, SourceEvent,
+    Cause, Handed, Incarnation, Known, Phase, Proof, Raw, ReadOutcome, SegmentState, SegmentStatus, SourceEvent,
     SourceEventKind, SourceSettings, Start,
 };
 use crate::access::{Damage, Line, LineRef, SegmentId, SourceId};
@@ -81,6 +82,31 @@ pub struct JournalTailer {
     first: bool,
     /// The store does not know yet that `start` is spent.
     begun: bool,
+    /// The source's entries since they were taken last, where somebody wants them.
+    raw: Option<Vec<Raw>>,
+}
+
+/// Entries of the source in `from..state.position` once more, as they are archived: how many are there still, and their
+/// lines.
+pub fn journal_again(settings: &SourceSettings, state: &SegmentState, from: u64) -> (u64, Vec<u8>) {
+    let folder = settings.paths.first().map(PathBuf::from).unwrap_or_default();
+    let mut folder = Folder::new(folder, settings.journal.clone().unwrap_or_default());
+    let row: SeqnumId = state.head.hash.first_chunk::<16>().copied().unwrap_or_default();
+    // What cannot be read is missing; whoever asks knows how much there must be.
+    let mut trouble = folder.list(&|_| None);
+    let (mut at, mut found, mut lines) = (from, 0u64, Vec::new());
+    while let Some((number, file)) = folder.next(&row, at, &mut trouble).filter(|(n, _)| *n < state.position) {
+        match folder.message(file, settings.line_bytes_max) {
+            Ok(Some((text, len))) => {
+                lines.extend(archived_entry(number, &text, len));
+                found = found.saturating_add(1);
+            }
+            Ok(None) => {}
+            Err(why) => drop(folder.give_up(file, &why)),
+        }
+        at = number.saturating_add(1);
+    }
+    (found, lines)
 }
 
 impl JournalTailer {
@@ -99,6 +125,7 @@ impl JournalTailer {
             scanned: false,
             first: true,
             begun: false,
+            raw: None,
         };
         tailer.load(known);
         tailer
@@ -308,6 +335,23 @@ impl JournalTailer {
         let end = number.saturating_add(1);
         let mut bytes = ENTRY_BYTES;
         if let Some((text, len)) = message {
+            if let Some(raw) = self.raw.as_mut() {
+                let line = archived_entry(number, &text, len);
+                let state = seg.state.format_state.clone();
+                match raw.last_mut().filter(|raw| raw.segment == seg.state.id) {
+                    Some(raw) => {
+                        raw.bytes.extend(line);
+                        raw.span.1 = end;
+                    }
+                    None => raw.push(Raw {
+                        segment: seg.state.id,
+                        span: (seg.state.position, end),
+                        bytes: line,
+                        ends: true,
+                        states: (state.clone(), state),
+                    }),
+                }
+            }
             let line = Line {
                 bytes: &text,
                 at: LineRef {
@@ -318,6 +362,9 @@ impl JournalTailer {
                 damage: (max as u64 > 0 && (max as u64) < len).then_some(Damage::Oversize),
             };
             sink(line, &mut seg.state.format_state);
+            if let Some(raw) = self.raw.as_mut().and_then(|raw| raw.last_mut()) {
+                raw.states.1.clone_from(&seg.state.format_state);
+            }
             seg.state.lines = seg.state.lines.saturating_add(1);
             out.lines = out.lines.saturating_add(1);
             out.bytes = out.bytes.saturating_add(len);
@@ -327,6 +374,16 @@ impl JournalTailer {
         seg.state.position = end;
         seg.state.last_read = now;
         seg.dirty = true;
+    }
+
+    /// From now on keeps the source's entries, until they are taken.
+    pub fn keep_raw(&mut self) {
+        self.raw = Some(Vec::new());
+    }
+
+    /// The source's entries since the last call, as they are archived.
+    pub fn take_raw(&mut self) -> Vec<Raw> {
+        self.raw.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Whether any row differs from what was handed over.
@@ -366,6 +423,7 @@ impl JournalTailer {
         self.events.clear();
         self.scanned = false;
         self.begun = false;
+        drop(self.take_raw());
     }
 
     /// What happened since the last call and is to be committed with the batch.

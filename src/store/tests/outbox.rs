@@ -15,6 +15,7 @@ pub(super) fn mail(id: &str, to: &[&str], secs: i64) -> NewMail {
             body: "本文\n".into(),
             date: at(secs),
             urgent: id.starts_with('u'),
+            attachments: Vec::new(),
         },
     }
 }

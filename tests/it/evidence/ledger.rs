@@ -1,6 +1,6 @@
 //! Attacks on the ledger and its checkpoints.
 
-use super::archive::{Archive, HOUR};
+use super::archive::{Archive, HOUR, copy};
 use sekimori::evidence::Signer;
 
 /// Changes one byte of the heartbeat of day 2.
@@ -272,17 +272,4 @@ fn case_25_hostile_input_is_refused_without_a_panic() {
     }
     std::fs::write(archive.file("log/cp.b64"), whole).unwrap();
     archive.verify(&[]).clean();
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let into = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy(&path, &into);
-        } else {
-            std::fs::copy(&path, &into).unwrap();
-        }
-    }
 }

@@ -36,6 +36,7 @@ impl Memory {
             body: "検知しました。\n".into(),
             date: T0,
             urgent: critical,
+            attachments: Vec::new(),
         };
         let recipient = recipient.to_owned();
         let due = Due {

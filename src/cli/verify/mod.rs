@@ -2,18 +2,24 @@
 //!
 //! Exit codes: 0 nothing found, 1 evidence of tampering or loss, 2 something could not be checked, 3 wrong usage.
 
+mod anchors;
+mod counters;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
+use self::anchors::anchors;
 use super::out::Out;
 use super::{Failure, config_arg, json_arg, load};
 use crate::clock::{Clock, SystemClock, WallTime};
-use crate::evidence::verify::{self, Anchor, Input, Report, Weight, spoken_time};
-use crate::evidence::{Identity, VerifierKey, unbase64};
+use crate::config::Config;
+use crate::evidence::verify::{self, Input, Report, Weight, spoken_time};
+use crate::evidence::{Identity, VerifierKey};
 use crate::parse::time;
+use crate::store::Store;
 use crate::text::{Lang, duration_text, number};
 
 /// How old the newest entry may be, where nothing is said: a copy that is pulled daily.
@@ -40,13 +46,20 @@ pub(super) fn command(lang: Lang) -> Command {
         .arg(json_arg(lang))
         .arg(
             Arg::new("depth")
-                .value_name("DEPTH")
-                .value_parser(["quick", "full"])
+                .value_name("WHAT")
+                .value_parser(["quick", "full", "source", "counters", "backup"])
                 .default_value("quick")
                 .help(lang.pick(
-                    "quick: 公開情報だけで検証　full: 区画の中身も検証（秘密鍵が必要）",
-                    "quick: with public data only; full: the content of segments, too (needs an identity)",
+                    "quick: 公開情報だけで検証　full: 区画の中身も検証（秘密鍵が必要）　source: 残っている元のログと比較　counters: 保管した記録から集計し直して比較（秘密鍵が必要）　backup: 二つの写し A B を比較",
+                    "quick: with public data only; full: the content of segments, too (needs an identity); source: logs that are still there; counters: counts the archived records again (needs an identity); backup: two copies A and B",
                 )),
+        )
+        .arg(
+            Arg::new("copies")
+                .value_name("COPY")
+                .num_args(0..=2)
+                .value_parser(clap::value_parser!(PathBuf))
+                .help(lang.pick("backup で比べる二つの保管庫", "the two archives that backup compares")),
         )
         .arg(archive_arg(lang))
         .arg(key_arg(lang))
@@ -110,7 +123,7 @@ pub(super) fn key(text: &str, out: &mut Out) -> Result<VerifierKey, Failure> {
     } else {
         text.to_owned()
     };
-    VerifierKey::read(text.trim()).map_err(|why| usage(format!("--key: {why}"), out))
+    VerifierKey::read(text.trim()).map_err(|why| usage(format!("--key: {}", said(why, out)), out))
 }
 
 /// The identities of `--identity`; none without it.
@@ -119,18 +132,68 @@ pub(super) fn identities(args: &ArgMatches, out: &mut Out) -> Result<Vec<Identit
         return Ok(Vec::new());
     };
     let read = Identity::read_all(&std::fs::read_to_string(file)?);
-    read.map_err(|why| usage(format!("{}: {why}", file.display()), out))
+    read.map_err(|why| usage(format!("{}: {}", file.display(), said(&why.to_string(), out)), out))
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
-    let input = input(args, out)?;
-    let full = args.get_one::<String>("depth").is_some_and(|depth| depth == "full");
-    let identities = identities(args, out)?;
-    let (report, _) = verify::verify(&input, full.then_some(&identities));
+    let depth = args.get_one::<String>("depth").map_or("quick", String::as_str);
+    let copies: Vec<&PathBuf> = args.get_many("copies").into_iter().flatten().collect();
+    if (depth == "backup") != (copies.len() == 2) {
+        let why = out.pick(
+            "verify backup A B のように、比べる二つの保管庫を指定してください",
+            "write verify backup A B, with the two archives to compare",
+        );
+        return Err(usage(why.to_owned(), out));
+    }
+    let report = match (depth, copies.as_slice()) {
+        ("backup", [a, b]) => {
+            let key_of = |folder: &PathBuf, out: &mut Out| {
+                let mut input = common(args, out)?;
+                input.archive.clone_from(folder);
+                there(&input, out)?;
+                Ok::<Input, Failure>(input)
+            };
+            let (first, second) = (key_of(a, out)?, key_of(b, out)?);
+            verify::copies(&first, &second)
+        }
+        ("source", _) => source(args, out)?,
+        ("counters", _) => counters::check(args, out)?,
+        _ => {
+            let input = input(args, out)?;
+            let identities = identities(args, out)?;
+            let mut report = verify::verify(&input, (depth == "full").then_some(&identities)).0;
+            if args.get_one::<PathBuf>("archive").is_none() {
+                verify::flags(&input.archive, &mut report);
+            }
+            report
+        }
+    };
     print(&report, args.get_flag("json"), out)?;
     match report.exit_code() {
         0 => Ok(()),
         code => Err(Failure::Verdict(code)),
+    }
+}
+
+/// The ledger, and the logs that are still there against what was archived of them.
+fn source(args: &ArgMatches, out: &mut Out) -> Result<Report, Failure> {
+    let (config, _) = load(args, out)?;
+    let input = input(args, out)?;
+    let (mut report, log) = verify::ledger(&input);
+    let store = Store::open_read(&config.store)?;
+    let mut files = Vec::new();
+    for (id, _) in store.source_rows()? {
+        files.extend(store.segments(id)?);
+    }
+    verify::sources(&log, &files, &mut report);
+    Ok(report)
+}
+
+/// A reason in the language of the console.
+pub(super) fn said(why: &str, out: &Out) -> String {
+    match out.lang() {
+        Lang::Ja => verify::ja(why),
+        Lang::En => why.to_owned(),
     }
 }
 
@@ -144,16 +207,22 @@ pub(super) fn input(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> 
         Some(folder) => folder.clone(),
         None => load(args, out)?.0.evidence.folder,
     };
-    if !archive.is_dir() {
-        return Err(usage(
-            format!(
-                "{}: {}",
-                archive.display(),
-                out.pick("フォルダーがありません", "no such folder")
-            ),
-            out,
-        ));
+    let mut input = common(args, out)?;
+    input.archive = archive;
+    there(&input, out)?;
+    Ok(input)
+}
+
+fn there(input: &Input, out: &mut Out) -> Result<(), Failure> {
+    if input.archive.is_dir() {
+        return Ok(());
     }
+    let why = out.pick("フォルダーがありません", "no such folder");
+    Err(usage(format!("{}: {why}", input.archive.display()), out))
+}
+
+/// Everything but the folder.
+fn common(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> {
     let public = match args.get_one::<String>("key") {
         None => None,
         Some(text) => Some(key(text, out)?),
@@ -177,7 +246,7 @@ pub(super) fn input(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> 
         Some(folder) => anchors(folder)?,
     };
     Ok(Input {
-        archive,
+        archive: PathBuf::new(),
         key: public,
         anchors,
         now,
@@ -185,53 +254,23 @@ pub(super) fn input(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> 
     })
 }
 
-/// Checkpoints in whatever a folder holds: notes, lines of syslog, mails with the note attached.
-fn anchors(folder: &Path) -> Result<Vec<Anchor>, Failure> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map_err(|e| Failure::Failed(format!("{}: {e}", folder.display())))?
-        .filter_map(|file| Some(file.ok()?.path()))
-        .filter(|path| path.is_file())
-        .collect();
-    files.sort();
-    let mut anchors = Vec::new();
-    for path in files {
-        let name = path
-            .file_name()
-            .map(|n| n.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let bytes = std::fs::read(&path)?;
-        if path.extension().is_some_and(|e| e == "note") {
-            anchors.push(Anchor { name, note: bytes });
-            continue;
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        for (nth, line) in text.lines().enumerate() {
-            let note = line
-                .split_once("checkpoint v1 note=")
-                .map(|(_, rest)| rest.split(' ').next().unwrap_or_default());
-            if let Some(note) = note.and_then(unbase64) {
-                let name = format!("{name}:{}", nth.saturating_add(1));
-                anchors.push(Anchor { name, note });
-            }
-        }
-        anchors.extend(attached(&text).map(|note| Anchor {
-            name: name.clone(),
-            note,
-        }));
-    }
-    Ok(anchors)
+/// The configured archive (or the one that was named), to read its ledger whatever its age.
+pub(super) fn ledger_input(args: &ArgMatches, config: &Config, out: &mut Out) -> Result<Input, Failure> {
+    let archive = args.get_one::<PathBuf>("archive").cloned();
+    let public = match args.get_one::<String>("key") {
+        None => None,
+        Some(text) => Some(key(text, out)?),
+    };
+    Ok(Input {
+        archive: archive.unwrap_or_else(|| config.evidence.folder.clone()),
+        key: public,
+        anchors: Vec::new(),
+        now: SystemClock.now(),
+        stale_after: Duration::MAX,
+    })
 }
 
-/// The notes attached to a mail: runs of base64 lines that decode to a checkpoint.
-fn attached(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    let runs = text.split("\n\n").chain(text.split("\r\n\r\n"));
-    runs.filter_map(|run| unbase64(&run.split_whitespace().collect::<String>()))
-        .filter(|note| note.windows(2).any(|w| w == b"\n\n") && note.windows(3).any(|w| w == "\u{2014}".as_bytes()))
-        .collect::<Vec<_>>()
-        .into_iter()
-}
-
-fn print(report: &Report, as_json: bool, out: &mut Out) -> Result<(), Failure> {
+pub(super) fn print(report: &Report, as_json: bool, out: &mut Out) -> Result<(), Failure> {
     let lang = out.lang();
     if as_json {
         for finding in &report.findings {
