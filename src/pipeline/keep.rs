@@ -32,6 +32,8 @@ impl Pipeline {
         if let Some(why) = proof.tend(self.writer.store()?, self.archive.as_ref(), now)? {
             self.notify(&Notice::EvidenceStopped(why), now)?;
             self.done.mails += 1;
+        } else if let Some(why) = proof.failing(now) {
+            self.notify(&Notice::ArchiveFailing(why), now)?;
         }
         Ok(())
     }
@@ -70,7 +72,8 @@ impl Pipeline {
             }
             tracing::error!(%why, "the archive cannot be written; its bytes are read again from the sources");
             let ids: Vec<SourceId> = self.lanes.iter().map(Lane::id).collect();
-            return archive.again(store, &ids, now);
+            archive.again(store, &ids, now)?;
+            return self.notify(&Notice::ArchiveFailing(why), now);
         }
         let batch = archive.batch(&|_| None, now)?;
         if batch != ArchiveBatch::default() {

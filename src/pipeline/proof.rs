@@ -18,6 +18,8 @@ use crate::store::{Signed, Store, StoreError};
 
 /// How soon a folder that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(30);
+/// How long no checkpoint could be written before people are told.
+const TELL_AFTER: Duration = Duration::from_secs(900);
 /// Entries carried at once.
 const CARRY: u32 = 1_000;
 /// Name of the log in the store's settings.
@@ -34,6 +36,8 @@ pub struct Proof {
     stopped: Option<String>,
     /// The same, while nobody was told yet.
     untold: Option<String>,
+    /// Since when no checkpoint can be written, why, and whether people were told.
+    failing: Option<(WallTime, String, bool)>,
     /// Who gets the checkpoint of the day; nobody named: whoever gets every alert.
     checkpoints_to: Vec<String>,
     recipients: Vec<String>,
@@ -70,6 +74,7 @@ impl Proof {
             due: now,
             stopped: None,
             untold: None,
+            failing: None,
             checkpoints_to: settings.checkpoints_to.clone(),
             recipients: settings.recipients.iter().map(|r| r.fingerprint()).collect(),
         };
@@ -179,18 +184,36 @@ impl Proof {
         }
         let open = archive.map(Archive::open_segments).unwrap_or_default();
         match self.checkpoint(store, Entry::new("heartbeat", now).with("open", open), now) {
-            Ok(()) => self.due = now.plus(self.every),
+            Ok(()) => {
+                self.due = now.plus(self.every);
+                self.failing = None;
+            }
             Err(PipelineError::Log(LogError::Fork(why))) => {
                 self.stop(LogError::Fork(why))?;
                 return Ok(self.untold.take());
             }
             Err(PipelineError::Log(e)) => {
                 warn!(error = %e, "no checkpoint; the entries wait in the store");
+                let (since, told) = self
+                    .failing
+                    .take()
+                    .map_or((now, false), |(since, _, told)| (since, told));
+                self.failing = Some((since, e.to_string(), told));
                 self.due = now.plus(RETRY);
             }
             Err(e) => return Err(e),
         }
         Ok(None)
+    }
+
+    /// Why no checkpoint can be written, once, when that has lasted.
+    pub fn failing(&mut self, now: WallTime) -> Option<String> {
+        let (since, why, told) = self.failing.as_mut()?;
+        if *told || now.since(*since) < TELL_AFTER {
+            return None;
+        }
+        *told = true;
+        Some(why.clone())
     }
 
     fn checkpoint(&mut self, store: &mut Store, last: Entry, now: WallTime) -> Result<(), PipelineError> {

@@ -57,7 +57,7 @@ impl Store {
     pub fn snapshot(&self) -> Result<(), StoreError> {
         self.conn.execute_batch("BEGIN")?;
         // The transaction begins with the first look.
-        self.conn.query_row("SELECT count(*) FROM meta", [], |_| Ok(()))?;
+        self.meta("store_id")?;
         Ok(())
     }
 

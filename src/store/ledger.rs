@@ -264,7 +264,7 @@ impl Store {
         }
         let tx = self.begin()?;
         let what = entry.kind().to_owned();
-        let at = tx.query_row("SELECT count(*) FROM ledger", [], |r| r.get::<_, i64>(0))?;
+        let at = tree(&tx)?.size();
         let row = bound(&tx, &json!({"what": what, "by": by, "reason": reason, "about": about}))?;
         tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
             .execute(params![
@@ -319,7 +319,7 @@ impl Store {
     pub fn ledger_kinds(&self, from: u64) -> Result<std::collections::BTreeMap<String, u64>, StoreError> {
         let mut select = self
             .conn
-            .prepare_cached("SELECT kind, count(*) FROM ledger WHERE ?1 <= ix GROUP BY kind")?;
+            .prepare_cached("SELECT kind, count(*) FROM ledger WHERE ?1 <= ix GROUP BY +kind")?;
         let rows = select.query_map([int(from)], |r| Ok((r.get(0)?, count(r.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

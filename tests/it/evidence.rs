@@ -4,6 +4,7 @@
 mod archive;
 mod export;
 mod ledger;
+mod outside;
 mod powercut;
 mod retention;
 mod segments;

@@ -19,7 +19,7 @@ pub fn copies(a: &Input, b: &Input) -> Report {
     } else {
         &second
     };
-    let expiries = expiry::Expiries::read(longer);
+    let expiries = expiry::Expiries::read(longer, a.now);
     for (_, entry) in longer.entries.iter().filter(|(_, e)| e.kind() == "segment") {
         report.segments = report.segments.saturating_add(1);
         let n = entry.number("n").unwrap_or(0);

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use super::finding::{Code, Finding};
 use super::{ReadLog, Report, micros};
+use crate::calendar::rfc3339;
+use crate::clock::WallTime;
 use crate::evidence::entry::Entry;
 
 /// How long an announced expiry is open to objection, in days.
@@ -31,6 +33,21 @@ pub struct Expiries<'l> {
     announced: BTreeMap<u64, (u64, &'l Entry)>,
     done: BTreeMap<u64, (u64, &'l Entry)>,
     wrong: BTreeMap<u64, (Code, u64, String, String)>,
+    /// When each entry was made at the latest, microseconds.
+    times: BTreeMap<u64, i64>,
+}
+
+/// When each entry that speaks of expiry was made at the latest.
+fn believed(log: &ReadLog, now: WallTime) -> BTreeMap<u64, i64> {
+    let mut latest = now.micros();
+    let mut times = BTreeMap::new();
+    for (index, entry) in log.entries.iter().rev() {
+        latest = latest.min(micros(entry.text("at")).unwrap_or(latest));
+        if matches!(entry.kind(), "expire" | "expired") {
+            times.insert(*index, latest);
+        }
+    }
+    times
 }
 
 fn numbers(entry: &Entry) -> Vec<u64> {
@@ -42,9 +59,13 @@ fn numbers(entry: &Entry) -> Vec<u64> {
 }
 
 impl<'l> Expiries<'l> {
-    /// Reads the entries about expiry.
-    pub fn read(log: &'l ReadLog) -> Expiries<'l> {
-        let mut all = Expiries::default();
+    /// Reads the entries about expiry. No entry counts as younger than those behind it, or than `now`: a clock that was set
+    /// ahead makes nothing due.
+    pub fn read(log: &'l ReadLog, now: WallTime) -> Expiries<'l> {
+        let mut all = Expiries {
+            times: believed(log, now),
+            ..Expiries::default()
+        };
         let mut keep: BTreeMap<u64, &str> = BTreeMap::new();
         let mut held: BTreeMap<u64, &str> = BTreeMap::new();
         for (index, entry) in &log.entries {
@@ -63,7 +84,8 @@ impl<'l> Expiries<'l> {
                         all.announced.insert(n, (*index, entry));
                         let by = entry.text("by");
                         let until = keep.get(&n).copied().unwrap_or("9999");
-                        if entry.text("at").get(..10).is_none_or(|day| day <= until) {
+                        let day = all.day_of(*index);
+                        if day.as_str() <= until {
                             all.wrong_one(
                                 Code::EarlyExpiry,
                                 n,
@@ -86,7 +108,7 @@ impl<'l> Expiries<'l> {
                                 format!("it is under a hold of {by}"),
                             );
                         }
-                        all.waited(log, n, *index, entry);
+                        all.waited(log, n, *index);
                     }
                 }
                 _ => {}
@@ -95,13 +117,19 @@ impl<'l> Expiries<'l> {
         all
     }
 
+    /// The day on which an entry was made at the latest.
+    fn day_of(&self, index: u64) -> String {
+        let at = self.times.get(&index).copied().unwrap_or(0);
+        rfc3339(at).chars().take(10).collect()
+    }
+
     fn wrong_one(&mut self, code: Code, n: u64, index: u64, ja: String, en: String) {
         self.wrong.entry(n).or_insert((code, index, ja, en));
     }
 
     /// Whether an expiry was announced, waited for, and known outside before it was done.
-    fn waited(&mut self, log: &ReadLog, n: u64, index: u64, entry: &Entry) {
-        let Some((announced, first)) = self.announced.get(&n).copied() else {
+    fn waited(&mut self, log: &ReadLog, n: u64, index: u64) {
+        let Some((announced, _)) = self.announced.get(&n).copied() else {
             self.wrong_one(
                 Code::UnloggedExpiry,
                 n,
@@ -111,9 +139,10 @@ impl<'l> Expiries<'l> {
             );
             return;
         };
-        let span = micros(entry.text("at"))
+        let time = |index: u64| self.times.get(&index).copied();
+        let span = time(index)
             .unwrap_or(0)
-            .saturating_sub(micros(first.text("at")).unwrap_or(i64::MAX));
+            .saturating_sub(time(announced).unwrap_or(i64::MAX));
         if span < GRACE_DAYS.saturating_mul(DAY_MICROS) {
             self.wrong_one(
                 Code::UnloggedExpiry,

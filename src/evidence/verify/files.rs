@@ -36,7 +36,7 @@ pub struct Listed<'l> {
 /// Segments that are there and are the files that were sealed: what further checks may open.
 pub fn check<'l>(input: &Input, log: &'l ReadLog, report: &mut Report) -> Vec<Listed<'l>> {
     let listed = listed(log, report);
-    let expiries = Expiries::read(log);
+    let expiries = Expiries::read(log, input.now);
     expiries.check(log, report);
     let hashes: BTreeMap<&str, u64> = listed.iter().map(|l| (l.entry.text("sha256_age"), l.n)).collect();
     let mut sound = Vec::new();

@@ -80,6 +80,8 @@ codes! {
     Clock "CLOCK" Warning,
     /// The files carry no append-only flags.
     Flags "FLAGS" Warning,
+    /// A store was restored from a copy: rows since then are lost, by the word of whoever did it.
+    Recovered "RECOVERED" Warning,
     /// The run before ended without a stop; the sources refilled the record.
     Unclean "UNCLEAN_STOP" Warning,
     /// A log was cut while it was followed; what was read of it is archived.

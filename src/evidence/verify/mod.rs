@@ -119,6 +119,9 @@ pub fn ledger(input: &Input) -> (Report, ReadLog) {
     (report, log)
 }
 
+/// How far an entry may lie ahead of the time of verification, microseconds: clocks differ.
+const AHEAD_MAX: i64 = 3_600_000_000;
+
 /// Micros of an entry's `at`.
 pub(crate) fn micros(at: &str) -> Option<i64> {
     use crate::parse::time;
@@ -133,6 +136,17 @@ fn times(input: &Input, log: &ReadLog, report: &mut Report) {
     let newest = last.text("at").to_owned();
     let now = input.now.micros();
     if let Some(at) = micros(&newest) {
+        let ahead = at.saturating_sub(now);
+        if AHEAD_MAX < ahead {
+            report.add(
+                Finding::new(
+                    Code::Clock,
+                    format!("最新の項目が {newest} のもので、検証の時刻より先です。機器の時計が進められた疑いがあります。"),
+                    format!("the newest entry is of {newest}, ahead of the time of verification: somebody may have set the clock"),
+                )
+                .at("newest", newest.as_str()),
+            );
+        }
         let age = Duration::from_micros(u64::try_from(now.saturating_sub(at)).unwrap_or(0));
         if input.stale_after < age {
             let stopped = last.kind() == "stop";
@@ -156,6 +170,9 @@ fn times(input: &Input, log: &ReadLog, report: &mut Report) {
     }
     let mut before: Option<i64> = None;
     for (index, entry) in &log.entries {
+        if entry.kind() == "recover" {
+            recovered(*index, entry, report);
+        }
         let Some(at) = micros(entry.text("at")) else { continue };
         if before.is_some_and(|before| at.saturating_add(60_000_000) < before) {
             report.add(
@@ -188,6 +205,24 @@ fn times(input: &Input, log: &ReadLog, report: &mut Report) {
         report.alone = Some(Duration::from_micros(span));
     }
     report.newest = Some(newest);
+}
+
+fn recovered(index: u64, entry: &super::entry::Entry, report: &mut Report) {
+    let (at, by) = (entry.text("at"), entry.text("by"));
+    let (from, to) = (entry.number("from").unwrap_or(0), entry.number("to").unwrap_or(0));
+    report.add(
+        Finding::new(
+            Code::Recovered,
+            format!("{at} に {by} がデータベースを写しから戻しています（{index} 番の項目）。{from}〜{to} 番の項目が述べる警告・送信の行は失われています。"),
+            format!("{by} restored the store from a copy at {at} (entry {index}); rows of alerts and mails that entries {from} to {to} speak of are lost"),
+        )
+        .at("entry", index)
+        .at("by", by)
+        .next(
+            "覚えのある復元か、決裁の記録と照らし合わせてください。",
+            "hold it against the record of the decision",
+        ),
+    );
 }
 
 /// A time of an entry as people read it.

@@ -65,6 +65,23 @@ const WHOLE: &[(&str, &str)] = &[
         "FROM register_row AS r WHERE r.since",
         "at an import, off the ingest thread: the whole register is wanted",
     ),
+    (
+        "FROM page AS p LEFT JOIN who AS w",
+        "verify counters: all of the book is compared",
+    ),
+    (
+        "FROM alert_step AS s JOIN alert AS a",
+        "verify counters: every step is compared",
+    ),
+    (
+        "SELECT message_id FROM mail",
+        "verify counters: every mail is looked for",
+    ),
+    (
+        "SELECT text FROM register_row ORDER BY id",
+        "an export about a person: every row that ever named his accounts",
+    ),
+    ("SELECT id, name FROM source ORDER BY id", "verify: a row a source"),
     ("sqlite_sequence", "a row a table"),
     ("sqlite_schema", "at opening; a row a table"),
 ];
