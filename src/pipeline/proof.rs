@@ -247,7 +247,8 @@ impl Proof {
         Some(self.checkpoints_to.as_slice()).filter(|to| !to.is_empty())
     }
 
-    /// Where the ledger stands, for the mail of the day; `None` before the first checkpoint.
+    /// Where the ledger stands, for the mail of the day; `None` before the first checkpoint and on the day the ledger was
+    /// begun: the first mail comes the morning after.
     ///
     /// # Errors
     /// The store.
@@ -258,7 +259,11 @@ impl Proof {
         let Some(checkpoint) = checkpoint(&signed.note) else {
             return Ok(None);
         };
-        let told = store.meta(TOLD)?.and_then(|n| n.parse().ok()).unwrap_or(0);
+        let told = store.meta(TOLD)?.and_then(|n| n.parse().ok());
+        if told.is_none() && !begun_before(store, signed.at)? {
+            return Ok(None);
+        }
+        let told = told.unwrap_or(0);
         let kinds = store.ledger_kinds(told)?;
         let count = |kind: &str| kinds.get(kind).copied().unwrap_or(0);
         Ok(Some(Standing {
@@ -333,6 +338,14 @@ impl Proof {
         }
         self.checkpoint(store, Entry::new("stop", now), now)
     }
+}
+
+/// Whether the ledger was begun on a day before that of `at`.
+fn begun_before(store: &Store, at: WallTime) -> Result<bool, StoreError> {
+    let first = store.ledger_lines(0, 1)?;
+    let first = first.first().and_then(|line| Entry::read(line.as_bytes()).ok());
+    let today = day_of(EventTime::from_micros(at.micros())).iso();
+    Ok(first.is_some_and(|entry| entry.text("at").get(..10).is_some_and(|day| day < today.as_str())))
 }
 
 /// The name of the log, chosen once.

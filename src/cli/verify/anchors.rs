@@ -46,7 +46,12 @@ pub(super) fn anchors(folder: &Path) -> Result<Vec<Anchor>, Failure> {
 /// The notes attached to a mail: runs of base64 lines that decode to a checkpoint.
 fn attached(text: &str) -> impl Iterator<Item = Vec<u8>> {
     let runs = text.split("\n\n").chain(text.split("\r\n\r\n"));
-    runs.filter_map(|run| unbase64(&run.split_whitespace().collect::<String>()))
+    // A part of a mail ends with the line of its boundary.
+    let part = |run: &str| -> String {
+        let lines = run.lines().map(str::trim);
+        lines.take_while(|line| !line.starts_with("--")).collect()
+    };
+    runs.filter_map(|run| unbase64(&part(run)))
         .filter(|note| note.windows(2).any(|w| w == b"\n\n") && note.windows(3).any(|w| w == "\u{2014}".as_bytes()))
         .collect::<Vec<_>>()
         .into_iter()

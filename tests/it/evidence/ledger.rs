@@ -144,7 +144,8 @@ fn case_8_last_weeks_backup_in_place_of_the_archive_is_cut_and_stale() {
     archive.days(&mut pipeline, 2);
     let old = archive.site.path("backup");
     copy(&archive.folder(), &old);
-    let had = archive.entries().len();
+    // What is signed; entries behind that may stand there already.
+    let had: u64 = archive.notes().last().unwrap().lines().nth(1).unwrap().parse().unwrap();
     archive.days(&mut pipeline, 3);
     archive.stop(pipeline);
     archive.anchor("newest");
