@@ -131,7 +131,7 @@ const ACCOUNTS: usize = 200_000;
 fn csv(changed: usize) -> String {
     let mut text = String::from("職員番号,利用者ID,区分,所属名,業務区分,権限,権限開始日,権限終了日,状態\n");
     for n in 0..ACCOUNTS {
-        let to = if n < changed { "R8.3.31" } else { "R9.3.31" };
+        let to = if n < changed { "R8.9.30" } else { "R9.3.31" };
         let (section, task) = (n % 700, n % DATASETS);
         text += &format!("{n:06},tz{n:06},正規,第{section}課,d{task},照会・出力,R8.4.1,{to},在職\n");
     }

@@ -31,11 +31,13 @@ pub enum Mark {
     Operation = 10,
     /// 指定外の端末: not one of the terminals or networks permitted for the dataset.
     Terminal = 11,
+    /// 勤務時間内: within the duty hours of the person or section (`[[duty]]`). The one mark that speaks for an access.
+    OnDuty = 12,
 }
 
 impl Mark {
     /// Every mark.
-    pub const ALL: [Mark; 12] = [
+    pub const ALL: [Mark; 13] = [
         Mark::ContractEnded,
         Mark::OldGeneration,
         Mark::Transferred,
@@ -48,6 +50,7 @@ impl Mark {
         Mark::Designation,
         Mark::Operation,
         Mark::Terminal,
+        Mark::OnDuty,
     ];
 
     /// What an `account` rule may name beside the standings.
@@ -79,6 +82,7 @@ impl Mark {
             Mark::Designation => "designation",
             Mark::Operation => "operation",
             Mark::Terminal => "terminal",
+            Mark::OnDuty => "on-duty",
         }
     }
 
@@ -97,6 +101,7 @@ impl Mark {
             Mark::Designation => "事務取扱担当者の指名なし",
             Mark::Operation => "付与されていない操作",
             Mark::Terminal => "指定外の端末・ネットワーク",
+            Mark::OnDuty => "勤務時間内（勤務割）",
         }
     }
 
@@ -115,6 +120,7 @@ impl Mark {
             Mark::Designation => "not designated for this file",
             Mark::Operation => "an operation that is not granted",
             Mark::Terminal => "a terminal or network that is not permitted",
+            Mark::OnDuty => "on duty by the roster",
         }
     }
 }

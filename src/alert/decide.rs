@@ -66,6 +66,8 @@ pub struct Situation {
     pub valid_to: Option<i32>,
     /// Lines, the first ones.
     pub evidence: Vec<LineRef>,
+    /// Version of the account register that was in force.
+    pub register: i64,
 }
 
 /// How far apart findings of one situation may be.
@@ -126,6 +128,7 @@ impl Situation {
             valid_from: None,
             valid_to: None,
             evidence: vec![access.at],
+            register: 0,
         }
     }
 

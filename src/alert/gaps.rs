@@ -44,6 +44,28 @@ pub fn say(gap: &Gap, lang: Lang) -> String {
         (Gap::Unseen { .. }, Lang::En) => {
             format!("no use of the dataset {dataset:?} was seen in {sources} for {SILENT_DAYS} days")
         }
+        (Gap::Vacant { role, section }, Lang::Ja) => {
+            let of = if section.is_empty() {
+                String::new()
+            } else {
+                format!("「{}」の", name(section))
+            };
+            format!(
+                "{of}{}が空席です（任命されている方が、権限台帳では在職していない場合を含みます）",
+                role.ja()
+            )
+        }
+        (Gap::Vacant { role, section }, Lang::En) => {
+            let of = if section.is_empty() {
+                String::new()
+            } else {
+                format!(" of {}", name(section))
+            };
+            format!(
+                "the post of {}{of} is vacant, or nobody appointed to it is in office by the register",
+                role.as_str()
+            )
+        }
         (Gap::NoDataset { .. }, Lang::Ja) => format!("情報源「{sources}」の記録を見る情報資産がありません"),
         (Gap::NoDataset { .. }, Lang::En) => format!("no dataset looks at the source {sources}"),
         (Gap::NothingPlaced { lines, .. }, Lang::Ja) => format!(

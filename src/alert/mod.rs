@@ -9,9 +9,11 @@ pub mod notice;
 pub mod outbox;
 pub mod text;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{DatasetId, LineRef, Marks, Operation, SourceId, Standing, WhoId};
+use crate::calendar::Calendar;
 use crate::clock::{EventTime, WallTime};
 use crate::detect::{Count, Facts, RuleKind, Severity, Within, Words};
 
@@ -190,4 +192,6 @@ pub struct AlertFacts {
     pub reasons: Vec<AlertFacts>,
     /// References of lines that stand as evidence, first and last ones; contents are never mailed.
     pub evidence: Vec<LineRef>,
+    /// When the offices of the agency are closed.
+    pub calendar: Arc<Calendar>,
 }

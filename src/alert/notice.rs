@@ -358,6 +358,7 @@ mod tests {
             contact: Some("内線 2345".into()),
             host: "log1".into(),
             now: WallTime::from_secs(1_795_237_407),
+            calendar: std::sync::Arc::default(),
         }
     }
 

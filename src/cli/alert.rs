@@ -141,6 +141,13 @@ fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
         return Ok(out.line(&json::alert(&stored, &facts).to_string())?);
     }
     out.line(describe(&facts, out.lang()).trim_end())?;
+    if 0 < stored.register {
+        let version = stored.register;
+        out.line(&match out.lang() {
+            Lang::Ja => format!("権限台帳：版 {version}（sekimori account list --versions）"),
+            Lang::En => format!("account register: version {version} (sekimori account list --versions)"),
+        })?;
+    }
     for step in store.steps(stored.alert.id)? {
         let by = if step.by.is_empty() {
             "sekimori".to_owned()
@@ -180,7 +187,7 @@ fn turn(config: &Config, what: &str, args: &ArgMatches, out: &mut Out) -> Result
     if !Store::open_read(&config.store)?.path().exists() {
         return Ok(());
     }
-    let register = super::register(config)?;
+    let (register, _) = super::in_force(config)?;
     let now = SystemClock.now();
     if !register.is_in_force(&by, day_of(EventTime::from_micros(now.micros()))) {
         let why = out.pick(

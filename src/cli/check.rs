@@ -116,8 +116,12 @@ fn odd(config: &Config, mut reading: Reading, out: &mut Out) -> usize {
     let file = config.accounts.path.display();
     let word = out.pick("注意", "warning");
     for warning in reading.warnings.iter().take(ODD_MAX) {
-        let (line, column, why) = (warning.line, inert(&warning.column, 40), warning.why);
-        out.error(&format!("{word}: {file}: line {line}, column {column}: {why}"));
+        let (line, column) = (warning.line, inert(&warning.column, 40));
+        let why = warning.why.pick(out.lang());
+        out.error(&match out.lang() {
+            Lang::Ja => format!("{word}: {file}: {line} 行目、列「{column}」：{why}"),
+            Lang::En => format!("{word}: {file}: line {line}, column {column}: {why}"),
+        });
     }
     let more = reading
         .odd
@@ -135,7 +139,10 @@ fn odd(config: &Config, mut reading: Reading, out: &mut Out) -> usize {
     for (line, name) in reading.register.unknown_words().iter().take(ODD_MAX) {
         let name = inert(name, 40);
         let why = out.pick("台帳にない名称です", "no dataset is called so");
-        out.error(&format!("{word}: {file}: line {line}: {name}: {why}"));
+        out.error(&match out.lang() {
+            Lang::Ja => format!("{word}: {file}: {line} 行目：「{name}」：{why}"),
+            Lang::En => format!("{word}: {file}: line {line}: {name}: {why}"),
+        });
     }
     reading.register.accounts()
 }

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::json;
 
 use super::out::Out;
-use super::{Failure, config_arg, json_arg, load, register};
+use super::{Failure, config_arg, in_force, json_arg, load};
 use crate::alert::notice::Notice;
 use crate::calendar::{Day, day_of, parse_date, rfc3339};
 use crate::clock::{Clock, EventTime, SystemClock, WallTime};
@@ -165,7 +165,7 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
         rules: &rules,
         datasets: &datasets,
         limit: limit(config, &exception),
-        approver_in_force: register(config)?.is_in_force(&exception.approver, today(now)),
+        approver_in_force: in_force(config)?.0.is_in_force(&exception.approver, today(now)),
     };
     let mut store = Store::open(&config.store)?;
     if let Err(refusal) = exception.check(&world) {

@@ -9,7 +9,7 @@ use super::out::Out;
 use super::parse::Records;
 use super::{Failure, config_arg, load, replay};
 use crate::access::{Access, LineRef, Outcome, SourceId};
-use crate::calendar::{Calendar, Jst};
+use crate::calendar::Jst;
 use crate::config::Config;
 use crate::detect::{Detector, Explained, RuleSettings, Severity};
 use crate::parse::place::{Placed, Placer};
@@ -126,10 +126,11 @@ fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut
     let sources: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
     let mut placer = Placer::new(
         Arc::new(register),
-        Arc::new(Calendar::default()),
+        Arc::new(config.calendar.clone()),
         Datasets::new(&numbered, &sources),
         key,
     );
+    placer.set_duties(&config.sections);
     let mut names = store.names()?;
     let line = LineRef::default();
     let surveyed = Arc::clone(placer.surveyor()).survey(record.clone(), index);
@@ -156,7 +157,7 @@ fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut
         key: Some(placer.key()),
         lists: Some(&lists),
     };
-    let mut detector = Detector::new(&config.rules, &numbered);
+    let mut detector = Detector::of_office(&config.rules, &numbered, &Arc::new(config.calendar.clone()));
     let all = detector
         .explain(&access, &mut history)
         .map_err(|e| Failure::Failed(e.to_string()))?;

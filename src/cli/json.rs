@@ -34,6 +34,8 @@ pub(super) fn alert(stored: &StoredAlert, facts: &AlertFacts) -> Value {
         "records": a.records,
         "records_unknown": a.records_unknown,
         "detected_at": rfc3339(a.detected_at.micros()),
+        "retro": a.retro,
+        "register": stored.register,
         "mails": a.notified.map_or(0, |n| n.mails),
         "reasons": facts.reasons.iter().map(|r| reason(&r.alert)).collect::<Vec<_>>(),
     })

@@ -35,7 +35,7 @@ use crate::register::Register;
 use crate::service::RunError;
 use crate::service::import;
 use crate::service::setup::SetupError;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 use crate::text::Lang;
 use out::Out;
 
@@ -244,6 +244,18 @@ fn load(args: &ArgMatches, out: &mut Out) -> Result<(Config, Problems), Failure>
         }
         Err(problems) => Err(Failure::Config(rendered(&problems, out))),
     }
+}
+
+/// The register in force, with its version (0: none is kept yet, this is the file).
+fn in_force(config: &Config) -> Result<(Register, i64), Failure> {
+    if config.store.exists() {
+        let store = Store::open_read(&config.store)?;
+        if let Some(version) = store.register_version()? {
+            let register = import::of_version(&store, &config.accounts, version.id);
+            return Ok((register.map_err(|e| Failure::Failed(e.to_string()))?, version.id));
+        }
+    }
+    Ok((register(config)?, 0))
 }
 
 /// The register as the file holds it now.

@@ -86,7 +86,7 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
         None => Some(Vec::new()),
     };
     let (store, subject_key) = store(&root.required_table("store"));
-    let accounts = accounts(&root.required_table("accounts"));
+    let accounts = accounts(&root.required_table("accounts"), lang);
     let calendar = super::calendar::read(root);
     let future_skew = match root.table("ingest") {
         Some(ingest) => {
@@ -163,7 +163,7 @@ fn store(store: &Section<'_>) -> (Option<PathBuf>, Option<PathBuf>) {
     (path, subject_key)
 }
 
-fn accounts(accounts: &Section<'_>) -> Option<AccountsSettings> {
+fn accounts(accounts: &Section<'_>, lang: Lang) -> Option<AccountsSettings> {
     let path = accounts.required_path("register");
     let encoding = encoding(accounts);
     let domains = match accounts.value("domains") {
@@ -191,6 +191,7 @@ fn accounts(accounts: &Section<'_>) -> Option<AccountsSettings> {
         vanish_percent_max: vanish_percent_max?,
         stale_after: stale_after?,
         unended_last_line: unended_last_line?,
+        lang,
     })
 }
 

@@ -12,35 +12,8 @@ use crate::text::Lang;
 /// Most characters of a value that a message repeats.
 const SHOWN_CHARS_MAX: usize = 120;
 
-/// One text in both languages. Which one is read is only known once the file has been read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Say {
-    ja: String,
-    en: String,
-}
-
-impl Say {
-    /// The same thing said in Japanese and in English.
-    pub fn new(ja: impl Into<String>, en: impl Into<String>) -> Say {
-        Say {
-            ja: ja.into(),
-            en: en.into(),
-        }
-    }
-
-    /// The text of this language.
-    pub fn pick(&self, lang: Lang) -> &str {
-        lang.pick(&self.ja, &self.en)
-    }
-}
-
-/// Both texts as format strings; names in braces are taken from the surroundings.
-macro_rules! say {
-    ($ja:literal, $en:literal) => {
-        $crate::config::problem::Say::new(format!($ja), format!($en))
-    };
-}
-pub(super) use say;
+pub use crate::text::Say;
+pub(super) use crate::text::say;
 
 /// Where something stands in a file, and the key it stands under.
 #[derive(Debug, Clone, PartialEq, Eq)]

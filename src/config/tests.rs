@@ -115,6 +115,7 @@ fn the_minimal_configuration_has_the_documented_defaults() {
             vanish_percent_max: 20,
             stale_after: Duration::from_secs(8 * 86_400),
             unended_last_line: false,
+            lang: Lang::Ja,
         }
     );
     assert_eq!(config.calendar, Calendar::default());

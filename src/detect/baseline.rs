@@ -5,12 +5,14 @@
 //! closed its alert as legitimate. Until a person has enough days of his own, the days of his section with the
 //! same dataset serve. Yesterday is not yet learned from: a line that comes a day late changes nothing.
 
+use std::sync::Arc;
+
 use super::book::{DayNumber, History, HistoryError};
 use super::judge::{Facts, Held, Judge};
 use super::memo::{Memo, Memory, Reader, Space, Value, joined, put, put_signed};
 use super::{Count, Limits, Per, Scope};
 use crate::access::{Access, Amount, DatasetId, Outcome, WhoId};
-use crate::calendar::{Day, day_of, day_start, is_closed};
+use crate::calendar::{Calendar, Day, day_of, day_start};
 use crate::clock::EventTime;
 
 /// Days kept of a key.
@@ -162,16 +164,18 @@ pub(super) struct BaselineJudge {
     floors: Vec<u64>,
     days: Memory<Days>,
     members: Memory<Members>,
+    calendar: Arc<Calendar>,
 }
 
 impl BaselineJudge {
     /// Compiles a rule; `floors` gives the floor of each dataset by id.
-    pub fn new(id: &str, rule: BaselineRule, floors: Vec<u64>) -> Self {
+    pub fn new(id: &str, rule: BaselineRule, floors: Vec<u64>, calendar: &Arc<Calendar>) -> Self {
         BaselineJudge {
             rule,
             floors,
             days: Memory::new(Space::of(id, 0), MOST),
             members: Memory::new(Space::of(id, 1), MOST),
+            calendar: Arc::clone(calendar),
         }
     }
 
@@ -202,7 +206,7 @@ impl BaselineJudge {
         let (mut from, mut left) = (day - 1, self.rule.days);
         while 0 < left && day - 200 < from {
             from -= 1;
-            left -= u32::from(!is_closed(Day(from)));
+            left -= u32::from(!self.calendar.is_closed(Day(from)));
         }
         (from, day - 2)
     }
@@ -216,7 +220,7 @@ impl BaselineJudge {
         let days = self.days.look(pack(who, dataset), !history.knows(who), history)?;
         let days: Vec<OneDay> = days.between(from, to).to_vec();
         let mut out = Vec::with_capacity(days.len());
-        for day in days.iter().filter(|d| !is_closed(Day(d.day))) {
+        for day in days.iter().filter(|d| !self.calendar.is_closed(Day(d.day))) {
             if !day.wild || history.is_legitimate(who, dataset, day.day)? {
                 out.push(day.sum);
             }

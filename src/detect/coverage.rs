@@ -8,6 +8,7 @@
 
 use super::rule::{RuleSettings, When};
 use crate::register::DatasetSettings;
+use crate::register::sections::Role;
 
 /// Days without a line, or without a use, behind which a source or dataset counts as not live.
 pub const SILENT_DAYS: i32 = 7;
@@ -53,6 +54,13 @@ pub enum Gap {
         /// Lines read lately.
         lines: u64,
     },
+    /// Nobody holds a post, or all who do have left: an alert would reach nobody there.
+    Vacant {
+        /// The role.
+        role: Role,
+        /// The section; empty: the agency.
+        section: String,
+    },
 }
 
 impl Gap {
@@ -65,6 +73,7 @@ impl Gap {
             Gap::Unseen { .. } => "unseen",
             Gap::NoDataset { .. } => "no-dataset",
             Gap::NothingPlaced { .. } => "nothing-placed",
+            Gap::Vacant { .. } => "vacant-post",
         }
     }
 
@@ -75,14 +84,14 @@ impl Gap {
             | Gap::NoLiveSource { dataset, .. }
             | Gap::ExpectedSilent { dataset, .. }
             | Gap::Unseen { dataset, .. } => Some(dataset),
-            Gap::NoDataset { .. } | Gap::NothingPlaced { .. } => None,
+            Gap::NoDataset { .. } | Gap::NothingPlaced { .. } | Gap::Vacant { .. } => None,
         }
     }
 
     /// The sources it is about.
     pub fn sources(&self) -> &[String] {
         match self {
-            Gap::NoRule { .. } => &[],
+            Gap::NoRule { .. } | Gap::Vacant { .. } => &[],
             Gap::NoLiveSource { sources, .. } | Gap::Unseen { sources, .. } => sources,
             Gap::ExpectedSilent { source, .. } | Gap::NoDataset { source } | Gap::NothingPlaced { source, .. } => {
                 std::slice::from_ref(source)

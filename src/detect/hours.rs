@@ -3,12 +3,14 @@
 //! Whoever worked at such hours on many earlier days (shifts, the busy season) is `accustomed`: the finding stays, as a
 //! notice. Only days behind yesterday count as earlier, so a line that comes a day late changes nothing.
 
+use std::sync::Arc;
+
 use super::book::{DayNumber, History, HistoryError};
 use super::judge::{Facts, Held, Judge};
 use super::memo::{DaySet, Memo, Memory, Reader, Space, Value};
 use super::{Scope, Severity};
-use crate::access::{Access, Amount, Outcome};
-use crate::calendar::{Jst, closed};
+use crate::access::{Access, Amount, Mark, Outcome};
+use crate::calendar::{Calendar, Day, Jst};
 use crate::clock::EventTime;
 
 /// Days behind which an earlier day no longer makes anybody accustomed.
@@ -39,14 +41,14 @@ pub struct HoursRule {
 }
 
 impl OffHours {
-    /// Whether `at` lies in them.
-    pub fn holds(self, at: Jst) -> bool {
+    /// Whether `at` lies in them; `closed`: whether the office is closed on that day.
+    pub fn holds(self, at: Jst, closed: bool) -> bool {
         let minute = at.minute_of_day();
         match self {
-            OffHours::Outside(from, to) => (minute < from || to <= minute) && closed(at.day).is_none(),
+            OffHours::Outside(from, to) => (minute < from || to <= minute) && !closed,
             OffHours::Between(from, to) if from <= to => (from..to).contains(&minute),
             OffHours::Between(from, to) => from <= minute || minute < to,
-            OffHours::ClosedDays => closed(at.day).is_some(),
+            OffHours::ClosedDays => closed,
         }
     }
 }
@@ -68,14 +70,27 @@ impl Value for DaySet {
 pub(super) struct HoursJudge {
     rule: HoursRule,
     days: Memory<DaySet>,
+    calendar: Arc<Calendar>,
+    /// The day that was last asked for, and whether the office was closed: lines come in order, mostly.
+    last: (Day, bool),
 }
 
 impl HoursJudge {
-    pub fn new(id: &str, rule: HoursRule) -> Self {
+    pub fn new(id: &str, rule: HoursRule, calendar: &Arc<Calendar>) -> Self {
+        let first = Day(0);
         HoursJudge {
             rule,
             days: Memory::new(Space::of(id, 0), MOST),
+            last: (first, calendar.is_closed(first)),
+            calendar: Arc::clone(calendar),
         }
+    }
+
+    fn is_off(&mut self, at: Jst) -> bool {
+        if self.last.0 != at.day {
+            self.last = (at.day, self.calendar.is_closed(at.day));
+        }
+        self.rule.off.holds(at, self.last.1)
     }
 }
 
@@ -86,7 +101,9 @@ impl Judge for HoursJudge {
         _scope: &Scope,
         history: &mut dyn History,
     ) -> Result<Option<Held>, HistoryError> {
-        if access.outcome == Outcome::Failure || !self.rule.off.holds(Jst::from(access.time)) {
+        // Whoever is on duty by the roster works at hours of his own.
+        if access.outcome == Outcome::Failure || access.marks.has(Mark::OnDuty) || !self.is_off(Jst::from(access.time))
+        {
             return Ok(None);
         }
         if self

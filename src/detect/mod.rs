@@ -24,7 +24,10 @@ pub mod sketch;
 mod volume;
 pub mod window;
 
+use std::sync::Arc;
+
 use crate::access::{Access, DatasetId, Operation, WhoId};
+use crate::calendar::Calendar;
 use crate::clock::EventTime;
 use crate::register::DatasetSettings;
 use account::Marked;
@@ -45,7 +48,7 @@ pub use first_seen::{FirstSeenRule, Thing};
 pub use hours::{HoursRule, OffHours};
 pub use judge::{Facts, Held, Judge};
 pub use relation::{List, Relation, RelationRule};
-pub use retro::{Hindsight, Past, Said};
+pub use retro::{Differing, Hindsight, Past, Said};
 pub use rule::{Count, Limits, Per, RuleKind, RuleSettings, Sample, Severity, Volume, When, Within, Words};
 pub use sample::{SampleError, run_samples};
 pub use sequence::{Pattern, SequenceRule};
@@ -208,8 +211,17 @@ pub struct Detector {
 const OPERATIONS: usize = 16;
 
 impl Detector {
-    /// Compiles `rules` for the datasets with the ids the store gave them.
+    /// Compiles `rules` for the datasets with the ids the store gave them; offices close as the law says.
     pub fn new(rules: &[RuleSettings], datasets: &[(DatasetId, &DatasetSettings)]) -> Self {
+        Detector::of_office(rules, datasets, &Arc::default())
+    }
+
+    /// The same for an office that closes and opens by `calendar`.
+    pub fn of_office(
+        rules: &[RuleSettings],
+        datasets: &[(DatasetId, &DatasetSettings)],
+        calendar: &Arc<Calendar>,
+    ) -> Self {
         let compiled: Vec<Rule> = rules
             .iter()
             .map(|rule| Rule {
@@ -222,7 +234,7 @@ impl Detector {
                     RuleKind::Account(rule) => Compiled::Marked(Marked::of_account(rule)),
                     RuleKind::Grant(rule) => Compiled::Marked(Marked::of_grant(rule)),
                     RuleKind::Dormant(rule) => Compiled::Judged(Box::new(Dormant::new(*rule))),
-                    RuleKind::Hours(hours) => Compiled::Judged(Box::new(HoursJudge::new(&rule.id, *hours))),
+                    RuleKind::Hours(hours) => Compiled::Judged(Box::new(HoursJudge::new(&rule.id, *hours, calendar))),
                     RuleKind::FirstSeen(first) => Compiled::Judged(Box::new(FirstSeenJudge::new(&rule.id, *first))),
                     RuleKind::Sequence(sequence) => Compiled::Judged(Box::new(SequenceJudge::new(&rule.id, *sequence))),
                     RuleKind::Relation(relation) => {
@@ -230,7 +242,12 @@ impl Detector {
                     }
                     RuleKind::Baseline(baseline) => {
                         let floors = limits(&baseline.floor, datasets);
-                        Compiled::Judged(Box::new(BaselineJudge::new(&rule.id, baseline.clone(), floors)))
+                        Compiled::Judged(Box::new(BaselineJudge::new(
+                            &rule.id,
+                            baseline.clone(),
+                            floors,
+                            calendar,
+                        )))
                     }
                 },
             })

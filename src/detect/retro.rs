@@ -59,6 +59,17 @@ impl Past {
     }
 }
 
+/// A day's use of which two registers say different things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Differing {
+    /// The use.
+    pub day: Past,
+    /// What the register said by which it was judged.
+    pub before: Said,
+    /// What the register in force says.
+    pub now: Said,
+}
+
 /// A rule that holds in hindsight, over all days of a person and dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hindsight {
@@ -98,15 +109,10 @@ impl Detector {
         }
     }
 
-    /// What holds in hindsight and did not hold before: `said` gives what the register before and the register now say
-    /// of a day's use.
-    pub fn reconsider(&self, past: &[Past], said: &dyn Fn(&Past) -> (Said, Said)) -> Vec<Hindsight> {
+    /// What holds in hindsight and did not hold before.
+    pub fn reconsider(&self, differing: &[Differing]) -> Vec<Hindsight> {
         let mut found: BTreeMap<(WhoId, DatasetId, RuleIx), Hindsight> = BTreeMap::new();
-        for day in past {
-            let (before, now) = said(day);
-            if before == now {
-                continue;
-            }
+        for Differing { day, before, now } in differing.iter().copied() {
             let at = usize::from(day.dataset.0) * OPERATIONS + day.operation as usize;
             for ix in self.index.get(at).into_iter().flatten() {
                 let new = |success| {

@@ -8,10 +8,11 @@
 //!
 //! Not here: row ids (given by [`WhoIds`]), counters and rules (`detect`).
 
+mod spellings;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use unicode_normalization::UnicodeNormalization;
@@ -24,12 +25,11 @@ use crate::access::{
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
-use crate::register::{AccountIx, Datasets, Register, SpanIx};
+use crate::register::sections::{Duty, Sections};
+use crate::register::{AccountIx, Datasets, Register, Right, Verdict};
 use crate::text::inert;
+use spellings::{Spelling, Spellings};
 
-/// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
-/// fill it).
-const SPELLINGS_MAX: usize = 1 << 17;
 /// Longest spelling remembered, in bytes: longer ones are looked up every time.
 const SPELLING_BYTES_MAX: usize = 128;
 /// Longest name kept of an account nobody registered, in characters.
@@ -81,64 +81,6 @@ impl SubjectKey {
     }
 }
 
-/// Accounts by their spelling in the log. Names of usual length stand in the table itself: one look in memory a line.
-#[derive(Debug, Default)]
-struct Spellings {
-    short: HashMap<[u8; SHORT], Spelling>,
-    long: HashMap<Box<[u8]>, Spelling>,
-}
-
-/// Room for a name of usual length; its last byte holds the length.
-const SHORT: usize = 24;
-
-fn short(name: &[u8]) -> Option<[u8; SHORT]> {
-    let mut key = [0u8; SHORT];
-    let (last, room) = key.split_last_mut()?;
-    room.get_mut(..name.len())?.copy_from_slice(name);
-    *last = u8::try_from(name.len()).ok()?;
-    Some(key)
-}
-
-impl Spellings {
-    fn get_mut(&mut self, name: &[u8]) -> Option<&mut Spelling> {
-        match short(name) {
-            Some(key) => self.short.get_mut(&key),
-            None => self.long.get_mut(name),
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.short.len() + self.long.len()
-    }
-
-    fn insert(&mut self, name: &[u8], spelling: Spelling) {
-        if SPELLINGS_MAX <= self.len() {
-            self.clear();
-        }
-        match short(name) {
-            Some(key) => self.short.insert(key, spelling),
-            None => self.long.insert(name.into(), spelling),
-        };
-    }
-
-    fn clear(&mut self) {
-        self.short.clear();
-        self.long.clear();
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Spelling {
-    who: WhoId,
-    account: Option<AccountIx>,
-    day: i32,
-    standing: Standing,
-    marks: Marks,
-    span: Option<SpanIx>,
-    declared: bool,
-    section: SectionHash,
-}
-
 /// Says what a record means for the 台帳, whoever it was.
 #[derive(Debug)]
 pub struct Surveyor {
@@ -177,6 +119,11 @@ pub struct Surveyed<'a> {
 }
 
 impl Surveyor {
+    /// The 台帳.
+    pub fn datasets(&self) -> &Datasets {
+        &self.datasets
+    }
+
     /// Looks at a record of source number `index` (in configuration).
     pub fn survey<'a>(&self, record: Record<'a>, index: usize) -> Surveyed<'a> {
         let sight = self.sight(&record, index);
@@ -222,6 +169,7 @@ pub struct Placer {
     surveyor: Arc<Surveyor>,
     spellings: Spellings,
     anonymous: Option<WhoId>,
+    duties: Vec<Duty>,
 }
 
 /// What became of a record.
@@ -244,7 +192,14 @@ impl Placer {
             surveyor: Arc::new(Surveyor { datasets, key }),
             spellings: Spellings::default(),
             anonymous: None,
+            duties: Vec::new(),
         }
+    }
+
+    /// Duty hours of sections and persons: whoever is on duty is not outside office hours.
+    pub fn set_duties(&mut self, sections: &Sections) {
+        self.duties.clone_from(&sections.duties);
+        self.spellings.clear();
     }
 
     /// The key by which citizens' numbers are hashed.
@@ -257,9 +212,9 @@ impl Placer {
         &self.register
     }
 
-    /// The 台帳.
-    pub fn datasets(&self) -> &Datasets {
-        &self.surveyor.datasets
+    /// The same, to be held beside the placer.
+    pub fn shared_register(&self) -> Arc<Register> {
+        Arc::clone(&self.register)
     }
 
     /// Takes another version of the register into force; gives back the one before.
@@ -323,15 +278,15 @@ impl Placer {
         let known = match self.spellings.get_mut(user) {
             Some(known) => {
                 if known.day != day.0
-                    && let Some(ix) = known.account
+                    && let Some((ix, _)) = known.known
                 {
-                    *known = registered(&self.register, ix, day, ids);
+                    *known = registered((&self.register, &self.duties), ix, day, ids);
                 }
                 *known
             }
             None => {
                 let fresh = match self.register.find(user) {
-                    Some(ix) => registered(&self.register, ix, day, ids),
+                    Some(ix) => registered((&self.register, &self.duties), ix, day, ids),
                     // Somebody may type a citizen's number, or escapes for a terminal, where the account belongs.
                     None => Spelling::unknown(ids.account(&inert(normal(user).as_bytes(), NAME_CHARS_MAX))),
                 };
@@ -341,37 +296,63 @@ impl Placer {
                 fresh
             }
         };
-        let facts = self.surveyor.datasets.facts(sight.dataset);
         let mut marks = known.marks;
+        let brief = self.surveyor.datasets.brief(sight.dataset);
+        if let Some((_, right)) = known.known {
+            let granted = self.register.granted(right, day, sight.dataset, sight.operation);
+            if let Some(mark) = granted.mark(brief.handover_days) {
+                marks = marks.with(mark);
+            }
+        }
+        if 0 < known.duty && self.is_on_duty(known.duty, time) {
+            marks = marks.with(Mark::OnDuty);
+        }
+        if known.declared || brief.terminals || brief.designated {
+            marks = self.narrower(&known, record, time, sight, marks);
+        }
+        (known.who, known.standing, marks, known.section)
+    }
+
+    fn is_on_duty(&self, duty: u16, time: EventTime) -> bool {
+        let duty = self.duties.get(usize::from(duty).saturating_sub(1));
+        duty.is_some_and(|duty| duty.hours.holds(time, &self.calendar))
+    }
+
+    /// What only few datasets and accounts are held to: terminals, designation, what was declared.
+    fn narrower(
+        &self,
+        known: &Spelling,
+        record: &Surveyed<'_>,
+        time: EventTime,
+        sight: &Sight,
+        mut marks: Marks,
+    ) -> Marks {
+        let facts = self.surveyor.datasets.facts(sight.dataset);
         if let Some(facts) = facts {
             let host = record.source.as_deref().filter(|host| !is_blank(host));
             if !facts.terminals.is_empty() && host.is_some_and(|host| !facts.terminals.permit(host)) {
                 marks = marks.with(Mark::Terminal);
             }
         }
-        if let Some(span) = known.span {
-            let granted = self.register.granted(span, day, sight.dataset, sight.operation);
-            if let Some(mark) = granted.mark(facts.map_or(0, |facts| facts.handover_days)) {
-                marks = marks.with(mark);
+        let Some((_, right)) = known.known else { return marks };
+        let span = right.span();
+        if known.standing == Standing::Valid
+            && let Some(designated) = facts.and_then(|facts| facts.designated.as_ref())
+            && !designated.holds(self.register.verdict_of(span).person, self.register.sections_of(span))
+        {
+            marks = marks.with(Mark::Designation);
+        }
+        if known.declared
+            && let Some(declared) = self.register.verdict_of(span).declared
+        {
+            if !declared.permits_host(record.source.as_deref()) {
+                marks = marks.with(Mark::Elsewhere);
             }
-            if known.standing == Standing::Valid
-                && let Some(designated) = facts.and_then(|facts| facts.designated.as_ref())
-                && !designated.holds(self.register.verdict_of(span).person, self.register.sections_of(span))
-            {
-                marks = marks.with(Mark::Designation);
-            }
-            if known.declared
-                && let Some(declared) = self.register.verdict_of(span).declared
-            {
-                if !declared.permits_host(record.source.as_deref()) {
-                    marks = marks.with(Mark::Elsewhere);
-                }
-                if !declared.permits_time(time, &self.calendar) {
-                    marks = marks.with(Mark::OffSchedule);
-                }
+            if !declared.permits_time(time, &self.calendar) {
+                marks = marks.with(Mark::OffSchedule);
             }
         }
-        (known.who, known.standing, marks, known.section)
+        marks
     }
 }
 
@@ -391,29 +372,14 @@ fn terminal(record: &Record<'_>) -> Terminal {
     }
 }
 
-impl Spelling {
-    fn unknown(who: WhoId) -> Spelling {
-        Spelling {
-            who,
-            account: None,
-            day: 0,
-            standing: Standing::Unknown,
-            marks: Marks::NONE,
-            section: SectionHash::default(),
-            span: None,
-            declared: false,
-        }
-    }
-}
-
 /// What the register says of an account on a day.
-fn registered(register: &Register, ix: AccountIx, day: Day, ids: &mut dyn WhoIds) -> Spelling {
+fn registered((register, duties): (&Register, &[Duty]), ix: AccountIx, day: Day, ids: &mut dyn WhoIds) -> Spelling {
     let verdict = register.verdict_on(ix, day);
     let near = |last: Day| last.0.saturating_sub(day.0) <= LEAVING_DAYS;
     let leaving = verdict.leaving.is_some_and(near);
     Spelling {
         who: ids.person(verdict.person),
-        account: Some(ix),
+        known: Some((ix, register.right(verdict.span()))),
         day: day.0,
         standing: verdict.standing,
         marks: if leaving {
@@ -422,9 +388,26 @@ fn registered(register: &Register, ix: AccountIx, day: Day, ids: &mut dyn WhoIds
             verdict.marks
         },
         section: section(verdict.section),
-        span: Some(verdict.span()),
         declared: verdict.declared.is_some(),
+        duty: duty(duties, &verdict),
     }
+}
+
+/// The duty hours of whoever holds a right: his own, else those of his section.
+fn duty(duties: &[Duty], verdict: &Verdict<'_>) -> u16 {
+    if verdict.standing != Standing::Valid {
+        return 0;
+    }
+    let of_person = duties
+        .iter()
+        .position(|d| !d.person.is_empty() && d.person == verdict.person);
+    let of_section = || {
+        duties
+            .iter()
+            .position(|d| d.person.is_empty() && d.section == verdict.section)
+    };
+    let found = of_person.or_else(of_section);
+    found.and_then(|n| u16::try_from(n + 1).ok()).unwrap_or(0)
 }
 
 /// Whether a field holds nothing but blanks.

@@ -10,28 +10,27 @@ use self::keys::Keys;
 use super::ahead::{Handful, Seen};
 use super::cases::Cases;
 use super::ongoing::{Ongoing, Shadow};
+use super::recheck::Rechecked;
 use super::tell::Corrected;
 use super::{PipelineError, Teller};
 use crate::access::{Access, DatasetId, LineRef, SourceId, WhoId};
 use crate::alert::AlertId;
 use crate::alert::decide::{self, Situation};
-use crate::calendar::{Day, day_of};
+use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
-use crate::detect::book::{Book, History, Select};
+use crate::detect::book::Book;
 use crate::detect::memo::Memo;
-use crate::detect::{Detector, Finding, Past, RuleIx, RuleSettings};
+use crate::detect::{Detector, Finding, RuleIx, RuleSettings};
 use crate::evidence::{Facts, of_person};
 use crate::parse::Why;
 use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
-use crate::register::{Register, held_against, touched};
+use crate::register::Register;
 use crate::source::{SegmentState, SourceEvent};
 use crate::store::{
     ArchiveBatch, Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally,
 };
 use crate::text::inert;
 
-/// How far back a corrected register is held against the book, in days.
-const HINDSIGHT_DAYS: i32 = 400;
 /// Longest account name or address kept of a log, in characters.
 const TEXT_CHARS_MAX: usize = 64;
 
@@ -173,44 +172,21 @@ impl Work {
         self.placer.set_register(register)
     }
 
-    /// What the register in force says of what is in the book, where `old` did not say it. Only while nothing is on its
-    /// way.
-    pub fn reconsider(&self, old: &Register, today: Day) -> Result<Vec<Corrected>, PipelineError> {
-        let (register, datasets) = (self.placer.register(), self.placer.datasets());
-        let mut history = PageHistory {
-            store: &self.store,
-            names: &self.names,
-            key: None,
-            lists: None,
-        };
-        let mut past: Vec<Past> = Vec::new();
-        let mut numbers: BTreeMap<WhoId, String> = BTreeMap::new();
-        let oldest = today.0.saturating_sub(HINDSIGHT_DAYS);
-        for days in touched(old, register, Day(i32::MAX)) {
-            let Some(who) = self.names.known_person(&days.person) else {
-                continue;
-            };
-            history.pages(
-                Select::Person(who),
-                days.from.0.max(oldest),
-                days.to.0,
-                &mut |day, key, page| {
-                    past.push(Past::of(day, key, page));
-                },
-            )?;
-            numbers.entry(who).or_insert(days.person);
-        }
-        let said = |p: &Past| {
-            let person = numbers.get(&p.who).map_or("", String::as_str);
-            let used = (p.dataset, p.operation);
-            let by = |register: &Register| held_against(register, datasets, person, Day(p.day), used);
-            (by(old), by(register))
-        };
-        let found = self.detector.reconsider(&past, &said);
+    /// The register in force.
+    pub fn register(&self) -> Arc<Register> {
+        self.placer.shared_register()
+    }
+
+    /// What the rules say of what two registers judge differently.
+    pub fn hindsight(&self, rechecked: &Rechecked) -> Vec<Corrected> {
+        let register = self.placer.register();
+        let found = self.detector.reconsider(&rechecked.differing);
         let corrected = found.into_iter().map(|found| {
-            let number = numbers.get(&found.who).map_or("", String::as_str);
-            let ix = register.accounts_of(number).first();
-            let verdict = ix.map(|ix| register.verdict(*ix, found.span.1));
+            let number = rechecked.numbers.get(&found.who).map_or("", String::as_str);
+            // Of several accounts the one that was the person's that day.
+            let verdicts = register.accounts_of(number).iter();
+            let mut verdicts = verdicts.map(|ix| register.verdict(*ix, found.span.1));
+            let verdict = verdicts.find(|v| v.person == number);
             Corrected {
                 found,
                 section: verdict.map_or_else(String::new, |v| v.section.to_owned()),
@@ -218,7 +194,7 @@ impl Work {
                 valid_to: verdict.and_then(|v| v.valid_to).map(|d| d.0),
             }
         });
-        Ok(corrected.collect())
+        corrected.collect()
     }
 
     pub fn begin_turn(&mut self, now: WallTime, skew: Duration, source: (SourceId, usize)) {
@@ -491,6 +467,7 @@ fn note(facts: &mut Facts, access: &Access) {
 /// The situation a finding begins, with what people are told of the account.
 fn situation(placer: &Placer, finding: &Finding, record: &Surveyed<'_>, access: &Access) -> Situation {
     let mut situation = Situation::new(finding, access);
+    situation.register = placer.register().version();
     if finding.who == WhoId(0) {
         return situation;
     }

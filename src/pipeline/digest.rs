@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Pipeline, PipelineError, Proof};
 use crate::alert::notice::{DIGEST_MINUTE, Notice};
-use crate::calendar::{Jst, closed};
+use crate::calendar::Jst;
 use crate::clock::WallTime;
 
 impl Pipeline {
@@ -16,7 +16,7 @@ impl Pipeline {
             return Ok(());
         }
         self.checkpoint_of_the_day(now, at.day.0)?;
-        if closed(at.day).is_some() {
+        if self.teller.is_closed(at.day) {
             self.digest_day = day;
             return Ok(());
         }

@@ -20,6 +20,7 @@ mod proof;
 mod recount;
 mod reread;
 mod search;
+mod recheck;
 mod tell;
 mod verify;
 mod writer;
@@ -36,6 +37,7 @@ use crate::detect::book::Book;
 use crate::detect::{Detector, RuleSettings};
 use crate::parse::place::{Placer, SubjectKey};
 use crate::parse::{Format, FormatError};
+use crate::register::sections::Sections;
 use crate::register::{DatasetSettings, Datasets, Naming, Register};
 use crate::source::{Incarnation, SourceEvent};
 use crate::store::{Committed, Store, StoreError};
@@ -47,9 +49,10 @@ pub use proof::{Begin, Proof};
 pub use recount::{Recount, Recounted, RegisterOf};
 pub use reread::{Archived, Reread, Seen};
 pub use search::{Candidate, Hit, Looked, Scope, Search, SearchError, Wanted};
+pub use recheck::{Recheck, Rechecked};
 pub use tell::Teller;
 use verify::Verify;
-use writer::Writer;
+use writer::{Writer, store_id};
 
 /// Lines a batch may hold while behind; the transaction and its fsync are shared by all of them.
 const BATCH_LINES_MAX: u64 = 1_000_000;
@@ -127,10 +130,13 @@ pub struct Step {
 pub struct Pipeline {
     work: Work,
     /// The datasets by the words a register may use for them.
-    naming: Naming,
+    naming: Arc<Naming>,
     /// The register the book was judged by, while the one in force, of this version, is still to be held against it.
     to_reconsider: Option<(Arc<Register>, i64)>,
+    /// The version that is being held against the past beside this thread.
+    rechecking: Option<i64>,
     datasets: Vec<DatasetSettings>,
+    sections: Sections,
     rules: Vec<RuleSettings>,
     sources: Vec<String>,
     /// The day on which holes in the watch were last looked for.
@@ -189,11 +195,12 @@ impl Pipeline {
             &store_id(&mut store)?,
             host,
         ));
-        let detector = Detector::new(&config.rules, &numbered);
+        let calendar = Arc::new(config.calendar.clone());
+        let detector = Detector::of_office(&config.rules, &numbered, &calendar);
         let naming = Naming::new(&numbered);
         register.bind(&naming);
-        let (register, calendar) = (Arc::new(register), Arc::new(config.calendar.clone()));
-        let placer = Placer::new(register, calendar, Datasets::new(&numbered, &names), key);
+        let mut placer = Placer::new(Arc::new(register), calendar, Datasets::new(&numbered, &names), key);
+        placer.set_duties(&config.sections);
         let mut lanes = Vec::new();
         for ((index, source), id) in config.sources.iter().enumerate().zip(source_ids) {
             let format = Format::compile(&source.format).map_err(|error| PipelineError::Format {
@@ -207,9 +214,11 @@ impl Pipeline {
         let work = Work::new(reader, detector, placer, config.rules.clone())?;
         Ok(Pipeline {
             work,
-            naming,
+            naming: Arc::new(naming),
             to_reconsider: None,
+            rechecking: None,
             datasets: config.datasets.clone(),
+            sections: config.sections.clone(),
             rules: config.rules.clone(),
             sources: names.iter().map(|name| (*name).to_owned()).collect(),
             covered_on: None,
@@ -487,18 +496,6 @@ impl Pipeline {
     pub fn teller(&self) -> &Teller {
         &self.teller
     }
-}
-
-/// A name for this store, so that mails of two stores never share a Message-ID.
-fn store_id(store: &mut Store) -> Result<String, StoreError> {
-    if let Some(id) = store.meta("store_id")? {
-        return Ok(id);
-    }
-    let mut bytes = [0u8; 6];
-    getrandom::fill(&mut bytes).map_err(|e| StoreError::Refused(format!("the system gives no random bytes: {e}")))?;
-    let id: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-    store.set_meta("store_id", &id)?;
-    Ok(id)
 }
 
 /// A numbered dataset: its row id and what is configured.

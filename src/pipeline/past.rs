@@ -3,21 +3,26 @@
 
 use std::sync::Arc;
 
-use super::{Pipeline, PipelineError};
+use super::{Pipeline, PipelineError, Recheck, Rechecked};
 use crate::calendar::{Jst, day_of};
 use crate::clock::{EventTime, WallTime};
-use crate::detect::coverage::gaps;
-use crate::register::Register;
+use crate::detect::coverage::{Gap, gaps};
+use crate::register::{Naming, Register};
+use crate::store::Store;
 
 /// Hour of the day (JST) from which holes in the watch are told.
 const GAPS_HOUR: u32 = 9;
 
 impl Pipeline {
-    /// Goes on with another version of the register. What was read before must be committed. The next step
-    /// holds what is in the book against it.
-    pub fn set_register(&mut self, mut register: Register, version: i64) {
-        register.bind(&self.naming);
-        let before = self.work.set_register(Arc::new(register));
+    /// The datasets by the words a register may use for them: a register is bound with it before it comes into force.
+    pub fn naming(&self) -> Arc<Naming> {
+        Arc::clone(&self.naming)
+    }
+
+    /// Goes on with another version of the register, bound already. What was read before must be committed. The next step
+    /// holds what is in the book against it, unless [`Pipeline::recheck`] is asked for before.
+    pub fn set_register(&mut self, register: Arc<Register>, version: i64) {
+        let before = self.work.set_register(register);
         let before = self.to_reconsider.take().map_or(before, |(before, _)| before);
         self.to_reconsider = Some((before, version));
         if let Some(archive) = &mut self.archive {
@@ -47,23 +52,76 @@ impl Pipeline {
         self.to_reconsider = Some((Arc::new(before), version));
     }
 
-    /// Holds what is in the book against a register that came into force, once a version (遡及).
-    pub(super) fn reconsider(&mut self, now: WallTime) -> Result<(), PipelineError> {
+    /// The register that came into force, to be held against the past by another thread; what that finds comes back by
+    /// [`Pipeline::rechecked`]. Only while everything read is committed; `None`: there is nothing to be held.
+    ///
+    /// # Errors
+    /// The store; then the next step does it.
+    pub fn recheck(&mut self, now: WallTime) -> Result<Option<Recheck>, PipelineError> {
         let Some((before, version)) = self.to_reconsider.clone() else {
-            return Ok(());
+            return Ok(None);
         };
         self.settle()?;
         let today = day_of(EventTime::from_micros(now.micros()));
-        let corrected = self.work.reconsider(&before, today)?;
+        let store = Store::open_read(self.work.store.path())?;
+        let registers = (before, self.work.register());
+        let recheck = Recheck::new(store, registers, Arc::clone(self.work.surveyor()), (version, today))?;
+        self.to_reconsider = None;
+        self.rechecking = Some(version);
+        Ok(Some(recheck))
+    }
+
+    /// Tells of what holds in hindsight (遡及), once a version.
+    ///
+    /// # Errors
+    /// The store; nothing is told then.
+    pub fn rechecked(&mut self, rechecked: &Rechecked, now: WallTime) -> Result<(), PipelineError> {
+        let version = rechecked.version;
+        if self.rechecking != Some(version) {
+            // This pipeline has judged the past itself when it was built.
+            return Ok(());
+        }
+        self.settle()?;
+        let corrected = self.work.hindsight(rechecked);
         let teller = Arc::clone(&self.teller);
         let committed = self.writer.store()?.reconsidered(version, &mut |desk| {
             teller.tell_hindsight(desk, &corrected, version, now)
         })?;
-        self.to_reconsider = None;
+        self.rechecking = None;
         self.done.committed = true;
         self.done.alerts.extend(committed.alerts);
         self.done.mails += committed.mails;
         Ok(())
+    }
+
+    /// The same at once, on this thread: at the start, and where there is no other.
+    pub(super) fn reconsider(&mut self, now: WallTime) -> Result<(), PipelineError> {
+        let waiting = self.to_reconsider.clone();
+        let done = match self.recheck(now)? {
+            Some(recheck) => recheck.run().and_then(|found| self.rechecked(&found, now)),
+            None => Ok(()),
+        };
+        if done.is_err() {
+            self.to_reconsider = waiting;
+        }
+        done
+    }
+
+    /// Posts of which an alert would reach nobody; where no posts are configured at all, addresses stand in their place.
+    fn vacant(&self, at: EventTime) -> Vec<Gap> {
+        if self.sections.posts.is_empty() {
+            return Vec::new();
+        }
+        let mut owners: Vec<&str> = self.datasets.iter().map(|d| d.owner.as_str()).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        let register = self.work.register();
+        let vacant = self.sections.vacant(owners, at, Some(&register));
+        let gap = |(role, section): (_, &str)| Gap::Vacant {
+            role,
+            section: section.to_owned(),
+        };
+        vacant.into_iter().map(gap).collect()
     }
 
     /// Looks once a day, in the morning, for what nobody watches, and tells of it. Whether there was any.
@@ -77,7 +135,8 @@ impl Pipeline {
         }
         let sources: Vec<&str> = self.sources.iter().map(String::as_str).collect();
         let seen = self.work.store.seen(jst.day.0)?;
-        let gaps = gaps(&self.datasets, &self.rules, &sources, &seen);
+        let mut gaps = gaps(&self.datasets, &self.rules, &sources, &seen);
+        gaps.extend(self.vacant(EventTime::from_micros(now.micros())));
         let any = !gaps.is_empty();
         if any {
             self.notify(&crate::alert::notice::Notice::Coverage(gaps), now)?;

@@ -6,8 +6,11 @@
 
 mod excepted;
 mod hindsight;
+mod notices;
+mod routing;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::batch::Key;
 use super::cases::Lead;
@@ -19,13 +22,13 @@ use crate::alert::notice::{self, Notice};
 use crate::alert::outbox::Message;
 use crate::alert::text::{MailContext, NotifyReason, compose, one_line};
 use crate::alert::{Alert, AlertFacts, AlertId, AlertSettings, AlertState};
-use crate::calendar::day_of;
+use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
 use crate::detect::{RuleKind, RuleSettings, Severity};
 use crate::register::DatasetSettings;
-use crate::source::SourceEvent;
-use crate::store::{AlertDesk, NewMail, RejectCount, Store, StoreError, StoredAlert};
+use crate::register::sections::Sections;
+use crate::store::{AlertDesk, NewMail, Store, StoreError, StoredAlert};
 use crate::text::Lang;
 
 /// Line references an alert keeps at most.
@@ -71,6 +74,8 @@ pub struct Teller {
     lang: Lang,
     contact: Option<String>,
     host: String,
+    calendar: Arc<Calendar>,
+    sections: Sections,
 }
 
 impl Teller {
@@ -94,7 +99,14 @@ impl Teller {
             lang: config.lang,
             contact: config.contact.clone(),
             host: host.to_owned(),
+            calendar: Arc::new(config.calendar.clone()),
+            sections: config.sections.clone(),
         }
+    }
+
+    /// Whether the offices of the agency are closed on a day.
+    pub(super) fn is_closed(&self, day: Day) -> bool {
+        self.calendar.is_closed(day)
     }
 
     /// A teller for commands that only look: knows the datasets and sources the store has ids for.
@@ -294,6 +306,7 @@ impl Teller {
             config: self.config.clone(),
             closed_as: String::new(),
             lead: lead.unwrap_or(id),
+            register: s.register,
         })
     }
 
@@ -315,7 +328,7 @@ impl Teller {
             message_id: self.message_id(alert, nth),
             in_reply_to: (1 < nth).then(|| self.message_id(alert, 1)),
             from: self.from.clone(),
-            to: self.recipients(&facts.owner),
+            to: self.recipients(&facts.owner, facts.person.as_deref(), now),
             subject: text.subject,
             body: text.body,
             date: now,
@@ -349,108 +362,8 @@ impl Teller {
             contact: self.contact.clone(),
             host: self.host.clone(),
             now,
+            calendar: Arc::clone(&self.calendar),
         }
-    }
-
-    /// Events, each with the name of its source.
-    pub(super) fn named(&self, events: &[SourceEvent]) -> impl Iterator<Item = (String, SourceEvent)> {
-        let name = |e: &SourceEvent| self.sources.get(&e.source).cloned().unwrap_or_default();
-        events.iter().map(move |e| (name(e), e.clone()))
-    }
-
-    /// Tells of what happened to the bytes of sources in this batch, in one mail.
-    pub(super) fn tell_events(
-        &self,
-        desk: &mut AlertDesk<'_, '_>,
-        events: &[SourceEvent],
-        now: WallTime,
-    ) -> Result<(), StoreError> {
-        let news: Vec<_> = self.named(events).filter(|(_, e)| notice::is_news(e)).collect();
-        if news.is_empty() {
-            return Ok(());
-        }
-        let local = format!("N-{}", now.micros());
-        desk.mail(&self.notice(&Notice::Sources(news), &local, now))
-    }
-
-    /// Tells of lines that could not be read, at ten, a hundred, a thousand ... a day.
-    pub(super) fn tell_rejects(
-        &self,
-        desk: &mut AlertDesk<'_, '_>,
-        rejects: &[RejectCount],
-        now: WallTime,
-    ) -> Result<(), StoreError> {
-        let mut added: BTreeMap<SourceId, u64> = BTreeMap::new();
-        for r in rejects {
-            *added.entry(r.source).or_insert(0) += r.lines;
-        }
-        let day = day_of(EventTime::from_micros(now.micros())).0;
-        for (source, added) in added {
-            let (lines, why) = desk.rejects_of(source, day)?;
-            let after = why.iter().fold(0u64, |sum, (_, n)| sum.saturating_add(*n));
-            if let Some(step) = notice::reject_step(after.saturating_sub(added), after, lines) {
-                let name = self.sources.get(&source).cloned().unwrap_or_default();
-                let notice = Notice::Rejects {
-                    source: name,
-                    why,
-                    lines,
-                };
-                desk.mail(&self.notice(&notice, &format!("R-{}-{day}-{step}", source.0), now))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells of all notices nobody was told of yet, in one mail; whether there were any.
-    pub(super) fn digest(&self, desk: &mut AlertDesk<'_, '_>, now: WallTime) -> Result<(), StoreError> {
-        let (untold, total) = desk.untold(notice::DIGEST_MAX)?;
-        if total == 0 {
-            return Ok(());
-        }
-        let mut alerts = Vec::with_capacity(untold.len());
-        for stored in &untold {
-            let facts = self.facts(stored, desk.who(stored.alert.who)?, Vec::new());
-            alerts.push(one_line(&facts, self.lang));
-            desk.step(stored.alert.id, now, "mailed", "in the daily digest")?;
-        }
-        let last = untold.last().map_or(0, |s| s.alert.id.0);
-        desk.told_of_notices(now)?;
-        let day = day_of(EventTime::from_micros(now.micros())).0;
-        desk.mail(&self.notice(&Notice::Digest { alerts, total }, &format!("D-{day}-{last}"), now))
-    }
-
-    /// A mail about the watch itself, to everybody who gets every alert. `local` makes its Message-ID: the same one
-    /// is queued once only.
-    pub fn notice(&self, notice: &Notice, local: &str, now: WallTime) -> NewMail {
-        let text = notice::compose(notice, &self.context(now));
-        let message = Message {
-            message_id: self.id(local),
-            in_reply_to: None,
-            from: self.from.clone(),
-            to: self.settings.to.clone(),
-            subject: text.subject,
-            body: text.body,
-            date: now,
-            urgent: !matches!(notice, Notice::Digest { .. } | Notice::Checkpoint(_)),
-            attachments: Vec::new(),
-        };
-        NewMail { alert: None, message }
-    }
-
-    fn recipients(&self, owner: &str) -> Vec<String> {
-        let owners = self
-            .settings
-            .owners
-            .iter()
-            .filter(|(section, _)| section == owner)
-            .flat_map(|o| &o.1);
-        let mut out: Vec<String> = Vec::new();
-        for address in self.settings.to.iter().chain(owners) {
-            if !out.contains(address) {
-                out.push(address.clone());
-            }
-        }
-        out
     }
 
     /// The facts of an alert as text. `who` is kind and name of its key, as the store knows it.
@@ -497,6 +410,7 @@ impl Teller {
             address: stored.address.clone(),
             reasons: Vec::new(),
             evidence,
+            calendar: Arc::clone(&self.calendar),
         }
     }
 }

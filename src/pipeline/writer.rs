@@ -84,3 +84,15 @@ impl Drop for Writer {
         self.forget();
     }
 }
+
+/// A name for this store, so that mails of two stores never share a Message-ID.
+pub(super) fn store_id(store: &mut Store) -> Result<String, StoreError> {
+    if let Some(id) = store.meta("store_id")? {
+        return Ok(id);
+    }
+    let mut bytes = [0u8; 6];
+    getrandom::fill(&mut bytes).map_err(|e| StoreError::Refused(format!("the system gives no random bytes: {e}")))?;
+    let id: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+    store.set_meta("store_id", &id)?;
+    Ok(id)
+}

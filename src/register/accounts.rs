@@ -29,6 +29,7 @@ use unicode_normalization::UnicodeNormalization;
 use crate::access::{DatasetId, Mark, Marks, Operation, Standing};
 use crate::calendar::{Day, day_of};
 use crate::clock::EventTime;
+use crate::text::{Lang, Say};
 
 pub use change::{Change, changes};
 pub use charge::Naming;
@@ -37,7 +38,7 @@ pub use kind::{AccountKind, Granted};
 pub use row::{Row, State};
 pub use sheet::{Reading, Sheet, Warning};
 
-use charge::Charges;
+use charge::{Charges, Head};
 use span::{NO_DAY, Span};
 
 /// A register that cannot be used; the last good one stays in force.
@@ -47,22 +48,22 @@ pub enum RegisterError {
     #[error("the register holds no account at all (is the export cut off?); the last good register stays in force")]
     Empty,
     /// A needed column is missing.
-    #[error("line 1: there is no column for {what}; call it one of: {names}")]
+    #[error("line 1: there is no column for {}; call it one of: {names}", .what.pick(Lang::En))]
     NoColumn {
         /// What is missing.
-        what: &'static str,
+        what: Say,
         /// Header names that would do.
         names: String,
     },
     /// A row cannot be read.
-    #[error("line {line}, column {column}: {why}")]
+    #[error("line {line}, column {column}: {}", .why.pick(Lang::En))]
     Row {
         /// Line in the file, from 1.
         line: u64,
         /// Header of the column.
         column: String,
         /// What is wrong and what would do.
-        why: String,
+        why: Say,
     },
     /// Bytes that are not text of the declared encoding.
     #[error("the file is not {encoding} (first at line {line}); set accounts.encoding to what it is")]
@@ -74,6 +75,31 @@ pub enum RegisterError {
     },
 }
 
+impl RegisterError {
+    /// What is wrong and what would do.
+    pub fn say(&self, lang: Lang) -> String {
+        if lang == Lang::En {
+            return self.to_string();
+        }
+        match self {
+            RegisterError::Empty => {
+                "アカウントが1件もありません（出力が途中で切れていませんか）。最後に取り込んだ台帳で監視を続けます"
+                    .to_owned()
+            }
+            RegisterError::NoColumn { what, names } => {
+                format!(
+                    "1 行目：{}の列がありません。見出しは次のいずれかにしてください：{names}",
+                    what.pick(lang)
+                )
+            }
+            RegisterError::Row { line, column, why } => format!("{line} 行目、列「{column}」：{}", why.pick(lang)),
+            RegisterError::Encoding { encoding, line } => format!(
+                "文字コードが {encoding} ではありません（{line} 行目が最初です）。実際の文字コードを accounts.encoding に書いてください"
+            ),
+        }
+    }
+}
+
 /// Index of an account in its register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountIx(u32);
@@ -81,6 +107,16 @@ pub struct AccountIx(u32);
 /// Index of a span of days in its register: what holds for an account on those days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SpanIx(u32);
+
+/// What holds in a span of days, small enough to be kept beside a name: see [`Register::right`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Right {
+    span: SpanIx,
+    charge: u32,
+    head: Head,
+    valid: bool,
+    moved: bool,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Account {
@@ -108,6 +144,7 @@ pub struct Register {
     declared: Vec<Declared>,
     rows: usize,
     domains: Vec<String>,
+    version: i64,
 }
 
 /// What the register says of an account on a day.
@@ -134,6 +171,13 @@ pub struct Verdict<'a> {
     /// What was declared of a システム, 共用 or 特権 account.
     pub declared: Option<&'a Declared>,
     span: SpanIx,
+}
+
+impl Right {
+    /// The span of days it holds for.
+    pub fn span(self) -> SpanIx {
+        self.span
+    }
 }
 
 impl Verdict<'_> {
@@ -186,6 +230,16 @@ impl Register {
             return Err(RegisterError::Empty);
         }
         span::compile(rows)
+    }
+
+    /// Its number among the versions that were in force; 0: none yet.
+    pub fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// Says which version it is.
+    pub fn set_version(&mut self, version: i64) {
+        self.version = version;
     }
 
     /// Rows read.
@@ -319,23 +373,36 @@ impl Register {
         self.charges.unknown()
     }
 
-    /// Whether `dataset` and `operation` are granted in the span, as seen from `day` in it. An account without a right
-    /// in force is granted nothing that could be said here: [`Granted::NotStated`].
-    pub fn granted(&self, ix: SpanIx, day: Day, dataset: DatasetId, operation: Operation) -> Granted {
-        let Some(span) = at(&self.spans, ix.0) else {
-            return Granted::NotStated;
-        };
-        if span.standing != Standing::Valid {
+    /// The right that holds in a span, to be asked for dataset after dataset.
+    pub fn right(&self, ix: SpanIx) -> Right {
+        let span = at(&self.spans, ix.0).copied().unwrap_or_default();
+        Right {
+            span: ix,
+            charge: span.charge,
+            head: self.charges.head(span.charge),
+            valid: span.standing == Standing::Valid,
+            moved: span.moved,
+        }
+    }
+
+    /// Whether `dataset` and `operation` are granted by a right, as seen from `day` in its span. An account without a
+    /// right in force is granted nothing that could be said here: [`Granted::NotStated`].
+    pub fn granted(&self, right: Right, day: Day, dataset: DatasetId, operation: Operation) -> Granted {
+        if !right.valid {
             return Granted::NotStated;
         }
-        match self.charges.says(span.charge, dataset, operation) {
-            Granted::NotStated if !span.moved || self.charges.is_owners(span.charge, dataset) => Granted::NotStated,
+        let ix = right.span;
+        match self.charges.says(right.head, dataset, operation) {
+            // What never changed cannot have ended by a transfer.
+            Granted::NoDataset if !right.moved => Granted::NoDataset,
+            Granted::NotStated if !right.moved || self.charges.is_owners(right.charge, dataset) => Granted::NotStated,
             // A right that the register does not limit ends with the section that owns the dataset.
             Granted::NotStated => self
                 .ended(ix, day, |charge| self.charges.is_owners(charge, dataset))
                 .unwrap_or_default(),
             Granted::NoDataset => {
-                let before = |charge| !matches!(self.charges.says(charge, dataset, operation), Granted::NoDataset);
+                let says = |charge| self.charges.says(self.charges.head(charge), dataset, operation);
+                let before = |charge| !matches!(says(charge), Granted::NoDataset);
                 self.ended(ix, day, before).unwrap_or(Granted::NoDataset)
             }
             said => said,

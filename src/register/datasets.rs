@@ -4,6 +4,7 @@
 //! hash lookups a line. Among all patterns that match, the one written first decides. Other spellings of the same
 //! path are the same path (see `path`).
 
+mod edges;
 mod leaves;
 mod trie;
 
@@ -31,6 +32,18 @@ pub struct Hit<'a> {
 pub struct Datasets {
     tries: Vec<Trie>,
     facts: Vec<Option<Facts>>,
+    briefs: Vec<Brief>,
+}
+
+/// What every access is asked of its dataset, small: facts are looked up where this says that there are any.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Brief {
+    /// Days a former post may still use it behind its last day.
+    pub handover_days: u16,
+    /// Whether terminals and networks are named for it.
+    pub terminals: bool,
+    /// Whether only designated persons may use it.
+    pub designated: bool,
 }
 
 /// What the 台帳 says of a dataset, as an access is held against it.
@@ -101,6 +114,7 @@ impl Datasets {
                     }
                 }
             }
+            trie.settle();
             trie
         });
         let tries = tries.collect();
@@ -112,7 +126,20 @@ impl Datasets {
                 *slot = Some(Facts::new(dataset));
             }
         }
-        Datasets { tries, facts }
+        let brief = |facts: &Option<Facts>| {
+            facts.as_ref().map_or_else(Brief::default, |facts| Brief {
+                handover_days: facts.handover_days,
+                terminals: !facts.terminals.is_empty(),
+                designated: facts.designated.is_some(),
+            })
+        };
+        let briefs = facts.iter().map(brief).collect();
+        Datasets { tries, facts, briefs }
+    }
+
+    /// What every access is asked of its dataset.
+    pub fn brief(&self, dataset: DatasetId) -> Brief {
+        self.briefs.get(usize::from(dataset.0)).copied().unwrap_or_default()
     }
 
     /// What the 台帳 says of a dataset.

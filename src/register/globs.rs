@@ -1,66 +1,52 @@
 //! Many patterns with `*`, found without comparing each.
 //!
-//! A pattern stands under the text before its first `*`, in a trie of bytes: a text walks down its own letters and meets
-//! only patterns that begin as it does. Patterns that begin with `*` stand under their end, in a trie walked backwards.
-//! What begins and ends with `*` is compared one by one; there are few of these.
+//! A pattern stands under the text before its first `*`, and a text is looked up under its own beginnings, once for each
+//! length there is among the patterns; there are few. Patterns that begin with `*` stand under their end. What begins and
+//! ends with `*` is compared one by one; there are few of these.
 
-/// A byte trie whose nodes hold the numbers of patterns.
+use hashbrown::HashMap;
+
+/// Bytes of a beginning or end that are looked up; behind them patterns are compared.
+const KEY: usize = 23;
+/// No pattern.
+const NONE: u32 = u32::MAX;
+
+/// A beginning or end, its length in the last byte.
+type Key = [u8; KEY + 1];
+
+/// Patterns by how they begin, or end.
 #[derive(Debug, Default)]
-struct Trie {
-    nodes: Vec<Node>,
+struct Index {
+    /// Lengths there are, each once.
+    lengths: Vec<usize>,
+    /// Newest pattern of each text; the others behind it.
+    newest: HashMap<Key, u32>,
 }
 
-#[derive(Debug, Default)]
-struct Node {
-    /// Sorted by byte.
-    next: Vec<(u8, u32)>,
-    here: Vec<u32>,
+fn key(text: &[u8]) -> Option<Key> {
+    let mut key = [0u8; KEY + 1];
+    let (last, room) = key.split_last_mut()?;
+    room.get_mut(..text.len())?.copy_from_slice(text);
+    *last = u8::try_from(text.len()).ok()?;
+    Some(key)
 }
 
-impl Trie {
-    fn insert(&mut self, text: impl Iterator<Item = u8>, pattern: u32) {
-        if self.nodes.is_empty() {
-            self.nodes.push(Node::default());
+impl Index {
+    /// Puts pattern `number` under `text`; gives the pattern that stood there.
+    fn put(&mut self, text: &[u8], number: u32) -> u32 {
+        if !self.lengths.contains(&text.len()) {
+            self.lengths.push(text.len());
         }
-        let mut at = 0usize;
-        for byte in text {
-            let fresh = self.nodes.len();
-            let Some(node) = self.nodes.get_mut(at) else { return };
-            at = match node.next.binary_search_by_key(&byte, |n| n.0) {
-                Ok(found) => node.next.get(found).map_or(fresh, |n| index(n.1)),
-                Err(place) => {
-                    node.next
-                        .insert(place, (byte, u32::try_from(fresh).unwrap_or(u32::MAX)));
-                    fresh
-                }
-            };
-            if at == fresh {
-                self.nodes.push(Node::default());
-            }
-        }
-        if let Some(node) = self.nodes.get_mut(at) {
-            node.here.push(pattern);
-        }
+        let before = key(text).and_then(|key| self.newest.insert(key, number));
+        before.unwrap_or(NONE)
     }
 
-    /// Gives every pattern on the way of `text`.
-    fn walk(&self, text: impl Iterator<Item = u8>, found: &mut dyn FnMut(u32)) {
-        let Some(mut node) = self.nodes.first() else { return };
-        node.here.iter().for_each(|p| found(*p));
-        for byte in text {
-            let next = match node.next.as_slice() {
-                [only] if only.0 == byte => Some(only.1),
-                [_] | [] => None,
-                many => match many.binary_search_by_key(&byte, |n| n.0) {
-                    Ok(at) => many.get(at).map(|n| n.1),
-                    Err(_) => None,
-                },
-            };
-            match next.and_then(|n| self.nodes.get(index(n))) {
-                Some(next) => node = next,
-                None => return,
+    /// Gives the newest pattern of each text there is; `part` cuts a text of a length out of what is asked.
+    fn look<'t>(&self, part: impl Fn(usize) -> Option<&'t [u8]>, found: &mut dyn FnMut(u32)) {
+        for length in &self.lengths {
+            if let Some(newest) = part(*length).and_then(key).and_then(|key| self.newest.get(&key)) {
+                found(*newest);
             }
-            node.here.iter().for_each(|p| found(*p));
         }
     }
 }
@@ -69,12 +55,23 @@ fn index(n: u32) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
+#[derive(Debug)]
+struct Pattern<T> {
+    /// Whether being found under its beginning or end is all there is to it: `begin*`, `*end`.
+    sure: bool,
+    /// The next one under the same beginning or end.
+    next: u32,
+    glob: Box<[u8]>,
+    value: T,
+}
+
 /// Patterns with `*`, each with what it stands for.
 #[derive(Debug)]
 pub(super) struct Globs<T> {
-    patterns: Vec<(Box<[u8]>, T)>,
-    by_begin: Trie,
-    by_end: Trie,
+    patterns: Vec<Pattern<T>>,
+    by_glob: HashMap<Box<[u8]>, u32>,
+    by_begin: Index,
+    by_end: Index,
     others: Vec<u32>,
 }
 
@@ -82,8 +79,9 @@ impl<T> Default for Globs<T> {
     fn default() -> Self {
         Globs {
             patterns: Vec::new(),
-            by_begin: Trie::default(),
-            by_end: Trie::default(),
+            by_glob: HashMap::new(),
+            by_begin: Index::default(),
+            by_end: Index::default(),
             others: Vec::new(),
         }
     }
@@ -97,17 +95,27 @@ impl<T> Globs<T> {
 
     /// Adds a pattern.
     pub(super) fn push(&mut self, glob: &[u8], value: T) {
-        let number = u32::try_from(self.patterns.len()).unwrap_or(u32::MAX);
-        let begin = glob.iter().take_while(|b| **b != b'*');
-        let end = glob.iter().rev().take_while(|b| **b != b'*');
-        if glob.first() != Some(&b'*') {
-            self.by_begin.insert(begin.copied(), number);
-        } else if glob.last() != Some(&b'*') {
-            self.by_end.insert(end.copied(), number);
+        let number = u32::try_from(self.patterns.len()).unwrap_or(NONE);
+        let begin = glob.split(|b| *b == b'*').next().unwrap_or_default();
+        let end = glob.rsplit(|b| *b == b'*').next().unwrap_or_default();
+        let mut next = NONE;
+        if !begin.is_empty() {
+            next = self.by_begin.put(begin.get(..KEY).unwrap_or(begin), number);
+        } else if !end.is_empty() {
+            let cut = end.len().saturating_sub(KEY);
+            next = self.by_end.put(end.get(cut..).unwrap_or(end), number);
         } else {
             self.others.push(number);
         }
-        self.patterns.push((glob.into(), value));
+        let one_star = glob.len() == begin.len() + 1 + end.len();
+        let sure = one_star && (end.is_empty() != begin.is_empty()) && begin.len().max(end.len()) <= KEY;
+        self.by_glob.insert(glob.into(), number);
+        self.patterns.push(Pattern {
+            sure,
+            next,
+            glob: glob.into(),
+            value,
+        });
     }
 
     /// What the pattern `glob` stands for; nothing yet where it is new.
@@ -115,13 +123,13 @@ impl<T> Globs<T> {
     where
         T: Default,
     {
-        let known = self.patterns.iter().position(|p| *p.0 == *glob);
+        let known = self.by_glob.get(glob).map(|n| index(*n));
         let at = known.unwrap_or_else(|| {
             self.push(glob, T::default());
             self.patterns.len() - 1
         });
         #[expect(clippy::indexing_slicing, reason = "it was found or pushed there the line above")]
-        &mut self.patterns[at].1
+        &mut self.patterns[at].value
     }
 
     /// Gives what every pattern that matches `text` stands for, in no order.
@@ -129,15 +137,18 @@ impl<T> Globs<T> {
         if self.patterns.is_empty() {
             return;
         }
-        let mut look = |number: u32| {
-            if let Some((glob, value)) = self.patterns.get(index(number))
-                && glob_matches(glob, text)
-            {
-                found(value);
+        let mut look = |first: u32| {
+            let mut number = first;
+            while let Some(pattern) = self.patterns.get(index(number)) {
+                if pattern.sure || glob_matches(&pattern.glob, text) {
+                    found(&pattern.value);
+                }
+                number = pattern.next;
             }
         };
-        self.by_begin.walk(text.iter().copied(), &mut look);
-        self.by_end.walk(text.iter().rev().copied(), &mut look);
+        self.by_begin.look(|length| text.get(..length), &mut look);
+        self.by_end
+            .look(|length| text.get(text.len().checked_sub(length)?..), &mut look);
         self.others.iter().for_each(|p| look(*p));
     }
 }
@@ -177,7 +188,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_index_finds_what_comparing_each_finds(
-            globs in prop::collection::vec("[ab*]{1,6}", 1..40), texts in prop::collection::vec("[ab]{0,8}", 1..20),
+            globs in prop::collection::vec("[ab]{0,2}(b{22})?[ab*]{0,4}[*]([ab]{0,2}a{22})?[ab*]{0,3}", 1..40),
+            texts in prop::collection::vec("[ab]{0,2}(b{22})?[ab]{0,5}(a{22})?[ab]{0,3}", 1..20),
         ) {
             let mut index = Globs::default();
             for (n, glob) in globs.iter().enumerate() {

@@ -5,6 +5,7 @@
 use super::accounts::{AccountIx, Change, Register, changes};
 use crate::access::Standing;
 use crate::calendar::Day;
+use crate::text::Lang;
 
 /// A register that would take too much away at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,6 +20,19 @@ pub struct Vanishing {
     pub of: usize,
     /// The share that is allowed, in percent.
     pub percent_max: u8,
+}
+
+impl Vanishing {
+    /// What is wrong and what would do.
+    pub fn say(&self, lang: Lang) -> String {
+        let Vanishing { lost, of, percent_max } = self;
+        match lang {
+            Lang::En => self.to_string(),
+            Lang::Ja => format!(
+                "今日有効な {of} アカウントのうち {lost} の権限がなくなります（{percent_max} % を超えます）。ファイルが途中で切れていたり、一つの所属だけのものではありませんか。意図したものであれば：sekimori account import ファイル --reason 理由"
+            ),
+        }
+    }
 }
 
 /// Refuses a register by which more than `percent_max` percent of the rights in force on `today` would vanish. It does

@@ -19,7 +19,7 @@ pub mod sections;
 use crate::access::Operation;
 
 pub use accounts::{
-    AccountIx, AccountKind, Change, Declared, Granted, Naming, Register, RegisterError, SpanIx, Verdict,
+    AccountIx, AccountKind, Change, Declared, Granted, Naming, Register, RegisterError, Right, SpanIx, Verdict,
 };
 pub use datasets::{Datasets, Designated, Facts, Hit};
 pub use exceptions::Exception;
@@ -126,4 +126,6 @@ pub struct AccountsSettings {
     pub stale_after: std::time::Duration,
     /// Whether the last line of the file may lack its end mark.
     pub unended_last_line: bool,
+    /// Language in which people are told what is wrong with a register.
+    pub lang: crate::text::Lang,
 }

@@ -26,7 +26,7 @@ pub fn held_against(
         }
         let mut marks = verdict.marks;
         if verdict.standing == Standing::Valid {
-            let granted = register.granted(verdict.span(), day, dataset, operation);
+            let granted = register.granted(register.right(verdict.span()), day, dataset, operation);
             if let Some(mark) = granted.mark(facts.map_or(0, |f| f.handover_days)) {
                 marks = marks.with(mark);
             }

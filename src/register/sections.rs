@@ -130,9 +130,9 @@ pub struct Holding<'a> {
 }
 
 impl Holding<'_> {
-    /// Whether nobody is appointed at all.
+    /// Whether nobody is appointed, or nobody of those who are is in office any more.
     pub fn is_vacant(&self) -> bool {
-        self.there.is_empty() && self.away.is_empty()
+        self.there.is_empty() && self.away.iter().all(|(_, why)| *why == Away::NotInOffice)
     }
 }
 
@@ -182,13 +182,18 @@ impl Sections {
     }
 
     /// Posts that should be held on `day` and are not: 保護管理者 and 保護担当者 of each of `owners` (sections that own
-    /// datasets), and the agency's own roles.
-    pub fn vacant<'s>(&self, owners: impl IntoIterator<Item = &'s str>, at: EventTime) -> Vec<(Role, &'s str)> {
+    /// datasets), and the agency's own roles. A post all of whose holders have left by the register is vacant, too.
+    pub fn vacant<'s>(
+        &self,
+        owners: impl IntoIterator<Item = &'s str>,
+        at: EventTime,
+        register: Option<&Register>,
+    ) -> Vec<(Role, &'s str)> {
         let of_sections = owners
             .into_iter()
             .flat_map(|s| [(Role::Officer, s), (Role::Manager, s)]);
         let all = of_sections.chain([(Role::General, ""), (Role::Auditor, "")]);
-        all.filter(|(role, section)| self.who_holds(*role, section, at, None).is_vacant())
+        all.filter(|(role, section)| self.who_holds(*role, section, at, register).is_vacant())
             .collect()
     }
 
@@ -286,7 +291,7 @@ mod tests {
     fn vacant_posts_are_named() {
         let town = town();
         assert_eq!(
-            town.vacant(["税務課", "市民課"], noon("2026-04-01")),
+            town.vacant(["税務課", "市民課"], noon("2026-04-01"), None),
             [
                 (Role::Officer, "税務課"),
                 (Role::Officer, "市民課"),

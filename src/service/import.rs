@@ -13,6 +13,7 @@ use crate::clock::{EventTime, WallTime};
 use crate::register::accounts::{Reading, Row, Sheet};
 use crate::register::{AccountsSettings, Register, RegisterError, import};
 use crate::store::{Importing, Journal, NewRegister, Store, StoreError};
+use crate::text::{Lang, say};
 
 /// Largest register file read, in bytes: two million rows.
 const FILE_BYTES_MAX: u64 = 512 << 20;
@@ -60,25 +61,34 @@ pub enum ImportError {
 /// # Errors
 /// What is wrong with the file, with line and column, and what would do.
 pub fn read(accounts: &AccountsSettings, path: &Path) -> Result<Offer, String> {
-    let open =
-        |e: std::io::Error| format!("{e}; accounts.register must name the exported CSV file, readable for sekimori");
+    let lang = accounts.lang;
+    let open = |e: std::io::Error| match lang {
+        Lang::Ja => format!("{e}。accounts.register には、sekimori が読める、出力した CSV ファイルを書いてください"),
+        Lang::En => format!("{e}; accounts.register must name the exported CSV file, readable for sekimori"),
+    };
     let before = std::fs::metadata(path).map_err(open)?;
     if FILE_BYTES_MAX < before.len() {
-        return Err(format!(
-            "the file is larger than {} MiB; no register is",
-            FILE_BYTES_MAX >> 20
-        ));
+        let most = FILE_BYTES_MAX >> 20;
+        let why = say!(
+            "ファイルが {most} MiB を超えています。台帳とは考えられません",
+            "the file is larger than {most} MiB; no register is"
+        );
+        return Err(why.pick(lang).to_owned());
     }
     let bytes = std::fs::read(path).map_err(open)?;
     let after = std::fs::metadata(path).map_err(open)?;
     if before.len() != after.len() || before.modified().ok() != after.modified().ok() {
-        return Err("the file is being written right now; it is looked at again when that is done".into());
+        let why = say!(
+            "ファイルは書込み中です。書込みが終わってから、もう一度読みます",
+            "the file is being written right now; it is looked at again when that is done"
+        );
+        return Err(why.pick(lang).to_owned());
     }
     let text = accounts.encoding.decode_all(&bytes).map_err(|line| {
         let encoding = accounts.encoding.as_str();
-        RegisterError::Encoding { encoding, line }.to_string()
+        RegisterError::Encoding { encoding, line }.say(lang)
     })?;
-    let mut reading = Sheet::read(&text, accounts.unended_last_line).map_err(|e| e.to_string())?;
+    let mut reading = Sheet::read(&text, accounts.unended_last_line).map_err(|e| e.say(lang))?;
     reading.register.set_domains(&accounts.domains);
     Ok(Offer {
         origin: path.to_owned(),
@@ -92,7 +102,9 @@ pub fn read(accounts: &AccountsSettings, path: &Path) -> Result<Offer, String> {
 /// # Errors
 /// The store, or a version that cannot be read.
 pub fn of_version(store: &Store, accounts: &AccountsSettings, version: i64) -> Result<Register, ImportError> {
-    compiled(accounts, &store.register_rows(version)?)
+    let mut register = compiled(accounts, &store.register_rows(version)?)?;
+    register.set_version(version);
+    Ok(register)
 }
 
 fn compiled(accounts: &AccountsSettings, rows: &[(i64, String)]) -> Result<Register, ImportError> {
@@ -105,8 +117,12 @@ fn compiled(accounts: &AccountsSettings, rows: &[(i64, String)]) -> Result<Regis
         csv.push_str(text);
         csv.push('\n');
     }
-    let refused =
-        |e: RegisterError| ImportError::Refused(format!("the register kept in the store cannot be read: {e}"));
+    let refused = |e: RegisterError| {
+        ImportError::Refused(match accounts.lang {
+            Lang::Ja => format!("保管している台帳を読めません：{}", e.say(Lang::Ja)),
+            Lang::En => format!("the register kept in the store cannot be read: {e}"),
+        })
+    };
     let mut register = Sheet::read(csv.as_bytes(), true).map_err(refused)?.register;
     register.set_domains(&accounts.domains);
     Ok(register)
@@ -138,7 +154,7 @@ pub fn take(
         let old = compiled(accounts, &rows)?;
         let today = day_of(EventTime::from_micros(now.micros()));
         import::weigh(&old, &offer.reading.register, today, accounts.vanish_percent_max)
-            .map_err(|e| ImportError::Refused(e.to_string()))?;
+            .map_err(|e| ImportError::Refused(e.say(accounts.lang)))?;
     }
     let mut texts: Vec<String> = offer.reading.rows.iter().map(Row::canonical).collect();
     texts.sort_unstable();

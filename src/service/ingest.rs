@@ -15,7 +15,7 @@ use super::setup::InForce;
 use crate::alert::notice::{self, Notice};
 use crate::clock::{Clock, WallTime};
 use crate::config::Config;
-use crate::pipeline::{Pipeline, PipelineError, Step};
+use crate::pipeline::{Pipeline, PipelineError, Recheck, Rechecked, Step};
 use crate::register::Register;
 use crate::source::{NotifyWake, Woken};
 use crate::text::Lang;
@@ -37,8 +37,10 @@ pub enum Request {
     Stop,
     /// Go on with this configuration and register, or say why not and go on with the old ones.
     Reload(Box<(Config, InForce)>),
-    /// Go on with this version of the register.
-    Register(Box<Register>, i64),
+    /// Go on with this version of the register, bound and ready.
+    Register(Arc<Register>, i64),
+    /// Tell people what a register says of the past.
+    Rechecked(Box<Rechecked>),
     /// Tell people something about the watch itself.
     Notify(Box<Notice>),
     /// A new configuration could not even be read: tell people why.
@@ -55,6 +57,9 @@ pub enum IngestError {
 
 /// Builds a pipeline from a configuration: at the start and at each reload.
 pub type Build = Box<dyn FnMut((Config, InForce), WallTime) -> Result<Pipeline, String> + Send>;
+
+/// Takes work to another thread, or gives it back.
+pub type Elsewhere = Box<dyn FnMut(Recheck) -> Result<(), Box<Recheck>> + Send>;
 
 /// Tells people that a new configuration was refused, and why.
 pub type Refused = Box<dyn FnMut(&mut Pipeline, String, WallTime) + Send>;
@@ -73,6 +78,8 @@ pub struct Ingest {
     pub on_step: Box<dyn FnMut(&Step) + Send>,
     /// Makes another pipeline for a new configuration.
     pub build: Build,
+    /// Takes a register that is to be held against the past to another thread; gives it back where there is none.
+    pub recheck: Elsewhere,
     /// Called with what went wrong at a reload.
     pub on_refused: Refused,
     /// When the loop last went round, microseconds: the watchdog looks at it.
@@ -232,7 +239,8 @@ impl Ingest {
             match request {
                 Request::Stop => {}
                 Request::Reload(prepared) => self.reload(*prepared, now)?,
-                Request::Register(register, version) => self.take_register(*register, version, now)?,
+                Request::Register(register, version) => self.take_register(register, version, now)?,
+                Request::Rechecked(found) => self.take_rechecked(&found, now)?,
                 Request::Notify(notice) => self.tell(&notice, now),
                 Request::Refuse(why) => self.refuse(why, now),
             }
@@ -253,7 +261,7 @@ impl Ingest {
     }
 
     /// What was read before is judged by the register it was read under.
-    fn take_register(&mut self, register: Register, version: i64, now: WallTime) -> Result<(), IngestError> {
+    fn take_register(&mut self, register: Arc<Register>, version: i64, now: WallTime) -> Result<(), IngestError> {
         match self.pipeline.flush(now) {
             Ok(step) => self.seen(&step),
             Err(e) if e.is_transient() => {
@@ -263,7 +271,38 @@ impl Ingest {
             Err(e) => return Err(e.into()),
         }
         self.pipeline.set_register(register, version);
+        match self.pipeline.recheck(now) {
+            Ok(Some(recheck)) => {
+                if let Err(recheck) = (self.recheck)(recheck) {
+                    let found = recheck.run()?;
+                    self.take_rechecked(&found, now)?;
+                }
+            }
+            Ok(None) => {}
+            Err(e) if e.is_transient() => warn!(error = %e, "the past is held against the register at the next step"),
+            Err(e) => return Err(e.into()),
+        }
         Ok(())
+    }
+
+    fn take_rechecked(&mut self, found: &Rechecked, now: WallTime) -> Result<(), IngestError> {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            match self.pipeline.rechecked(found, now) {
+                Ok(()) => return Ok(()),
+                Err(e) if e.is_transient() => {
+                    error!(error = %e, retry_secs = pause.as_secs(), "what a register says of the past is not committed");
+                    std::thread::sleep(pause);
+                    self.beat.store(self.clock.now().micros(), Ordering::Relaxed);
+                    if self.stop_asked() {
+                        // The next start holds the past against it once more.
+                        return Ok(());
+                    }
+                    pause = (pause * 2).min(RETRY_MAX);
+                }
+                Err(e) => return Err(e.into()),
+            }
+        }
     }
 
     fn tell(&mut self, notice: &Notice, now: WallTime) {

@@ -17,7 +17,8 @@ use super::ingest::Request;
 use super::setup;
 use crate::alert::notice::Notice;
 use crate::clock::{Clock, WallTime};
-use crate::register::AccountsSettings;
+use crate::pipeline::Recheck;
+use crate::register::{AccountsSettings, Naming};
 use crate::source::Poker;
 use crate::store::{Store, StoreError};
 
@@ -34,7 +35,9 @@ pub(super) type Stamp = (u64, i128, u64);
 #[derive(Debug)]
 pub(super) enum Told {
     /// A new configuration came into force, with this version of the register.
-    Settings(Box<AccountsSettings>, i64),
+    Settings(Box<AccountsSettings>, i64, Arc<Naming>),
+    /// Hold this register against the past.
+    Recheck(Box<Recheck>),
     /// End.
     Stop,
 }
@@ -46,6 +49,8 @@ pub(super) struct Registrar {
     pub clock: Arc<dyn Clock>,
     /// The version the ingest thread was given last.
     pub version: i64,
+    /// The datasets by the words a register may use for them.
+    pub naming: Arc<Naming>,
     pub requests: SyncSender<Request>,
     pub poker: Poker,
     pub told: Receiver<Told>,
@@ -64,10 +69,12 @@ impl Registrar {
     pub(super) fn run(mut self) {
         loop {
             match self.told.recv_timeout(LOOK_EVERY) {
-                Ok(Told::Settings(accounts, version)) => {
+                Ok(Told::Settings(accounts, version, naming)) => {
                     self.accounts = *accounts;
                     self.version = version;
+                    self.naming = naming;
                 }
+                Ok(Told::Recheck(recheck)) => self.recheck(&recheck),
                 Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     if let Err(e) = self.look(self.clock.now()) {
@@ -112,6 +119,18 @@ impl Registrar {
         self.take_up(now)
     }
 
+    /// Holds a register against the past; what holds in hindsight goes back to the ingest thread.
+    fn recheck(&self, recheck: &Recheck) {
+        match recheck.run() {
+            Ok(found) => {
+                // Where the ingest thread is gone, the next start does it.
+                drop(self.requests.send(Request::Rechecked(Box::new(found))));
+                self.poker.poke();
+            }
+            Err(e) => error!(error = %e, "the past could not be held against the register; the next start does it"),
+        }
+    }
+
     /// Imports a dropped file and puts it where people see what became of it.
     fn dropped(&mut self, store: &mut Store, path: &Path, now: WallTime) -> Result<(), StoreError> {
         let offer = import::read(&self.accounts, path).map_err(ImportError::Refused);
@@ -125,7 +144,10 @@ impl Registrar {
                 info!(path = %path.display(), version, added, ended, "register imported");
                 (DONE, None)
             }
-            Err(ImportError::Refused(why)) => (REFUSED, Some(setup::refuse(store, path, &why, now)?)),
+            Err(ImportError::Refused(why)) => (
+                REFUSED,
+                Some(setup::refuse(store, (path, self.accounts.lang), &why, now)?),
+            ),
             Err(ImportError::Store(e)) => return Err(e),
         };
         if let Err(e) = put_away(path, folder, why.as_deref(), now) {
@@ -144,13 +166,11 @@ impl Registrar {
         };
         if self.version < newest.id {
             match import::of_version(&store, &self.accounts, newest.id) {
-                Ok(register) => {
-                    info!(
-                        version = newest.id,
-                        accounts = register.accounts(),
-                        "new register in force"
-                    );
-                    if self.ask(Request::Register(Box::new(register), newest.id)) {
+                Ok(mut register) => {
+                    register.bind(&self.naming);
+                    let accounts = register.accounts();
+                    if self.ask(Request::Register(Arc::new(register), newest.id)) {
+                        info!(version = newest.id, accounts, "new register in force");
                         self.version = newest.id;
                     }
                 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::mpsc::SyncSender;
+use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use tracing::{error, info, warn};
 
 use super::import::{self, ImportError};
-use super::ingest::{Build, Ingest, IngestError, Request};
+use super::ingest::{Build, Elsewhere, Ingest, IngestError, Request};
 use super::outbox::StoreOutbox;
 use super::postman;
 use super::registrar::{self, Registrar, Told};
@@ -257,6 +257,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
         store: config.store.clone(),
         clock: Arc::clone(&clock),
         version,
+        naming: pipeline.naming(),
         requests: requests_tx.clone(),
         poker: poker.clone(),
         told,
@@ -277,6 +278,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
             }
         }),
         build: rebuild(Arc::clone(&mailer), told_tx.clone()),
+        recheck: elsewhere(told_tx.clone()),
         on_refused: Box::new(move |pipeline, why, now| {
             note(&store_path, now, "reload-refused", &why);
             if let Err(e) = pipeline.notify(&Notice::ConfigurationRefused(why), now) {
@@ -329,6 +331,16 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     result
 }
 
+/// Takes what is to be held against the past to the thread for registers.
+fn elsewhere(told: SyncSender<Told>) -> Elsewhere {
+    Box::new(move |recheck| match told.try_send(Told::Recheck(Box::new(recheck))) {
+        Err(TrySendError::Full(Told::Recheck(recheck)) | TrySendError::Disconnected(Told::Recheck(recheck))) => {
+            Err(recheck)
+        }
+        _ => Ok(()),
+    })
+}
+
 /// How a new configuration comes into force: pipeline and mailer together, or neither.
 fn rebuild(in_force: Arc<MailerInForce>, told: SyncSender<Told>) -> Build {
     Box::new(move |(config, register), now| {
@@ -336,7 +348,7 @@ fn rebuild(in_force: Arc<MailerInForce>, told: SyncSender<Told>) -> Build {
         let version = register.version;
         let (pipeline, _) = build(&config, register, now, false).map_err(|e| e.to_string())?;
         // Gone only while everything ends; full only while eight reloads wait, and the last of them says the same.
-        drop(told.try_send(Told::Settings(Box::new(config.accounts), version)));
+        drop(told.try_send(Told::Settings(Box::new(config.accounts), version, pipeline.naming())));
         in_force.set(Arc::from(mailer));
         Ok(pipeline)
     })

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::parse::place::SubjectKey;
 use crate::register::{AccountsSettings, Register};
 use crate::store::{Journal, Store, StoreError};
+use crate::text::Lang;
 
 use super::import::{self, ImportError};
 
@@ -87,14 +88,14 @@ pub fn consider_file(
     let path = &accounts.path;
     let offer = match import::read(accounts, path) {
         Ok(offer) => offer,
-        Err(why) => return refuse(store, path, &why, now).map(Some),
+        Err(why) => return refuse(store, (path, accounts.lang), &why, now).map(Some),
     };
     if store.meta(FILE_TAKEN)?.as_ref() == Some(&offer.sha256) && store.register_version()?.is_some() {
         return Ok(None);
     }
     match import::take(store, accounts, &offer, ("", ""), now) {
         Ok(_) => store.set_meta(FILE_TAKEN, &offer.sha256).map(|()| None),
-        Err(ImportError::Refused(why)) => refuse(store, path, &why, now).map(Some),
+        Err(ImportError::Refused(why)) => refuse(store, (path, accounts.lang), &why, now).map(Some),
         Err(ImportError::Store(e)) => Err(e),
     }
 }
@@ -103,11 +104,14 @@ pub fn consider_file(
 ///
 /// # Errors
 /// The store.
-pub fn refuse(store: &mut Store, path: &Path, why: &str, now: WallTime) -> Result<String, StoreError> {
+pub fn refuse(store: &mut Store, (path, lang): (&Path, Lang), why: &str, now: WallTime) -> Result<String, StoreError> {
     let Some(version) = store.register_version()? else {
         return Ok(why.to_owned());
     };
-    let detail = format!("{}: {why}; version {} stays in force", path.display(), version.id);
+    let detail = match lang {
+        Lang::Ja => format!("{}：{why}。版 {} で監視を続けています。", path.display(), version.id),
+        Lang::En => format!("{}: {why}; version {} stays in force", path.display(), version.id),
+    };
     let what = "register-refused";
     store.note(
         now,

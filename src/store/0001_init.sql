@@ -181,7 +181,8 @@ CREATE TABLE alert (
     marks INTEGER NOT NULL DEFAULT 0,    -- bits of access::Mark: what else spoke against the accesses
     facts TEXT NOT NULL DEFAULT '',      -- numbers the words of a mail need, by kind of rule
     lead INTEGER NOT NULL DEFAULT 0,     -- the alert this is a further reason of; its own id where it leads
-    retro INTEGER NOT NULL DEFAULT 0     -- 1: found in hindsight, by a corrected register (遡及)
+    retro INTEGER NOT NULL DEFAULT 0,    -- 1: found in hindsight, by a corrected register (遡及)
+    register INTEGER NOT NULL DEFAULT 0  -- version of the account register it rests on; of the first finding
 ) STRICT;
 CREATE INDEX alert_key ON alert (rule, who, dataset, last_seen);
 CREATE INDEX alert_lead ON alert (lead);

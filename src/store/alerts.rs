@@ -31,6 +31,8 @@ pub struct StoredAlert {
     pub closed_as: String,
     /// The alert it is a further reason of; its own id where it leads and people are told of it.
     pub lead: AlertId,
+    /// Version of the account register its first finding rests on.
+    pub register: i64,
 }
 
 /// Which alerts to list.
@@ -48,7 +50,8 @@ pub(super) const COLUMNS: &str =
     "a.id, a.number, a.rule, a.who, a.dataset, a.severity, a.state, a.first_seen, a.last_seen,
     a.window_from, a.observed, a.\"limit\", a.hits, a.records, a.records_unknown, a.successes, a.source, a.operation,
     a.standing, a.detected_at, a.mails, a.notified_at, a.notified_level, a.notified_severity, a.notified_hits,
-    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks, a.facts, a.lead, a.retro";
+    a.account, a.address, a.section, a.valid_from, a.valid_to, a.config, a.closed_as, a.marks, a.facts, a.lead, a.retro,
+    a.register";
 
 fn severity_of(n: u8) -> Severity {
     match n {
@@ -134,6 +137,7 @@ pub(super) fn stored(row: &Row<'_>) -> Result<StoredAlert, rusqlite::Error> {
         config: row.get(30)?,
         closed_as: row.get(31)?,
         lead: AlertId(row.get(34)?),
+        register: row.get(36)?,
     })
 }
 
@@ -228,9 +232,10 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 "INSERT INTO alert (id, number, rule, who, dataset, severity, state, first_seen, last_seen, window_from,
                     observed, \"limit\", hits, records, records_unknown, successes, source, operation, standing,
                     account, address, section, valid_from, valid_to, config, detected_at, mails, notified_at,
-                    notified_level, notified_severity, notified_hits, closed_as, marks, facts, lead, retro)
+                    notified_level, notified_severity, notified_hits, closed_as, marks, facts, lead, retro,
+                    register)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36)
+                    ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)
                  ON CONFLICT (id) DO UPDATE SET severity = excluded.severity, state = excluded.state,
                     first_seen = excluded.first_seen, last_seen = excluded.last_seen,
                     window_from = excluded.window_from, observed = excluded.observed, \"limit\" = excluded.\"limit\",
@@ -279,7 +284,8 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
                 a.marks.bits(),
                 facts_text(a.facts),
                 s.lead.0,
-                a.retro
+                a.retro,
+                s.register
             ])?;
         if self.seen.insert(a.id) {
             self.done.alerts.push(a.id);

@@ -10,6 +10,17 @@ use crate::detect::coverage::{SILENT_DAYS, Seen, SourceSeen};
 const RECONSIDERED: &str = "register_reconsidered";
 
 impl Store {
+    /// From now on this connection sees what is committed now, whatever is committed later.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn hold(&self) -> Result<(), StoreError> {
+        self.conn.execute_batch("BEGIN")?;
+        // The first look fixes what is seen.
+        self.meta(RECONSIDERED)?;
+        Ok(())
+    }
+
     /// The version of the register by which what is in the book was last judged, where that is not `version`.
     ///
     /// # Errors

@@ -164,6 +164,38 @@ impl History for PageHistory<'_> {
     }
 }
 
+impl Store {
+    /// Pages of everybody who is `wanted` on the days `from..=to`, without subjects.
+    ///
+    /// # Errors
+    /// The store, or a page that cannot be read.
+    pub fn days(
+        &self,
+        from: DayNumber,
+        to: DayNumber,
+        wanted: &dyn Fn(DayNumber, WhoId) -> bool,
+        sink: &mut dyn FnMut(DayNumber, PageKey, &Page),
+    ) -> Result<(), StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT day, who, dataset, operation, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, x''
+             FROM page WHERE ?1 <= day AND day <= ?2 AND 0 < who",
+        )?;
+        let mut rows = statement.query((from, to))?;
+        while let Some(row) = rows.next()? {
+            let (day, who) = (row.get(0)?, WhoId(row.get(1)?));
+            if wanted(day, who) {
+                let operation = Operation::from_number(row.get(3)?).unwrap_or(Operation::Other);
+                sink(
+                    day,
+                    PageKey::new(who, DatasetId(row.get(2)?), operation),
+                    &page(row, 4)?,
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
 fn lost(e: StoreError) -> HistoryError {
     HistoryError {
         why: e.to_string(),

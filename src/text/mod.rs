@@ -10,11 +10,14 @@ pub mod framing;
 mod inert;
 mod layout;
 mod number;
+mod say;
 
 pub use encoding::Encoding;
 pub use inert::{MASK, inert, mask_numbers};
 pub use layout::{columns, wrap};
 pub use number::my_number_in;
+pub use say::Say;
+pub(crate) use say::say;
 
 use std::time::Duration;
 

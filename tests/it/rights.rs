@@ -1,6 +1,8 @@
 //! Rights as they change: transfers that arrive late, registers that arrive broken, exceptions that somebody wants for
 //! himself. What security staff see of each: alerts and mails.
 
+mod live;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sekimori::calendar::{Jst, day_of};

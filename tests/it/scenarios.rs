@@ -78,7 +78,7 @@ fn shipped(now: &str) -> TestDaemon {
 /// A line of the juki log: an extract with a citizen's number and name in it, as such logs have them.
 fn extract(at: &str, user: &str, records: u64) -> String {
     let at = at.replace('-', "/");
-    format!("{at},{user},SHI-PC-07,ファイル出力,住民票抽出,{records},正常,1234567890,関守 花子\n")
+    format!("{at},{user},市民課-PC③,ファイル出力,住民票抽出,{records},正常,1234567890,関守 花子\n")
 }
 
 /// 16 files with 248 records on the Saturday after 008841 retired (Friday, inclusive).

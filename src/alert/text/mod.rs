@@ -11,7 +11,10 @@ mod en;
 mod ja;
 mod view;
 
+use std::sync::Arc;
+
 use super::AlertFacts;
+use crate::calendar::Calendar;
 use crate::clock::WallTime;
 use crate::detect::Severity;
 use crate::text::{Lang, columns, wrap};
@@ -82,6 +85,8 @@ pub struct MailContext {
     pub host: String,
     /// When the mail is composed.
     pub now: WallTime,
+    /// When the offices of the agency are closed.
+    pub calendar: Arc<Calendar>,
 }
 
 /// A mail before it gets its headers.

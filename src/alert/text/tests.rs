@@ -15,6 +15,7 @@ fn context(lang: Lang, now: &str) -> MailContext {
         contact: Some("情報システム担当 内線1234".into()),
         host: "kansi01".into(),
         now: wall(now),
+        calendar: Default::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::access::{DatasetId, LineRef, Operation, Standing, WhoId};
 use crate::alert::{Alert, AlertFacts};
-use crate::calendar::{Closed, Jst, closed};
+use crate::calendar::{Calendar, Closed, Jst};
 use crate::detect::Within;
 use crate::text::inert;
 
@@ -118,7 +118,8 @@ impl<'a> View<'a> {
 
     /// Why the accesses were outside office hours, if the first or the last one was.
     pub fn off(&self) -> Option<Off> {
-        off(self.alert.first_seen.into()).or_else(|| off(self.alert.last_seen.into()))
+        let calendar = &self.facts.calendar;
+        off(self.alert.first_seen.into(), calendar).or_else(|| off(self.alert.last_seen.into(), calendar))
     }
 
     /// How many times the limit was observed, where that says something (from 1.5 on): `12.4`, without
@@ -150,8 +151,8 @@ impl<'a> View<'a> {
 }
 
 /// Why `moment` is outside the usual office hours, if it is.
-pub(super) fn off(moment: Jst) -> Option<Off> {
-    match closed(moment.day) {
+pub(super) fn off(moment: Jst, calendar: &Calendar) -> Option<Off> {
+    match calendar.closed(moment.day) {
         Some(why) => Some(Off::Day(why)),
         None if OFFICE_MINUTES.contains(&moment.minute_of_day()) => None,
         None => Some(Off::Hours),

@@ -27,16 +27,22 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
     let mut store = Store::open(&config.store)?;
     let offer = match import::read(&config.accounts, &path) {
         Ok(offer) => offer,
-        Err(why) => return Err(Failure::Failed(setup::refuse(&mut store, &path, &why, now)?)),
+        Err(why) => {
+            return Err(Failure::Failed(setup::refuse(
+                &mut store,
+                (&path, config.accounts.lang),
+                &why,
+                now,
+            )?));
+        }
     };
     for odd in &offer.reading.warnings {
-        let word = out.pick("注意", "warning");
-        out.error(&format!(
-            "{word}: line {}, column {}: {}",
-            odd.line,
-            inert(&odd.column, 40),
-            odd.why
-        ));
+        let column = inert(&odd.column, 40);
+        let why = odd.why.pick(out.lang());
+        out.error(&match out.lang() {
+            Lang::Ja => format!("注意：{} 行目、列「{column}」：{why}", odd.line),
+            Lang::En => format!("warning: line {}, column {column}: {why}", odd.line),
+        });
     }
     if let Some(version) = store.register_version()? {
         let old =
@@ -60,7 +66,12 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
     }
     match import::take(&mut store, &config.accounts, &offer, (&by, &reason), now) {
         Ok(taken) => told(taken, &offer, out),
-        Err(ImportError::Refused(why)) => Err(Failure::Failed(setup::refuse(&mut store, &path, &why, now)?)),
+        Err(ImportError::Refused(why)) => Err(Failure::Failed(setup::refuse(
+            &mut store,
+            (&path, config.accounts.lang),
+            &why,
+            now,
+        )?)),
         Err(ImportError::Store(e)) => Err(e.into()),
     }
 }

@@ -7,14 +7,11 @@ mod unused;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::out::Out;
-use super::{Failure, config_arg, json_arg, load};
+use super::{Failure, config_arg, in_force, json_arg, load};
 use crate::access::{Mark, Operation, Standing};
 use crate::calendar::{Day, day_of, parse_date};
 use crate::clock::{Clock, EventTime, SystemClock};
-use crate::config::Config;
 use crate::register::{Register, SpanIx, Verdict};
-use crate::service::import;
-use crate::store::Store;
 use crate::text::{Lang, columns, inert};
 
 type Words = fn(&'static str, &'static str) -> &'static str;
@@ -143,18 +140,6 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
 
 fn today() -> Day {
     day_of(EventTime::from_micros(SystemClock.now().micros()))
-}
-
-/// The register in force, with its version (0: none is kept yet, this is the file).
-fn in_force(config: &Config) -> Result<(Register, i64), Failure> {
-    if config.store.exists() {
-        let store = Store::open_read(&config.store)?;
-        if let Some(version) = store.register_version()? {
-            let register = import::of_version(&store, &config.accounts, version.id);
-            return Ok((register.map_err(|e| Failure::Failed(e.to_string()))?, version.id));
-        }
-    }
-    Ok((super::register(config)?, 0))
 }
 
 fn day_arg(args: &ArgMatches, name: &str, default: Day) -> Result<Day, Failure> {

@@ -55,6 +55,7 @@ impl Teller {
                 config: self.config.clone(),
                 closed_as: String::new(),
                 lead: id,
+                register: version,
             };
             desk.put(&stored)?;
             desk.step(
@@ -74,7 +75,7 @@ impl Teller {
         }
         desk.mail(&self.notice(&listed(version, all), &format!("H-{version}"), now))?;
         for (n, (owner, lines)) in by_owner.into_iter().enumerate() {
-            let mut to = self.recipients(&owner);
+            let mut to = self.recipients(&owner, None, now);
             to.retain(|address| !self.settings.to.contains(address));
             if !to.is_empty() {
                 let mut mail = self.notice(&listed(version, lines), &format!("H-{version}-{n}"), now);
@@ -121,5 +122,6 @@ fn situation(one: &Corrected) -> Situation {
         valid_from: one.valid_from,
         valid_to: one.valid_to,
         evidence: Vec::new(),
+        register: 0,
     }
 }

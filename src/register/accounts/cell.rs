@@ -8,6 +8,7 @@ use super::row::{State, bit};
 use super::{AccountKind, RegisterError, normal};
 use crate::access::Operation;
 use crate::calendar::{Day, Schedule, parse_date};
+use crate::text::{Say, say};
 
 /// Longest text kept of a cell, in characters.
 const TEXT_CHARS_MAX: usize = 256;
@@ -40,21 +41,26 @@ pub(super) fn is_formula(text: &str) -> bool {
 }
 
 impl<'a> Cell<'a> {
-    pub(super) fn error(self, why: String) -> RegisterError {
+    pub(super) fn error(self, why: Say) -> RegisterError {
         self.columns.error(self.column, self.line, why)
     }
 
     /// Text that is shown to people and opened in spreadsheets later: nothing but text.
     pub(super) fn inert(self) -> Result<&'a str, RegisterError> {
         if self.text.chars().any(char::is_control) {
-            return Err(self.error("this holds control characters".into()));
+            return Err(self.error(say!("制御文字が含まれています", "this holds control characters")));
         }
         if is_formula(self.text) {
-            let why = "this is a formula of a spreadsheet; export the values, without = + - @ in front";
-            return Err(self.error(why.into()));
+            return Err(self.error(say!(
+                "表計算ソフトの数式です。先頭に = + - @ のない、値だけを出力してください",
+                "this is a formula of a spreadsheet; export the values, without = + - @ in front"
+            )));
         }
         if TEXT_CHARS_MAX < self.text.len() && TEXT_CHARS_MAX < self.text.chars().count() {
-            return Err(self.error(format!("this is longer than {TEXT_CHARS_MAX} characters")));
+            return Err(self.error(say!(
+                "{TEXT_CHARS_MAX} 文字を超えています",
+                "this is longer than {TEXT_CHARS_MAX} characters"
+            )));
         }
         Ok(self.text)
     }
@@ -62,7 +68,7 @@ impl<'a> Cell<'a> {
     pub(super) fn name(self) -> Result<&'a str, RegisterError> {
         let name = self.inert()?;
         if name.is_empty() || (!name.is_ascii() && name.nfkc().all(char::is_whitespace)) {
-            return Err(self.error("this must not be empty".into()));
+            return Err(self.error(say!("空欄にはできません", "this must not be empty")));
         }
         Ok(name)
     }
@@ -92,16 +98,20 @@ impl<'a> Cell<'a> {
         }
         parse_date(self.text).map(Some).ok_or_else(|| {
             let text = shorten(self.text);
-            self.error(format!("{text:?} is no date; write 2026-11-21, 2026/11/21 or R8.11.21"))
+            self.error(say!(
+                "「{text}」は日付ではありません。2026-11-21、2026/11/21、R8.11.21 のように書いてください",
+                "{text:?} is no date; write 2026-11-21, 2026/11/21 or R8.11.21"
+            ))
         })
     }
 
     pub(super) fn state(self) -> Result<State, RegisterError> {
         let state = normal(self.text.as_bytes());
         State::from_word(&state).ok_or_else(|| {
-            self.error(format!(
-                "the state {:?} is unknown; write 在職, 休職, 育休, 病休, 停職, 派遣中, 退職 or 失職",
-                shorten(&state)
+            let state = shorten(&state);
+            self.error(say!(
+                "状態「{state}」は分かりません。在職、休職、育休、病休、停職、派遣中、退職、失職のいずれかを書いてください",
+                "the state {state:?} is unknown; write 在職, 休職, 育休, 病休, 停職, 派遣中, 退職 or 失職"
             ))
         })
     }
@@ -134,7 +144,13 @@ impl<'a> Cell<'a> {
         match text.as_ref() {
             "" | "本務" | "主務" | "main" | "0" => Ok(false),
             "兼務" | "併任" | "concurrent" | "1" => Ok(true),
-            _ => Err(self.error(format!("{:?} is unknown; write 本務 or 兼務", shorten(&text)))),
+            _ => {
+                let text = shorten(&text);
+                Err(self.error(say!(
+                    "「{text}」は分かりません。本務か兼務と書いてください",
+                    "{text:?} is unknown; write 本務 or 兼務"
+                )))
+            }
         }
     }
 
@@ -158,12 +174,11 @@ impl<'a> Cell<'a> {
                 "その他" | "保守" | "other" => bit(Operation::Other),
                 "全て" | "すべて" | "全権" | "all" => Operation::ALL.into_iter().map(bit).sum(),
                 _ => {
-                    let why = format!(
-                        "the operation {:?} is unknown; write 照会, 検索, 出力, 印刷, 更新, 削除 or 全て, or leave the cell \
-                         empty to limit nothing",
-                        shorten(word)
-                    );
-                    return Err(self.error(why));
+                    let word = shorten(word);
+                    return Err(self.error(say!(
+                        "操作「{word}」は分かりません。照会、検索、出力、印刷、更新、削除、全てのいずれかを書いてください（限らないときは空欄）",
+                        "the operation {word:?} is unknown; write 照会, 検索, 出力, 印刷, 更新, 削除 or 全て, or leave the cell empty to limit nothing"
+                    )));
                 }
             };
         }
@@ -181,7 +196,8 @@ impl<'a> Cell<'a> {
         let year = || parse_date(&format!("{plain}.4.1")).or_else(|| parse_date(&format!("{plain}年4月1日")));
         number.or_else(|| year().map(|day| day.date().year)).ok_or_else(|| {
             let text = shorten(&text);
-            self.error(format!(
+            self.error(say!(
+                "「{text}」は世代ではありません。R8、2026 か、増えていく番号を書いてください",
                 "{text:?} is no generation; write R8, 2026 or a number that grows"
             ))
         })
@@ -192,8 +208,10 @@ impl<'a> Cell<'a> {
         if are_hosts(&hosts) {
             return Ok(hosts);
         }
-        let why = "an entry is no address, network or name; write 10.1.2.3, 10.1.2.0/24 or ZEI-PC-*, separated by ;";
-        Err(self.error(why.into()))
+        Err(self.error(say!(
+            "アドレス、ネットワーク、端末名のいずれでもないものがあります。10.1.2.3、10.1.2.0/24、ZEI-PC-* のように、; で区切って書いてください",
+            "an entry is no address, network or name; write 10.1.2.3, 10.1.2.0/24 or ZEI-PC-*, separated by ;"
+        )))
     }
 
     pub(super) fn schedule(self) -> Result<Box<str>, RegisterError> {
@@ -201,9 +219,10 @@ impl<'a> Cell<'a> {
         if text.is_empty() || Schedule::parse(text).is_some() {
             return Ok(text.into());
         }
-        Err(self.error(format!(
-            "{:?} is no schedule; write 平日 8:30-17:15 or 毎日 1:00-5:00, several separated by ;",
-            shorten(text)
+        let text = shorten(text);
+        Err(self.error(say!(
+            "「{text}」は時間帯ではありません。平日 8:30-17:15 や 毎日 1:00-5:00 のように、複数は ; で区切って書いてください",
+            "{text:?} is no schedule; write 平日 8:30-17:15 or 毎日 1:00-5:00, several separated by ;"
         )))
     }
 }

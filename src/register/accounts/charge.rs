@@ -25,7 +25,7 @@ struct Charge {
     words: Vec<u32>,
 }
 
-/// Which datasets a charge grants, resolved. By operation class: bit `n` for class number `n`.
+/// Which datasets a row or a charge grants, resolved. By operation class: bit `n` for class number `n`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Set {
     /// Operations on every dataset, where a row names none.
@@ -34,12 +34,61 @@ struct Set {
     list: Vec<(u16, u16)>,
 }
 
+/// The sets of all charges, laid out for the look that every access takes: most charges grant one dataset or two, and
+/// the first one stands in place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Sets {
+    heads: Vec<Head>,
+    /// What charges grant beyond their first dataset.
+    tails: Vec<(u16, u16)>,
+}
+
+/// What a charge grants, as far as it fits beside a name; see [`Charges::head`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Head {
+    /// Operations on every dataset; 0: none.
+    any: u16,
+    /// Datasets granted.
+    length: u16,
+    first: (u16, u16),
+    /// Where the others begin in `tails`.
+    tail: u32,
+}
+
+impl Sets {
+    fn push(&mut self, set: &Set) {
+        let others = set.list.get(1..).unwrap_or_default();
+        self.heads.push(Head {
+            any: set.any.unwrap_or(0),
+            length: u16::try_from(set.list.len()).unwrap_or(u16::MAX),
+            first: set.list.first().copied().unwrap_or_default(),
+            // From 1, so that no head of a charge is the empty one.
+            tail: u32::try_from(self.tails.len().saturating_add(1)).unwrap_or(u32::MAX),
+        });
+        self.tails.extend_from_slice(others);
+    }
+
+    /// Operations of a head on a dataset; `None`: it is not listed.
+    fn mask(&self, head: &Head, dataset: u16) -> Option<u16> {
+        if head.length == 0 || dataset < head.first.0 {
+            return None;
+        }
+        if head.first.0 == dataset {
+            return Some(head.first.1);
+        }
+        let from = usize::try_from(head.tail).ok()?.checked_sub(1)?;
+        let others = self.tails.get(from..from.checked_add(usize::from(head.length) - 1)?)?;
+        let found = others.binary_search_by_key(&dataset, |entry| entry.0).ok()?;
+        others.get(found).map(|entry| entry.1)
+    }
+}
+
 /// Every charge of a register.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Charges {
     words: Vec<(Words, u64)>,
     charges: Vec<Charge>,
-    sets: Vec<Set>,
+    sets: Sets,
     /// Section that owns a dataset, by dataset id.
     owners: Vec<Option<u32>>,
     unknown: Vec<(u64, String)>,
@@ -170,11 +219,11 @@ impl Charges {
                 resolve(words, naming, &mut tell)
             })
             .collect();
-        self.sets = self
-            .charges
-            .iter()
-            .map(|charge| union(charge.words.iter().filter_map(|n| at(&rows, *n))))
-            .collect();
+        self.sets = Sets::default();
+        for charge in &self.charges {
+            self.sets
+                .push(&union(charge.words.iter().filter_map(|n| at(&rows, *n))));
+        }
         let by_name: HashMap<&str, u32> = (0..).zip(sections).map(|(n, s)| (&**s, n)).collect();
         let size = naming
             .owners
@@ -196,17 +245,22 @@ impl Charges {
         &self.unknown
     }
 
+    /// What a charge grants; nothing is said by no charge.
+    pub(super) fn head(&self, charge: u32) -> Head {
+        let head = charge.checked_sub(1).and_then(|n| at(&self.sets.heads, n));
+        head.copied().unwrap_or_default()
+    }
+
     /// Whether a charge grants an operation on a dataset. Signing in, and what has no class of its own, is never more
     /// than the dataset itself.
-    pub(super) fn says(&self, charge: u32, dataset: DatasetId, operation: Operation) -> Granted {
-        let Some(set) = charge.checked_sub(1).and_then(|n| at(&self.sets, n)) else {
+    pub(super) fn says(&self, head: Head, dataset: DatasetId, operation: Operation) -> Granted {
+        if head == Head::default() {
             return Granted::NotStated;
-        };
-        let listed = set.list.binary_search_by_key(&dataset.0, |entry| entry.0);
-        let mask = listed.ok().and_then(|n| set.list.get(n)).map(|entry| entry.1);
+        }
+        let mask = self.sets.mask(&head, dataset.0);
         let free = matches!(operation, Operation::Login | Operation::Other);
         let allows = |mask: u16| free || mask & bit(operation) != 0;
-        match (mask, set.any) {
+        match (mask, Some(head.any).filter(|any| *any != 0)) {
             (None, None) => Granted::NoDataset,
             (None, Some(any)) if allows(any) => Granted::NotStated,
             (Some(mask), any) if allows(mask | any.unwrap_or(0)) => Granted::Yes,

@@ -4,6 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::RegisterError;
 use super::cell::shorten;
+use crate::text::{Say, say};
 
 /// More columns than that are no register.
 pub(super) const COLUMNS_MAX: usize = 256;
@@ -103,7 +104,10 @@ impl Columns {
             return Err(RegisterError::Row {
                 line: 1,
                 column: (COLUMNS_MAX + 1).to_string(),
-                why: format!("there are more than {COLUMNS_MAX} columns; export the columns that are needed"),
+                why: say!(
+                    "列が {COLUMNS_MAX} を超えています。必要な列だけを出力してください",
+                    "there are more than {COLUMNS_MAX} columns; export the columns that are needed"
+                ),
             });
         }
         let mut columns = Columns {
@@ -133,7 +137,10 @@ impl Columns {
             Some([_, second, ..]) => Err(RegisterError::Row {
                 line: 1,
                 column: shorten(self.headers.get(*second).map_or("", String::as_str)),
-                why: "this column stands twice; take one of them out".into(),
+                why: say!(
+                    "同じ列が2つあります。一方を除いてください",
+                    "this column stands twice; take one of them out"
+                ),
             }),
             Some([one]) => Ok(Some(*one)),
             _ => Ok(None),
@@ -141,7 +148,7 @@ impl Columns {
     }
 
     fn check(&self) -> Result<(), RegisterError> {
-        let missing = |what: &'static str, columns: &[Column]| RegisterError::NoColumn {
+        let missing = |what: Say, columns: &[Column]| RegisterError::NoColumn {
             what,
             names: columns
                 .iter()
@@ -151,15 +158,21 @@ impl Columns {
                 .join(", "),
         };
         if self.place(Column::Person).is_none() {
-            return Err(missing("the staff number (職員番号)", &[Column::Person]));
+            return Err(missing(
+                say!("職員番号", "the staff number (職員番号)"),
+                &[Column::Person],
+            ));
         }
         if self.place(Column::Account).is_none() {
-            return Err(missing("the account (利用者ID)", &[Column::Account]));
+            return Err(missing(say!("利用者ID", "the account (利用者ID)"), &[Column::Account]));
         }
         if self.place(Column::To).is_none() && self.place(Column::State).is_none() {
             // Without either no right would ever end, and nobody would notice.
             return Err(missing(
-                "the last day of the right (権限終了日) or the state (状態)",
+                say!(
+                    "権限終了日又は状態",
+                    "the last day of the right (権限終了日) or the state (状態)"
+                ),
                 &[Column::To, Column::State],
             ));
         }
@@ -190,7 +203,7 @@ impl Columns {
     }
 
     /// An error in a column.
-    pub(super) fn error(&self, column: Column, line: u64, why: String) -> RegisterError {
+    pub(super) fn error(&self, column: Column, line: u64, why: Say) -> RegisterError {
         RegisterError::Row {
             line,
             column: match self.place(column) {

@@ -13,6 +13,7 @@ use super::cell::{Cell, is_formula, shorten};
 use super::columns::{Column, Columns};
 use super::{AccountKind, Register, RegisterError, Row, normal};
 use crate::calendar::{Day, read_date};
+use crate::text::{Say, say};
 
 /// Warnings kept of one file; more are counted.
 const WARNINGS_MAX: usize = 100;
@@ -25,7 +26,7 @@ pub struct Warning {
     /// Header of the column.
     pub column: String,
     /// What is odd, and what would do.
-    pub why: &'static str,
+    pub why: Say,
 }
 
 /// A register file that was read.
@@ -137,16 +138,19 @@ impl<'a> Sheet<'a> {
             .filter(|(place, _)| !self.columns.is_read(*place));
         for (place, field) in unread {
             let why = if nul && field.contains('\0') {
-                "this holds control characters"
+                say!("制御文字が含まれています", "this holds control characters")
             } else if formula(field) {
-                "this is a formula of a spreadsheet; export the values, without = in front"
+                say!(
+                    "表計算ソフトの数式です。先頭に = のない、値だけを出力してください",
+                    "this is a formula of a spreadsheet; export the values, without = in front"
+                )
             } else {
                 continue;
             };
             return Err(RegisterError::Row {
                 line: row.line,
                 column: self.columns.header(place),
-                why: why.into(),
+                why,
             });
         }
         let hash = {
@@ -158,7 +162,10 @@ impl<'a> Sheet<'a> {
             hasher.finish()
         };
         if let Some(first) = self.seen.insert(hash, row.line) {
-            let why = format!("this row stands in line {first} already; was the file put together from two exports?");
+            let why = say!(
+                "同じ行が {first} 行目にもあります。2つのファイルをつないでいませんか",
+                "this row stands in line {first} already; was the file put together from two exports?"
+            );
             return Err(self.columns.error(Column::Person, row.line, why));
         }
         Ok(())
@@ -173,29 +180,41 @@ impl<'a> Sheet<'a> {
                 .trim()
         };
         let outside = |column| read_date(field(column)).is_some_and(|read| read.outside_era);
-        let mut odd: Vec<(Column, &'static str)> = Vec::new();
+        let mut odd: Vec<(Column, Say)> = Vec::new();
         if row.kind.ends() && row.to.is_none() && row.contract_end.is_none() {
             odd.push((
                 Column::To,
-                "such an appointment ends, but no last day is written; write 権限終了日",
+                say!(
+                    "期限のある任用・契約ですが、終わりの日がありません。権限終了日を書いてください",
+                    "such an appointment ends, but no last day is written; write 権限終了日"
+                ),
             ));
         }
         if row.kind.is_custodied() && row.custodian.is_empty() {
             odd.push((
                 Column::Custodian,
-                "nobody answers for this account; write the 職員番号 of its custodian",
+                say!(
+                    "このIDの管理責任者がいません。管理責任者の職員番号を書いてください",
+                    "nobody answers for this account; write the 職員番号 of its custodian"
+                ),
             ));
         }
         if row.kind == AccountKind::Unstated && !field(Column::Kind).is_empty() {
             odd.push((
                 Column::Kind,
-                "this kind is unknown; write 正規, 再任用, 会計年度任用, 臨時, 派遣, 委託, システム, 共用 or 特権",
+                say!(
+                    "区分が分かりません。正規、再任用、会計年度任用、臨時、派遣、委託、システム、共用、特権のいずれかを書いてください",
+                    "this kind is unknown; write 正規, 再任用, 会計年度任用, 臨時, 派遣, 委託, システム, 共用 or 特権"
+                ),
             ));
         }
         if row.state.has_left() && row.state_from.is_none() {
             odd.push((
                 Column::StateFrom,
-                "left, but nobody wrote when: taken as without a right all along",
+                say!(
+                    "退職等の日がありません。はじめから権限のない方として扱います",
+                    "left, but nobody wrote when: taken as without a right all along"
+                ),
             ));
         }
         for column in [
@@ -209,7 +228,10 @@ impl<'a> Sheet<'a> {
             if field(column).starts_with(|c: char| !c.is_ascii_digit()) && outside(column) {
                 odd.push((
                     column,
-                    "the era named did not hold on that day; the day is what counting on gives",
+                    say!(
+                        "その日には使われていない元号です。年を数え続けた日として扱います",
+                        "the era named did not hold on that day; the day is what counting on gives"
+                    ),
                 ));
             }
         }
@@ -234,21 +256,22 @@ impl<'a> Sheet<'a> {
         let bytes = self.lines.bytes;
         let last = rows.last().map_or(1, |row| row.line);
         let place = self.columns.count().saturating_sub(1);
-        let error = |why: &str| RegisterError::Row {
+        let error = |why: Say| RegisterError::Row {
             line: last,
             column: self.columns.header(place),
-            why: why.into(),
+            why,
         };
         if !memchr_iter(b'"', bytes).count().is_multiple_of(2) {
-            return Err(error(
-                "a quotation mark is opened and never closed; was the file cut off?",
-            ));
+            return Err(error(say!(
+                "引用符が閉じられていません。ファイルが途中で切れていませんか",
+                "a quotation mark is opened and never closed; was the file cut off?"
+            )));
         }
         if !may_end_open && !matches!(bytes.last(), Some(b'\n' | b'\r')) {
-            return Err(error(
-                "the last line has no end mark; was the file cut off? If the export always ends so, set \
-                 accounts.unended_last_line = \"accept\"",
-            ));
+            return Err(error(say!(
+                "最後の行に改行がありません。ファイルが途中で切れていませんか。出力が常にこの形のときは、accounts.unended_last_line = \"accept\" としてください",
+                "the last line has no end mark; was the file cut off? If the export always ends so, set accounts.unended_last_line = \"accept\""
+            )));
         }
         Ok(())
     }
@@ -315,10 +338,18 @@ impl<'a> Sheet<'a> {
         };
         let ends_first = |from: Option<Day>, to: Option<Day>| from.zip(to).is_some_and(|(from, to)| to < from);
         if ends_first(row.from, row.to) {
-            return Err(columns.error(Column::To, line, "the right ends before it begins".into()));
+            return Err(columns.error(
+                Column::To,
+                line,
+                say!("権限の終了日が開始日より前です", "the right ends before it begins"),
+            ));
         }
         if ends_first(row.state_from, row.state_to) {
-            return Err(columns.error(Column::StateTo, line, "the state ends before it begins".into()));
+            return Err(columns.error(
+                Column::StateTo,
+                line,
+                say!("状態の終了日が開始日より前です", "the state ends before it begins"),
+            ));
         }
         Ok(row)
     }
@@ -329,14 +360,23 @@ fn row_error(columns: &Columns, e: &csv::Error, lines: &mut Lines<'_>) -> Regist
     let (column, why) = match e.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             let behind = usize::try_from(*len.min(expected_len)).unwrap_or(usize::MAX);
-            let why = format!("this row has {len} fields, the header has {expected_len}");
+            let why = say!(
+                "この行の項目は {len} 個ですが、見出しは {expected_len} 個です",
+                "this row has {len} fields, the header has {expected_len}"
+            );
             (columns.header(behind), why)
         }
         csv::ErrorKind::Utf8 { err, .. } => {
-            let why = "this row is not valid UTF-8; set accounts.encoding to what it is";
-            (columns.header(err.field()), why.into())
+            let why = say!(
+                "この行は UTF-8 ではありません。実際の文字コードを accounts.encoding に書いてください",
+                "this row is not valid UTF-8; set accounts.encoding to what it is"
+            );
+            (columns.header(err.field()), why)
         }
-        other => (String::new(), shorten(&format!("{other:?}"))),
+        other => {
+            let why = shorten(&format!("{other:?}"));
+            (String::new(), say!("CSV として読めません（{why}）", "{why}"))
+        }
     };
     RegisterError::Row { line, column, why }
 }

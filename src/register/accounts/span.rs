@@ -16,6 +16,7 @@ use super::charge::ChargesBuilder;
 use super::{Account, AccountIx, AccountKind, Declared, Person, Register, RegisterError, Row};
 use crate::access::{Mark, Marks, Standing};
 use crate::calendar::Day;
+use crate::text::say;
 
 /// No day.
 pub(super) const NO_DAY: i32 = i32::MIN;
@@ -174,17 +175,15 @@ fn two_holders(rows: &[&Row]) -> Result<(), RegisterError> {
     for (n, later) in rows.iter().enumerate() {
         let clash = |first: &&&Row| first.person != later.person && share_a_day(first, later);
         if let Some(first) = rows.iter().take(n).find(clash) {
+            let shorten = super::cell::shorten;
+            let (account, here) = (shorten(&later.account), shorten(&later.person));
+            let (there, line) = (shorten(&first.person), first.line);
             return Err(RegisterError::Row {
                 line: later.line,
                 column: "職員番号".into(),
-                why: format!(
-                    "account {} belongs to {} here and, on the same days, to {} in line {}; correct the number, end \
-                     the earlier right before the later one begins, or give the person who came later an account of \
-                     another name",
-                    super::cell::shorten(&later.account),
-                    super::cell::shorten(&later.person),
-                    super::cell::shorten(&first.person),
-                    first.line
+                why: say!(
+                    "利用者ID {account} は、ここでは {here}、{line} 行目では同じ期間に {there} のものです。番号を直すか、先の方の権限を後の方の開始日より前に終わらせるか、後の方に別のIDを付けてください",
+                    "account {account} belongs to {here} here and, on the same days, to {there} in line {line}; correct the number, end the earlier right before the later one begins, or give the person who came later an account of another name"
                 ),
             });
         }

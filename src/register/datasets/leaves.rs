@@ -13,7 +13,7 @@ pub(super) struct Leaf {
     pub class: Option<Operation>,
     pub records: Option<u64>,
     /// As the log says them, without regard to case; empty: all.
-    pub operations: Vec<Box<[u8]>>,
+    pub operations: Box<[Box<[u8]>]>,
     pub subject_query: Option<Box<[u8]>>,
 }
 
@@ -22,9 +22,16 @@ const FEW: usize = 8;
 /// Longest operation that is hashed, in bytes.
 const OPERATION_BYTES_MAX: usize = 64;
 
-/// The patterns of one place, in the order they were written.
-#[derive(Debug, Default)]
+/// The patterns of one place, in the order they were written. Most places have one, which stands in place.
+#[derive(Debug)]
 pub(super) struct Leaves {
+    one: Leaf,
+    more: Option<Box<More>>,
+}
+
+/// The patterns of one place but the first one.
+#[derive(Debug, Default)]
+struct More {
     all: Vec<Leaf>,
     /// First leaf of each operation in small letters, once there are many.
     by_operation: HashMap<Box<[u8]>, usize>,
@@ -32,8 +39,32 @@ pub(super) struct Leaves {
     any: Option<usize>,
 }
 
+impl Leaf {
+    fn allows(&self, operation: &[u8]) -> bool {
+        self.operations.is_empty() || self.operations.iter().any(|o| o.eq_ignore_ascii_case(operation))
+    }
+}
+
 impl Leaves {
+    pub(super) fn new(leaf: Leaf) -> Leaves {
+        Leaves { one: leaf, more: None }
+    }
+
     pub(super) fn push(&mut self, leaf: Leaf) {
+        self.more.get_or_insert_default().push(leaf);
+    }
+
+    /// The leaf that decides for an operation.
+    pub(super) fn first(&self, operation: &[u8]) -> Option<&Leaf> {
+        if self.one.allows(operation) {
+            return Some(&self.one);
+        }
+        self.more.as_ref()?.first(operation)
+    }
+}
+
+impl More {
+    fn push(&mut self, leaf: Leaf) {
         self.all.push(leaf);
         if self.all.len() <= FEW {
             return;
@@ -55,8 +86,7 @@ impl Leaves {
         }
     }
 
-    /// The leaf that decides for an operation.
-    pub(super) fn first(&self, operation: &[u8]) -> Option<&Leaf> {
+    fn first(&self, operation: &[u8]) -> Option<&Leaf> {
         let mut room = [0u8; OPERATION_BYTES_MAX];
         let hashed = FEW < self.all.len();
         if let Some(small) = room.get_mut(..operation.len()).filter(|_| hashed) {
@@ -66,10 +96,7 @@ impl Leaves {
             let first = named.into_iter().chain(self.any).min();
             return first.and_then(|n| self.all.get(n));
         }
-        let allows = |leaf: &&Leaf| {
-            leaf.operations.is_empty() || leaf.operations.iter().any(|o| o.eq_ignore_ascii_case(operation))
-        };
-        self.all.iter().find(allows)
+        self.all.iter().find(|leaf| leaf.allows(operation))
     }
 }
 
@@ -95,10 +122,9 @@ mod tests {
             written in prop::collection::vec(prop::collection::vec("[abAB]{1,2}", 0..3), 1..40),
             asked in prop::collection::vec("[abAB]{1,3}", 1..20),
         ) {
-            let mut leaves = Leaves::default();
-            for (order, operations) in (0u32..).zip(&written) {
-                leaves.push(leaf(order, operations));
-            }
+            let mut all = (0u32..).zip(&written).map(|(order, operations)| leaf(order, operations));
+            let mut leaves = Leaves::new(all.next().unwrap());
+            all.for_each(|leaf| leaves.push(leaf));
             for operation in asked.iter().chain([&"x".repeat(OPERATION_BYTES_MAX + 1)]) {
                 let naive = written.iter().position(|o| o.is_empty() || o.iter().any(|o| o.eq_ignore_ascii_case(operation)));
                 let found = leaves.first(operation.as_bytes()).map(|l| l.order as usize);

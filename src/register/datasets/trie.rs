@@ -4,65 +4,54 @@
 //! begin or end (`globs`), operations hashed where many patterns end at one place. So the cost of a line does not grow
 //! with the number of patterns.
 
-use hashbrown::HashMap;
 use memchr::memchr;
 
 use super::super::globs::Globs;
 use super::super::{MatchSettings, path};
+use super::edges::Edges;
 use super::leaves::{Leaf, Leaves};
 use crate::access::DatasetId;
 
-/// Literal segments of a node: few are compared one by one, many are hashed.
-#[derive(Debug, Default)]
-struct Literals {
-    few: Vec<(Box<[u8]>, u32)>,
-    many: HashMap<Box<[u8]>, u32>,
+/// No node, nor anything else that is numbered.
+const NONE: u32 = u32::MAX;
+/// The node above patterns without a leading slash: compared with the whole text.
+const WHOLE: u32 = NONE;
+
+/// Small, so that thousands stay in the processor's cache: what few nodes have stands elsewhere, under its number.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Node {
+    /// Whether any literal segment leads on.
+    literals: bool,
+    any: u32,
+    subject: u32,
+    globs: u32,
+    rest: u32,
+    leaves: u32,
 }
 
-/// Beyond so many literals a node hashes.
-const FEW: usize = 4;
-
-impl Literals {
-    fn get(&self, segment: &[u8]) -> Option<u32> {
-        if self.many.is_empty() {
-            return self.few.iter().find(|l| *l.0 == *segment).map(|l| l.1);
+impl Default for Node {
+    fn default() -> Self {
+        Node {
+            literals: false,
+            any: NONE,
+            subject: NONE,
+            globs: NONE,
+            rest: NONE,
+            leaves: NONE,
         }
-        self.many.get(segment).copied()
     }
-
-    /// The child under `segment`, or `fresh` under it from now on.
-    fn get_or_insert(&mut self, segment: &[u8], fresh: u32) -> u32 {
-        if let Some(next) = self.get(segment) {
-            return next;
-        }
-        if self.many.is_empty() && self.few.len() < FEW {
-            self.few.push((segment.into(), fresh));
-        } else {
-            self.many.extend(self.few.drain(..));
-            self.many.insert(segment.into(), fresh);
-        }
-        fresh
-    }
-}
-
-#[derive(Debug, Default)]
-struct Node {
-    literal: Literals,
-    any: Option<u32>,
-    subject: Option<u32>,
-    // Few nodes have these, and many small nodes stay in the processor's cache where large ones do not.
-    globs: Option<Box<Globs<Option<u32>>>>,
-    rest: Option<Box<Leaves>>,
-    leaves: Option<Box<Leaves>>,
 }
 
 /// The patterns of one source.
 #[derive(Debug)]
 pub(super) struct Trie {
     nodes: Vec<Node>,
-    /// Patterns without a leading slash: compared with the whole text.
-    whole: HashMap<Box<[u8]>, Leaves>,
-    whole_globs: Globs<Leaves>,
+    edges: Edges,
+    globs: Vec<Globs<Option<u32>>>,
+    leaves: Vec<Leaves>,
+    /// Whether there is any literal pattern without a leading slash.
+    whole: bool,
+    whole_globs: Globs<Option<Leaves>>,
 }
 
 /// The pattern that decides so far, with the citizen's number where the path holds it.
@@ -75,10 +64,22 @@ impl Default for Trie {
     fn default() -> Self {
         Trie {
             nodes: vec![Node::default()],
-            whole: HashMap::new(),
+            edges: Edges::default(),
+            globs: Vec::new(),
+            leaves: Vec::new(),
+            whole: false,
             whole_globs: Globs::default(),
         }
     }
+}
+
+fn at<T>(list: &[T], number: u32) -> Option<&T> {
+    usize::try_from(number).ok().and_then(|n| list.get(n))
+}
+
+/// The number the next entry of `list` will have.
+fn next_of<T>(list: &[T]) -> u32 {
+    u32::try_from(list.len()).unwrap_or(NONE)
 }
 
 impl Trie {
@@ -94,52 +95,89 @@ impl Trie {
             subject_query: pattern.subject_query.as_ref().map(bytes),
         };
         let Some(path) = pattern.resource.strip_prefix('/') else {
-            let text: Box<[u8]> = pattern.resource.as_bytes().into();
+            let text = pattern.resource.as_bytes();
             if text.contains(&b'*') {
-                self.whole_globs.entry(&text).push(leaf);
+                match self.whole_globs.entry(text) {
+                    Some(leaves) => leaves.push(leaf),
+                    none => *none = Some(Leaves::new(leaf)),
+                }
             } else {
-                self.whole.entry(text).or_default().push(leaf);
+                self.whole = true;
+                let fresh = next_of(&self.nodes);
+                let node = self.edges.get_or_insert(WHOLE, text, fresh);
+                self.made(node, fresh);
+                self.put(node, leaf, |node| &mut node.leaves);
             }
             return;
         };
-        let mut at = 0usize;
+        let mut at = 0u32;
         for segment in path.split('/') {
             if segment == "**" {
-                if let Some(node) = self.nodes.get_mut(at) {
-                    node.rest.get_or_insert_default().push(leaf);
-                }
-                return;
+                return self.put(at, leaf, |node| &mut node.rest);
             }
             at = self.child(at, segment);
         }
-        if let Some(node) = self.nodes.get_mut(at) {
-            node.leaves.get_or_insert_default().push(leaf);
+        self.put(at, leaf, |node| &mut node.leaves);
+    }
+
+    fn node_mut(&mut self, number: u32) -> Option<&mut Node> {
+        usize::try_from(number).ok().and_then(|n| self.nodes.get_mut(n))
+    }
+
+    /// Puts a leaf where `place` of a node says.
+    fn put(&mut self, node: u32, leaf: Leaf, place: impl Fn(&mut Node) -> &mut u32) {
+        let fresh = next_of(&self.leaves);
+        let Some(slot) = self.node_mut(node).map(place) else {
+            return;
+        };
+        if *slot == NONE {
+            *slot = fresh;
+            return self.leaves.push(Leaves::new(leaf));
+        }
+        let known = usize::try_from(*slot).ok();
+        if let Some(leaves) = known.and_then(|n| self.leaves.get_mut(n)) {
+            leaves.push(leaf);
         }
     }
 
     /// The node below `at` for a pattern segment, made if need be.
-    fn child(&mut self, at: usize, segment: &str) -> usize {
-        let fresh = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let Some(node) = self.nodes.get_mut(at) else { return at };
+    fn child(&mut self, at: u32, segment: &str) -> u32 {
+        let fresh = next_of(&self.nodes);
+        let globs = next_of(&self.globs);
+        let Some(node) = self.node_mut(at) else { return at };
         let next = match segment {
-            "*" => *node.any.get_or_insert(fresh),
-            "{subject}" => *node.subject.get_or_insert(fresh),
-            glob if glob.contains('*') => *node
-                .globs
-                .get_or_insert_default()
-                .entry(glob.as_bytes())
-                .get_or_insert(fresh),
+            "*" => link(&mut node.any, fresh),
+            "{subject}" => link(&mut node.subject, fresh),
+            glob if glob.contains('*') => {
+                let number = link(&mut node.globs, globs);
+                if number == globs {
+                    self.globs.push(Globs::default());
+                }
+                let of_node = usize::try_from(number).ok().and_then(|n| self.globs.get_mut(n));
+                of_node.map_or(at, |g| *g.entry(glob.as_bytes()).get_or_insert(fresh))
+            }
             literal => {
-                let next = node.literal.get_or_insert(literal.as_bytes(), fresh);
+                node.literals = true;
+                let next = self.edges.get_or_insert(at, literal.as_bytes(), fresh);
                 // Servers log the segment percent-encoded; the usual form is found without decoding.
-                node.literal.get_or_insert(&path::encoded(literal), next);
+                self.edges.get_or_insert(at, &path::encoded(literal), next);
                 next
             }
         };
-        if next == fresh {
+        self.made(next, fresh);
+        next
+    }
+
+    /// To be called once all patterns are in.
+    pub(super) fn settle(&mut self) {
+        self.edges.settle(&self.nodes);
+    }
+
+    /// Makes the node `fresh` where that is the one that is needed.
+    fn made(&mut self, needed: u32, fresh: u32) {
+        if needed == fresh {
             self.nodes.push(Node::default());
         }
-        usize::try_from(next).unwrap_or(at)
     }
 
     /// The pattern that decides for a resource.
@@ -156,65 +194,73 @@ impl Trie {
     }
 
     fn find_exactly<'t, 'a>(&'t self, operation: &[u8], resource: &'a [u8], best: &mut Option<Found<'t, 'a>>) {
-        if let Some(path) = resource.strip_prefix(b"/") {
-            self.walk(0, operation, path, None, best);
+        if let Some(path) = resource.strip_prefix(b"/")
+            && let Some(root) = self.nodes.first()
+        {
+            self.walk((0, root), operation, path, None, best);
         }
         self.find_whole(operation, resource, best);
     }
 
     /// Looks among the patterns without a leading slash.
     pub(super) fn find_whole<'t, 'a>(&'t self, operation: &[u8], resource: &[u8], best: &mut Option<Found<'t, 'a>>) {
-        consider(self.whole.get(resource), operation, None, best);
+        if self.whole {
+            let node = self.edges.get(WHOLE, resource);
+            consider(
+                node.and_then(|node| at(&self.leaves, node.1.leaves)),
+                operation,
+                None,
+                best,
+            );
+        }
         self.whole_globs
-            .matching(resource, &mut |leaves| consider(Some(leaves), operation, None, best));
+            .matching(resource, &mut |leaves| consider(leaves.as_ref(), operation, None, best));
     }
 
     fn walk<'t, 'a>(
         &'t self,
-        at: u32,
+        (number, node): (u32, &Node),
         operation: &[u8],
         path: &'a [u8],
         subject: Option<&'a [u8]>,
         best: &mut Option<Found<'t, 'a>>,
     ) {
-        let Some(node) = usize::try_from(at).ok().and_then(|i| self.nodes.get(i)) else {
-            return;
-        };
-        consider(node.rest.as_deref(), operation, subject, best);
+        consider(at(&self.leaves, node.rest), operation, subject, best);
         let (segment, tail) = match memchr(b'/', path) {
             Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..)),
             None => (path, None),
         };
-        let mut enter = |next: u32, subject: Option<&'a [u8]>| match tail {
+        let mut enter = |next: (u32, &Node), subject: Option<&'a [u8]>| match tail {
             Some(tail) => self.walk(next, operation, tail, subject, best),
             None => {
-                if let Some(node) = usize::try_from(next).ok().and_then(|i| self.nodes.get(i)) {
-                    // `**` stands for the rest, which may be nothing.
-                    consider(node.leaves.as_deref(), operation, subject, best);
-                    consider(node.rest.as_deref(), operation, subject, best);
-                }
+                // `**` stands for the rest, which may be nothing.
+                consider(at(&self.leaves, next.1.leaves), operation, subject, best);
+                consider(at(&self.leaves, next.1.rest), operation, subject, best);
             }
         };
-        match node.literal.get(segment) {
-            Some(next) => enter(next, subject),
-            None if memchr(b'%', segment).is_some() => {
-                if let Some(next) = node.literal.get(path::decoded(segment).as_ref()) {
-                    enter(next, subject);
+        let numbered = |next: u32| at(&self.nodes, next).map(|node| (next, node));
+        if node.literals {
+            match self.edges.get(number, segment) {
+                Some(next) => enter(next, subject),
+                None if memchr(b'%', segment).is_some() => {
+                    if let Some(next) = self.edges.get(number, path::decoded(segment).as_ref()) {
+                        enter(next, subject);
+                    }
                 }
+                None => {}
             }
-            None => {}
         }
-        if let Some(globs) = &node.globs {
+        if let Some(globs) = at(&self.globs, node.globs) {
             globs.matching(&path::decoded(segment), &mut |next| {
-                next.iter().for_each(|next| enter(*next, subject))
+                next.and_then(numbered)
+                    .into_iter()
+                    .for_each(|next| enter(next, subject))
             });
         }
-        if let Some(next) = node.subject
-            && !segment.is_empty()
-        {
+        if let Some(next) = numbered(node.subject).filter(|_| !segment.is_empty()) {
             enter(next, Some(segment));
         }
-        if let Some(next) = node.any {
+        if let Some(next) = numbered(node.any) {
             enter(next, subject);
         }
     }
@@ -231,4 +277,12 @@ fn consider<'t, 'a>(
     {
         *best = Some(Found { leaf, subject });
     }
+}
+
+/// The number behind a link, which leads to `fresh` from now on where it led nowhere.
+fn link(slot: &mut u32, fresh: u32) -> u32 {
+    if *slot == NONE {
+        *slot = fresh;
+    }
+    *slot
 }

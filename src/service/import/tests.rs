@@ -26,6 +26,7 @@ fn desk() -> Desk {
         vanish_percent_max: 20,
         stale_after: std::time::Duration::from_secs(8 * 86_400),
         unended_last_line: false,
+        lang: Lang::En,
     };
     Desk {
         folder,

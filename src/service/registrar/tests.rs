@@ -19,6 +19,7 @@ fn office() -> Office {
     let folder = tempfile::tempdir().unwrap();
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/quickstart.toml");
     let mut config: Config = crate::config::load(&quickstart).unwrap().config;
+    config.accounts.lang = crate::text::Lang::En;
     config.accounts.path = folder.path().join("accounts.csv");
     config.accounts.drop_folder = Some(folder.path().join("drop"));
     std::fs::create_dir(folder.path().join("drop")).unwrap();
@@ -33,6 +34,7 @@ fn office() -> Office {
         store: path,
         clock: Arc::new(ManualClock::new(now(0))),
         version,
+        naming: Arc::default(),
         requests,
         poker: NotifyWake::new().poker(),
         told,

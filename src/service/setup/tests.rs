@@ -18,6 +18,7 @@ fn place() -> Place {
     let folder = tempfile::tempdir().unwrap();
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/quickstart.toml");
     let mut config = crate::config::load(&quickstart).unwrap().config;
+    config.accounts.lang = crate::text::Lang::En;
     config.accounts.path = folder.path().join("accounts.csv");
     config.accounts.encoding = crate::text::Encoding::Utf8;
     let store = Store::open(&folder.path().join("s.db")).unwrap();

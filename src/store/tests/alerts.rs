@@ -48,6 +48,7 @@ pub(super) fn stored(id: i64, number: &str) -> StoredAlert {
         config: "abc".into(),
         closed_as: String::new(),
         lead: AlertId(id),
+        register: 1,
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn judged(view: &View) -> Option<String> {
     Some(match view.facts.kind.as_ref()? {
         RuleKind::Hours(hours) => {
             let at = Jst::from(alert.last_seen);
-            let when = match (hours.off, off(at)) {
+            let when = match (hours.off, off(at, &view.facts.calendar)) {
                 (OffHours::ClosedDays, Some(Off::Day(why))) => format!("on a closed day ({})", why.en()),
                 _ => format!("outside working hours (at {})", at.clock()),
             };

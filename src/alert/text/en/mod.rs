@@ -125,7 +125,7 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
 }
 
 fn hour_of_the_reader(ctx: &MailContext) -> Option<String> {
-    let now = match off(Jst::from(ctx.now))? {
+    let now = match off(Jst::from(ctx.now), &ctx.calendar)? {
         Off::Day(why) => format!("Offices are closed today ({}).", why.en()),
         Off::Hours => "It is outside office hours now.".to_string(),
     };

@@ -15,7 +15,7 @@ pub(super) fn judged(view: &View) -> Option<String> {
     Some(match view.facts.kind.as_ref()? {
         RuleKind::Hours(hours) => {
             let at = Jst::from(alert.last_seen);
-            let when = match (hours.off, off(at)) {
+            let when = match (hours.off, off(at, &view.facts.calendar)) {
                 (OffHours::ClosedDays, Some(super::Off::Day(why))) => format!("閉庁日（{}）に", why.ja()),
                 _ => format!("通常の執務時間から外れた時刻（{}）に、", at.clock()),
             };

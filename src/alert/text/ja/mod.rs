@@ -115,7 +115,7 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
 }
 
 fn hour_of_the_reader(ctx: &MailContext) -> Option<String> {
-    let now = match off(Jst::from(ctx.now))? {
+    let now = match off(Jst::from(ctx.now), &ctx.calendar)? {
         Off::Day(why) => format!("本日は閉庁日（{}）です。", why.ja()),
         Off::Hours => "現在は勤務時間外です。".to_string(),
     };

@@ -79,6 +79,7 @@ pub fn volume() -> AlertFacts {
         address: "10.20.3.45".into(),
         reasons: Vec::new(),
         evidence: evidence(2),
+        calendar: Default::default(),
     }
 }
 

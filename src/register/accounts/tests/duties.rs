@@ -45,7 +45,8 @@ fn naming() -> Naming {
 
 fn granted(register: &Register, account: &str, on: &str, dataset: u16, operation: Operation) -> Granted {
     let ix = register.find(account.as_bytes()).unwrap();
-    register.granted(register.span_on(ix, day(on)), day(on), DatasetId(dataset), operation)
+    let right = register.right(register.span_on(ix, day(on)));
+    register.granted(right, day(on), DatasetId(dataset), operation)
 }
 
 #[test]

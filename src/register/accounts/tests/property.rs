@@ -143,7 +143,7 @@ fn by_register(register: &Register, account: &str, day: Day) -> Said {
     let verdict = register.verdict_on(ix, day);
     let mark = verdict.marks.iter().next();
     let granted = |dataset: u16, operation| {
-        let said = register.granted(verdict.span(), day, DatasetId(dataset), operation);
+        let said = register.granted(register.right(verdict.span()), day, DatasetId(dataset), operation);
         matches!(said, Granted::NotStated | Granted::Yes)
     };
     let granted = match verdict.standing {
