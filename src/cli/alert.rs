@@ -126,10 +126,29 @@ fn list(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
         if args.get_flag("json") {
             out.line(&json::alert(&stored, &facts).to_string())?;
         } else {
-            out.line(&one_line(&facts, out.lang()))?;
+            out.line(&one_line(&named_by_worst(config, facts), out.lang()))?;
         }
     }
     Ok(())
+}
+
+/// The alert as people were told of it: in the words of its worst reason, under the number of the one that leads.
+fn named_by_worst(config: &Config, facts: AlertFacts) -> AlertFacts {
+    let severity = facts.alert.severity;
+    let own = config.rules.iter().find(|rule| rule.id == facts.alert.rule);
+    if own.is_none_or(|rule| severity <= rule.severity) {
+        return facts;
+    }
+    let worst = facts.reasons.iter().find(|reason| reason.alert.severity == severity);
+    match worst.cloned() {
+        Some(mut worst) => {
+            worst.alert.number.clone_from(&facts.alert.number);
+            worst.alert.state = facts.alert.state;
+            (worst.person, worst.section) = (facts.person, facts.section);
+            worst
+        }
+        None => facts,
+    }
 }
 
 fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {

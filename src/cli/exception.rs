@@ -226,7 +226,8 @@ fn limit(config: &Config, exception: &Exception) -> Option<u64> {
 
 /// Nobody is taken out of the watch in silence: who gets every alert is told.
 fn tell(config: &Config, store: &mut Store, e: &Exception, refused: bool, now: WallTime) -> Result<(), Failure> {
-    let teller = Teller::for_console(config, store)?;
+    let mut teller = Teller::for_console(config, store)?;
+    teller.set_host(&crate::service::setup::host_name());
     let notice = Notice::Exception {
         exception: e.clone(),
         refused,

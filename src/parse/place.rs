@@ -26,7 +26,7 @@ use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
 use crate::register::sections::{Duty, Sections};
-use crate::register::{AccountIx, Datasets, Register, Right, Verdict};
+use crate::register::{AccountIx, Datasets, Register, Verdict};
 use crate::text::inert;
 use spellings::{Spelling, Spellings};
 

@@ -13,14 +13,15 @@ mod cases;
 mod digest;
 mod keep;
 mod lane;
+mod look;
 mod odd;
 mod ongoing;
 mod past;
 mod proof;
+mod recheck;
 mod recount;
 mod reread;
 mod search;
-mod recheck;
 mod tell;
 mod verify;
 mod writer;
@@ -39,17 +40,17 @@ use crate::parse::place::{Placer, SubjectKey};
 use crate::parse::{Format, FormatError};
 use crate::register::sections::Sections;
 use crate::register::{DatasetSettings, Datasets, Naming, Register};
-use crate::source::{Incarnation, SourceEvent};
+use crate::source::SourceEvent;
 use crate::store::{Committed, Store, StoreError};
 
 pub use archive::Archive;
 use batch::{OfSources, Work};
 use lane::Lane;
 pub use proof::{Begin, Proof};
+pub use recheck::{Recheck, Rechecked};
 pub use recount::{Recount, Recounted, RegisterOf};
 pub use reread::{Archived, Reread, Seen};
 pub use search::{Candidate, Hit, Looked, Scope, Search, SearchError, Wanted};
-pub use recheck::{Recheck, Rechecked};
 pub use tell::Teller;
 use verify::Verify;
 use writer::{Writer, store_id};
@@ -436,32 +437,6 @@ impl Pipeline {
     /// Whether everything that could be read has been read and committed.
     pub fn idle(&self) -> bool {
         self.uncommitted_since.is_none() && !self.writer.is_busy() && self.lanes.iter().all(Lane::idle)
-    }
-
-    /// Looks whether any open file has grown.
-    pub fn poll(&mut self) -> bool {
-        let mut grown = false;
-        for lane in &mut self.lanes {
-            grown |= lane.poll();
-        }
-        grown
-    }
-
-    /// Takes note that `files` were written to, so that the next step reads them: is any of them a source's?
-    pub fn written(&mut self, files: &[Incarnation]) -> bool {
-        let mut ours = false;
-        for lane in &mut self.lanes {
-            ours |= lane.written(files);
-        }
-        ours
-    }
-
-    /// Folders in which something may happen to the sources.
-    pub fn watch_dirs(&self) -> Vec<std::path::PathBuf> {
-        let mut dirs: Vec<_> = self.lanes.iter().flat_map(Lane::watch_dirs).collect();
-        dirs.sort();
-        dirs.dedup();
-        dirs
     }
 
     /// The store, to look into.

@@ -104,6 +104,11 @@ impl Teller {
         }
     }
 
+    /// Names the host in what is written from a console.
+    pub fn set_host(&mut self, host: &str) {
+        host.clone_into(&mut self.host);
+    }
+
     /// Whether the offices of the agency are closed on a day.
     pub(super) fn is_closed(&self, day: Day) -> bool {
         self.calendar.is_closed(day)

@@ -8,51 +8,82 @@ use crate::calendar::Day;
 use crate::text::Lang;
 
 /// A register that would take too much away at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{lost} of the {of} accounts whose right is in force today would have none any more, more than {percent_max} %; was the \
-     file cut off, or is it of one section only? If this is meant: sekimori account import FILE --reason TEXT"
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Vanishing {
-    /// Accounts in force today that would not be.
+    /// Accounts in force today that would not be, or not with the same person.
     pub lost: usize,
+    /// How many of these would be in force with another person.
+    pub renumbered: usize,
     /// Accounts in force today.
     pub of: usize,
     /// The share that is allowed, in percent.
     pub percent_max: u8,
 }
 
+impl std::error::Error for Vanishing {}
+
+impl std::fmt::Display for Vanishing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.say(Lang::En))
+    }
+}
+
 impl Vanishing {
     /// What is wrong and what would do.
     pub fn say(&self, lang: Lang) -> String {
-        let Vanishing { lost, of, percent_max } = self;
+        let Vanishing {
+            lost,
+            renumbered,
+            of,
+            percent_max,
+        } = self;
+        let others = match (renumbered, lang) {
+            (0, _) => String::new(),
+            (n, Lang::Ja) => format!("うち {n} は別の職員番号のものになります。"),
+            (n, Lang::En) => format!(" ({n} of them would belong to another 職員番号)"),
+        };
         match lang {
-            Lang::En => self.to_string(),
+            Lang::En => format!(
+                "{lost} of the {of} accounts whose right is in force today would have none any more, more than \
+                 {percent_max} %{others}; was the file cut off, is it of one section only, or did a spreadsheet take \
+                 leading zeros away? If this is meant: sekimori account import FILE --reason TEXT"
+            ),
             Lang::Ja => format!(
-                "今日有効な {of} アカウントのうち {lost} の権限がなくなります（{percent_max} % を超えます）。ファイルが途中で切れていたり、一つの所属だけのものではありませんか。意図したものであれば：sekimori account import ファイル --reason 理由"
+                "今日有効な {of} アカウントのうち {lost} の権限がなくなります（{percent_max} % を超えます）。{others}\
+                 ファイルが途中で切れていたり、一つの所属だけのものだったり、表計算ソフトが番号の先頭の 0 を消したりしていませんか。\
+                 意図したものであれば：sekimori account import ファイル --reason 理由"
             ),
         }
     }
 }
 
 /// Refuses a register by which more than `percent_max` percent of the rights in force on `today` would vanish. It does
-/// not matter how: rows that are missing, dates in the wrong column, a whole column of 退職.
+/// not matter how: rows that are missing, dates in the wrong column, a whole column of 退職. A right that passes to another
+/// person is one that vanishes: what the account did so far stays with the person, and with other numbers for everybody
+/// (leading zeros lost in a spreadsheet) every sum over a year would begin anew.
 ///
 /// # Errors
 /// How many would vanish.
 pub fn weigh(old: &Register, new: &Register, today: Day, percent_max: u8) -> Result<(), Vanishing> {
     let in_force = |register: &Register, ix: AccountIx| register.verdict_on(ix, today).standing == Standing::Valid;
-    let (mut of, mut lost) = (0usize, 0usize);
+    let (mut of, mut lost, mut renumbered) = (0usize, 0usize, 0usize);
     for ix in old.all().filter(|ix| in_force(old, *ix)) {
         of += 1;
-        let still = new.by_own_name(old.name(ix)).is_some_and(|ix| in_force(new, ix));
-        lost += usize::from(!still);
+        let now = new.by_own_name(old.name(ix)).filter(|ix| in_force(new, *ix));
+        let other = now.is_some_and(|now| new.verdict_on(now, today).person != old.verdict_on(ix, today).person);
+        renumbered += usize::from(other);
+        lost += usize::from(now.is_none() || other);
     }
     // A handful of accounts may all end on one day; a share of them says nothing.
     if lost <= 2 || lost * 100 <= of * usize::from(percent_max) {
         return Ok(());
     }
-    Err(Vanishing { lost, of, percent_max })
+    Err(Vanishing {
+        lost,
+        renumbered,
+        of,
+        percent_max,
+    })
 }
 
 /// What becomes of an account, or of some of its days.

@@ -129,7 +129,8 @@ fn compiled(accounts: &AccountsSettings, rows: &[(i64, String)]) -> Result<Regis
 }
 
 /// Makes an offer the version in force. `by` is who brought it (empty: sekimori itself); a `reason` allows it to take
-/// away more than the share that is configured.
+/// away more than the share that is configured. `known` is a register that was in force, read already: where it still is,
+/// it need not be read again.
 ///
 /// # Errors
 /// [`ImportError`]; the version in force stays.
@@ -138,6 +139,7 @@ pub fn take(
     accounts: &AccountsSettings,
     offer: &Offer,
     (by, reason): (&str, &str),
+    known: Option<&Register>,
     now: WallTime,
 ) -> Result<Taken, ImportError> {
     let lock = Importing::begin(store.path())?;
@@ -150,10 +152,17 @@ pub fn take(
         Some(current) => store.register_rows(current.id)?,
         None => Vec::new(),
     };
-    if current.is_some() && reason.is_empty() {
-        let old = compiled(accounts, &rows)?;
+    if let Some(current) = current.as_ref().filter(|_| reason.is_empty()) {
+        let read;
+        let old = match known.filter(|known| known.version() == current.id) {
+            Some(known) => known,
+            None => {
+                read = compiled(accounts, &rows)?;
+                &read
+            }
+        };
         let today = day_of(EventTime::from_micros(now.micros()));
-        import::weigh(&old, &offer.reading.register, today, accounts.vanish_percent_max)
+        import::weigh(old, &offer.reading.register, today, accounts.vanish_percent_max)
             .map_err(|e| ImportError::Refused(e.say(accounts.lang)))?;
     }
     let mut texts: Vec<String> = offer.reading.rows.iter().map(Row::canonical).collect();

@@ -282,6 +282,8 @@ impl Ingest {
             Err(e) if e.is_transient() => warn!(error = %e, "the past is held against the register at the next step"),
             Err(e) => return Err(e.into()),
         }
+        let paused_ms = self.clock.now().since(now).as_millis();
+        info!(version, paused_ms, "lines are judged by the new register");
         Ok(())
     }
 
@@ -289,7 +291,14 @@ impl Ingest {
         let mut pause = Duration::from_secs(1);
         loop {
             match self.pipeline.rechecked(found, now) {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    let paused_ms = self.clock.now().since(now).as_millis();
+                    info!(
+                        version = found.version,
+                        paused_ms, "the past is held against the register"
+                    );
+                    return Ok(());
+                }
                 Err(e) if e.is_transient() => {
                     error!(error = %e, retry_secs = pause.as_secs(), "what a register says of the past is not committed");
                     std::thread::sleep(pause);

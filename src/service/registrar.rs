@@ -18,7 +18,7 @@ use super::setup;
 use crate::alert::notice::Notice;
 use crate::clock::{Clock, WallTime};
 use crate::pipeline::Recheck;
-use crate::register::{AccountsSettings, Naming};
+use crate::register::{AccountsSettings, Naming, Register};
 use crate::source::Poker;
 use crate::store::{Store, StoreError};
 
@@ -62,6 +62,8 @@ pub(super) struct Registrar {
     pub untold: Vec<Notice>,
     /// Day on which people were last told that the register is old.
     pub stale_told: Option<i32>,
+    /// The register handed over last: the next one is weighed against it.
+    pub known: Option<Arc<Register>>,
 }
 
 impl Registrar {
@@ -108,7 +110,7 @@ impl Registrar {
             let mut store = Store::open(&self.store)?;
             for (path, stamp) in still {
                 if path == file {
-                    let refused = setup::consider_file(&self.accounts, &mut store, now)?;
+                    let refused = setup::consider_file(&self.accounts, &mut store, self.known.as_deref(), now)?;
                     refused.into_iter().for_each(|why| self.refused(why));
                 } else {
                     self.dropped(&mut store, &path, now)?;
@@ -134,7 +136,8 @@ impl Registrar {
     /// Imports a dropped file and puts it where people see what became of it.
     fn dropped(&mut self, store: &mut Store, path: &Path, now: WallTime) -> Result<(), StoreError> {
         let offer = import::read(&self.accounts, path).map_err(ImportError::Refused);
-        let taken = offer.and_then(|offer| import::take(store, &self.accounts, &offer, ("", ""), now));
+        let taken =
+            offer.and_then(|offer| import::take(store, &self.accounts, &offer, ("", ""), self.known.as_deref(), now));
         let (folder, why) = match taken {
             Ok(Taken::Same(version)) => {
                 info!(path = %path.display(), version, "register brought again, nothing new");
@@ -169,7 +172,9 @@ impl Registrar {
                 Ok(mut register) => {
                     register.bind(&self.naming);
                     let accounts = register.accounts();
-                    if self.ask(Request::Register(Arc::new(register), newest.id)) {
+                    let register = Arc::new(register);
+                    if self.ask(Request::Register(Arc::clone(&register), newest.id)) {
+                        self.known = Some(register);
                         info!(version = newest.id, accounts, "new register in force");
                         self.version = newest.id;
                     }

@@ -265,6 +265,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
         considered: considered.into_iter().collect(),
         untold: Vec::new(),
         stale_told: None,
+        known: None,
     };
     let news = Arc::clone(&mail_wake);
     let ingest = Ingest {

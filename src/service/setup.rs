@@ -59,7 +59,7 @@ const FILE_TAKEN: &str = "register_file";
 /// [`SetupError`] when there is no register at all.
 pub fn register_in_force(config: &Config, store: &mut Store, now: WallTime) -> Result<InForce, SetupError> {
     let path = config.accounts.path.clone();
-    let refused = consider_file(&config.accounts, store, now)?;
+    let refused = consider_file(&config.accounts, store, None, now)?;
     let Some(version) = store.register_version()? else {
         let why = refused.unwrap_or_default();
         return Err(SetupError::Register { path, why });
@@ -76,13 +76,14 @@ pub fn register_in_force(config: &Config, store: &mut Store, now: WallTime) -> R
 }
 
 /// Imports the configured file where its content is another one than the last one taken from it. Returns why it was
-/// refused, if it was; that is in the journal then.
+/// refused, if it was; that is in the journal then. `known`: see [`import::take`].
 ///
 /// # Errors
 /// The store.
 pub fn consider_file(
     accounts: &AccountsSettings,
     store: &mut Store,
+    known: Option<&Register>,
     now: WallTime,
 ) -> Result<Option<String>, StoreError> {
     let path = &accounts.path;
@@ -93,7 +94,7 @@ pub fn consider_file(
     if store.meta(FILE_TAKEN)?.as_ref() == Some(&offer.sha256) && store.register_version()?.is_some() {
         return Ok(None);
     }
-    match import::take(store, accounts, &offer, ("", ""), now) {
+    match import::take(store, accounts, &offer, ("", ""), known, now) {
         Ok(_) => store.set_meta(FILE_TAKEN, &offer.sha256).map(|()| None),
         Err(ImportError::Refused(why)) => refuse(store, (path, accounts.lang), &why, now).map(Some),
         Err(ImportError::Store(e)) => Err(e),

@@ -44,14 +44,15 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
             Lang::En => format!("warning: line {}, column {column}: {why}", odd.line),
         });
     }
+    let mut old = None;
     if let Some(version) = store.register_version()? {
-        let old =
-            import::of_version(&store, &config.accounts, version.id).map_err(|e| Failure::Failed(e.to_string()))?;
+        let in_force = import::of_version(&store, &config.accounts, version.id);
+        let old = old.insert(in_force.map_err(|e| Failure::Failed(e.to_string()))?);
         show(
             &Compared {
                 store: &store,
                 version: version.id,
-                old: &old,
+                old,
                 new: &offer.reading.register,
             },
             false,
@@ -64,7 +65,7 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
             .to_owned();
         return Ok(out.line(&word)?);
     }
-    match import::take(&mut store, &config.accounts, &offer, (&by, &reason), now) {
+    match import::take(&mut store, &config.accounts, &offer, (&by, &reason), old.as_ref(), now) {
         Ok(taken) => told(taken, &offer, out),
         Err(ImportError::Refused(why)) => Err(Failure::Failed(setup::refuse(
             &mut store,

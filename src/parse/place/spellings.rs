@@ -7,13 +7,13 @@ use crate::register::{AccountIx, Right};
 
 /// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
 /// fill it).
-const SPELLINGS_MAX: usize = 1 << 17;
+pub(super) const SPELLINGS_MAX: usize = 1 << 17;
 
 /// Accounts by their spelling in the log. Names of usual length stand in the table itself: one look in memory a line.
 #[derive(Debug, Default)]
 pub(super) struct Spellings {
-    short: HashMap<[u8; SHORT], Spelling>,
-    long: HashMap<Box<[u8]>, Spelling>,
+    pub(super) short: HashMap<[u8; SHORT], Spelling>,
+    pub(super) long: HashMap<Box<[u8]>, Spelling>,
 }
 
 /// Room for a name of usual length; its last byte holds the length.

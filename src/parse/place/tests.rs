@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use sha2::Digest;
 
+use super::spellings::SPELLINGS_MAX;
 use super::*;
 use crate::access::{DatasetId, Operation};
 use crate::register::{DatasetSettings, MatchSettings, Terms, Tier};

@@ -33,6 +33,11 @@ pub(super) fn normal_word(raw: &[u8]) -> String {
 
 /// Whether a spreadsheet would run the text instead of showing it.
 pub(super) fn is_formula(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || ('\u{3041}'..='\u{9fff}').contains(&c);
+    if text.chars().next().is_none_or(plain) {
+        // Nearly every cell; no such character becomes another one that matters here.
+        return false;
+    }
     let mut chars = text.nfkc();
     matches!(
         (chars.next(), chars.next()),

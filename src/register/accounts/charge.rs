@@ -96,9 +96,9 @@ pub(super) struct Charges {
 
 /// Collects the charges of a register that is being compiled.
 #[derive(Debug, Default)]
-pub(super) struct ChargesBuilder {
+pub(super) struct ChargesBuilder<'r> {
     charges: Charges,
-    words: HashMap<Words, u32>,
+    words: HashMap<(&'r str, &'r str, u16), u32>,
     by_parts: HashMap<Charge, u32>,
 }
 
@@ -140,9 +140,9 @@ fn words(list: &str) -> impl Iterator<Item = String> {
     words.filter(|word| !word.is_empty())
 }
 
-impl ChargesBuilder {
+impl<'r> ChargesBuilder<'r> {
     /// The number of the charge that `rows` make together, in sections `sections` (本務 first). 0: none.
-    pub(super) fn charge(&mut self, rows: &[&Row], sections: Vec<u32>) -> u32 {
+    pub(super) fn charge(&mut self, rows: &[&'r Row], sections: Vec<u32>) -> u32 {
         let mut numbers: Vec<u32> = rows.iter().map(|row| self.row(row)).collect();
         numbers.sort_unstable();
         numbers.dedup();
@@ -159,15 +159,16 @@ impl ChargesBuilder {
         number
     }
 
-    fn row(&mut self, row: &Row) -> u32 {
-        let words = Words {
-            tasks: row.tasks.clone(),
-            datasets: row.datasets.clone(),
-            operations: row.operations,
-        };
+    fn row(&mut self, row: &'r Row) -> u32 {
         let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
-        let number = *self.words.entry(words.clone()).or_insert(next);
+        let words = (&*row.tasks, &*row.datasets, row.operations);
+        let number = *self.words.entry(words).or_insert(next);
         if number == next {
+            let words = Words {
+                tasks: row.tasks.clone(),
+                datasets: row.datasets.clone(),
+                operations: row.operations,
+            };
             self.charges.words.push((words, row.line));
         }
         number

@@ -11,7 +11,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::cell::{Cell, is_formula, shorten};
 use super::columns::{Column, Columns};
-use super::{AccountKind, Register, RegisterError, Row, normal};
+use super::{AccountKind, Register, RegisterError, Row, State, normal};
 use crate::calendar::{Day, read_date};
 use crate::text::{Say, say};
 
@@ -51,6 +51,10 @@ pub struct Sheet<'a> {
     /// Line and whole text of each row, by hash: the same row twice is a file that was put together wrongly.
     seen: HashMap<u64, u64>,
     dates: HashMap<String, Option<Day>>,
+    /// Words that were read before: the same few stand in every row.
+    kinds: HashMap<String, AccountKind>,
+    states: HashMap<String, State>,
+    operations: HashMap<String, u16>,
     warnings: Vec<Warning>,
     odd: u64,
 }
@@ -102,6 +106,9 @@ impl<'a> Sheet<'a> {
             columns,
             seen: HashMap::new(),
             dates: HashMap::new(),
+            kinds: HashMap::new(),
+            states: HashMap::new(),
+            operations: HashMap::new(),
             warnings: Vec::new(),
             odd: 0,
         })
@@ -299,7 +306,12 @@ impl<'a> Sheet<'a> {
             Ok(read)
         };
         let account = normal(cell(Column::Account).name()?.as_bytes()).into_owned();
-        let kind = cell(Column::Kind).kind()?.unwrap_or_default();
+        let read = cell(Column::Kind);
+        let kind = once(&mut self.kinds, read.text, || Ok(read.kind()?.unwrap_or_default()))?;
+        let read = cell(Column::State);
+        let state = once(&mut self.states, read.text, || read.state())?;
+        let read = cell(Column::Operations);
+        let operations = once(&mut self.operations, read.text, || read.operations())?;
         let mut person = cell(Column::Person).number()?;
         if person.is_empty() {
             if !kind.is_custodied() {
@@ -321,10 +333,10 @@ impl<'a> Sheet<'a> {
             concurrent: cell(Column::Concurrent).concurrent()?,
             tasks: cell(Column::Tasks).list()?,
             datasets: cell(Column::Datasets).list()?,
-            operations: cell(Column::Operations).operations()?,
+            operations,
             from: date(Column::From)?,
             to: date(Column::To)?,
-            state: cell(Column::State).state()?,
+            state,
             state_from: date(Column::StateFrom)?,
             state_to: date(Column::StateTo)?,
             leaving: date(Column::Leaving)?,
@@ -353,6 +365,20 @@ impl<'a> Sheet<'a> {
         }
         Ok(row)
     }
+}
+
+/// What `read` makes of a text, read once.
+fn once<T: Copy>(
+    known: &mut HashMap<String, T>,
+    text: &str,
+    read: impl FnOnce() -> Result<T, RegisterError>,
+) -> Result<T, RegisterError> {
+    if let Some(found) = known.get(text) {
+        return Ok(*found);
+    }
+    let found = read()?;
+    known.insert(text.to_owned(), found);
+    Ok(found)
 }
 
 fn row_error(columns: &Columns, e: &csv::Error, lines: &mut Lines<'_>) -> RegisterError {

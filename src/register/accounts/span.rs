@@ -294,7 +294,7 @@ struct Compiler<'r, 'w> {
     people: &'w Numbers<'r>,
     by_person: &'w Grouped,
     sections: Numbers<'r>,
-    charges: ChargesBuilder,
+    charges: ChargesBuilder<'r>,
     declared: Vec<Declared>,
     declared_of: HashMap<(&'r str, &'r str, &'r str), u32>,
     spans: Vec<Span>,

@@ -28,6 +28,8 @@ fn a_register_that_takes_too_much_away_is_refused_however_it_does_it() {
         "dates in the wrong column"
     );
     assert_eq!(weigh(&many(100, "R9.3.31")), Ok(()));
+    let stripped: Vec<String> = (0..100).map(|i| format!("9{i},u{i},税務課,R5.4.1,")).collect();
+    assert_eq!(weigh(&stripped), Err((100, 100)), "everybody under another number");
     let few = register(&many(3, ""));
     assert!(
         super::weigh(&few, &register(&many(1, "")), today, 20).is_ok(),

@@ -43,7 +43,15 @@ impl Desk {
 
     fn take(&mut self, rows: &[&str], reason: &str, at: i64) -> Result<Taken, String> {
         let offer = self.offer(format!("{HEADER}{}\n", rows.join("\n")).as_bytes())?;
-        take(&mut self.store, &self.accounts, &offer, ("012345", reason), now(at)).map_err(|e| e.to_string())
+        take(
+            &mut self.store,
+            &self.accounts,
+            &offer,
+            ("012345", reason),
+            None,
+            now(at),
+        )
+        .map_err(|e| e.to_string())
     }
 }
 

@@ -243,6 +243,13 @@ impl Site {
         Site::ran(self.command(args))
     }
 
+    /// The same with the console in Japanese, as people have it who set nothing.
+    pub fn run_ja(&self, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command.env_remove("SEKIMORI_LANG");
+        Site::ran(command)
+    }
+
     fn ran(mut command: Command) -> Ran {
         let done = command.output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
