@@ -48,6 +48,11 @@ impl Matcher {
         Program::new(pattern, GROUPS_MAX).map(Matcher)
     }
 
+    /// Whether it matches at the start of a text or nowhere. Searching is what the regex crate is faster at.
+    pub(super) fn is_anchored(&self) -> bool {
+        self.0.anchored
+    }
+
     /// Looks for the first match in `text`; `places` then says where its groups are.
     pub(super) fn find(&self, text: &[u8], places: &mut Places) -> Found {
         if self.0.anchored
