@@ -142,7 +142,7 @@ impl<W: Write> Encryptor<W> {
         Ok(Encryptor {
             to,
             key: cipher(&derive(&file_key, &salt, "payload")?)?,
-            buffer: Vec::with_capacity(CHUNK + TAG),
+            buffer: Vec::new(),
             counter: 0,
         })
     }
@@ -175,11 +175,15 @@ impl<W: Write> Write for Encryptor<W> {
         }
         let room = CHUNK.saturating_sub(self.buffer.len());
         let taken = bytes.get(..room).unwrap_or(bytes);
+        let whole = (CHUNK + TAG).saturating_sub(self.buffer.len());
+        self.buffer.reserve_exact(whole);
         self.buffer.extend_from_slice(taken);
         Ok(taken.len())
     }
 
+    /// Writes out what is sealed, and keeps no more memory than what is not.
     fn flush(&mut self) -> io::Result<()> {
+        self.buffer.shrink_to_fit();
         self.to.flush()
     }
 }

@@ -14,6 +14,8 @@
 
 mod age;
 mod entry;
+mod facts;
+mod frames;
 mod index;
 mod keys;
 mod log;
@@ -29,12 +31,13 @@ use std::time::Duration;
 
 pub use age::{AgeError, Header, Identity, Recipient};
 pub use entry::{ENTRY_BYTES_MAX, Entry, commitment};
+pub use facts::Facts;
 pub use index::{may_hold, of_person};
 pub use keys::{KeyError, KeyFolder};
 pub use log::{Log, LogError, put, sync_folder};
 pub use note::{Checkpoint, Note, Signer, VerifierKey, base64, is_name, spoken_code, unbase64};
 pub use sealed::{open_sealed, seal_file};
-pub use sealer::{Context, Facts, Finished, OpenSegment, Piece, Sealer, SealerSettings};
+pub use sealer::{Context, Finished, OpenSegment, Piece, Sealer, SealerSettings};
 pub use segment::{Beginning, Leaves, Sealed, SegmentError, SegmentReader, SegmentWriter};
 pub use tree::{Frontier, Hash, Levels, audit_path, hex, leaf_hash, node_hash, path_holds, root_of, unhex};
 

@@ -15,6 +15,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::age::Recipient;
+use super::facts::Facts;
 use super::index;
 use super::segment::{Beginning, Sealed, SegmentWriter};
 use super::tree::Hash;
@@ -23,6 +24,12 @@ use crate::clock::{EventTime, WallTime};
 
 /// Pieces that may wait for the thread; behind that reading waits. A piece is at most a turn of reading (1 MiB).
 const WAITING_MAX: usize = 32;
+/// How long a segment to which nothing comes keeps the memory of one that is written to.
+const REST_AFTER: Duration = Duration::from_secs(5);
+/// Keys of an index that are gathered before those that repeat themselves are let go.
+const KEYS_MIN: usize = 1_024;
+/// Most segments that keep it at the same time.
+const BUSY_MAX: usize = 8;
 
 /// How segments are made.
 #[derive(Debug, Clone)]
@@ -67,21 +74,6 @@ pub struct Context {
     pub register: i64,
     /// Hash of the configuration.
     pub config: String,
-}
-
-/// What was found in pieces of a file: facts about the content for retention and index.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    /// Oldest and newest record, microseconds.
-    pub times: Option<(i64, i64)>,
-    /// Row ids of datasets.
-    pub datasets: Vec<u32>,
-    /// Keys for the index.
-    pub keys: Vec<u64>,
-    /// Something is in the pieces of which nothing is known.
-    pub unknown: bool,
-    /// Records were refused because their time lay ahead of the clock: whoever counts again cannot tell which.
-    pub ahead: bool,
 }
 
 /// A finished segment that waits in `tmp/` for its entry.
@@ -260,8 +252,34 @@ struct Open {
     state: Vec<u8>,
     writer: SegmentWriter,
     since: WallTime,
+    /// When bytes came last; none once it rests.
+    touched: Option<WallTime>,
     facts: Facts,
     context: Arc<Context>,
+    /// Keys at which they are next looked through for repetitions.
+    keys_max: usize,
+}
+
+impl Open {
+    /// Takes in what was found in its bytes. Most keys come again and again, and one is enough.
+    fn learn(&mut self, facts: Facts) {
+        self.facts.join(facts);
+        let keys = &mut self.facts.keys;
+        if self.keys_max <= keys.len() {
+            keys.sort_unstable();
+            keys.dedup();
+            self.keys_max = keys.len().saturating_mul(2).max(KEYS_MIN);
+            keys.shrink_to(self.keys_max);
+        }
+    }
+
+    fn rest(&mut self) -> std::io::Result<()> {
+        self.touched = None;
+        self.facts.keys.sort_unstable();
+        self.facts.keys.dedup();
+        self.facts.keys.shrink_to_fit();
+        self.writer.rest()
+    }
 }
 
 #[derive(Debug)]
@@ -325,14 +343,17 @@ impl Bench {
             return Ok(());
         };
         crate::fault::pass("archive.write")?;
+        let rested = !open.writer.busy();
         open.writer.take(&piece.bytes)?;
+        let woken = rested && open.writer.busy();
         open.to = piece.span.1;
         open.state = piece.states.1;
-        open.facts.join(facts);
+        open.touched = Some(now);
+        open.learn(facts);
         if piece.ends && self.settings.bytes_max <= open.writer.bytes() {
             self.close(piece.file)?;
         }
-        Ok(())
+        if woken { self.rest_of_many() } else { Ok(()) }
     }
 
     fn begin(&mut self, piece: &Piece, now: WallTime) -> std::io::Result<()> {
@@ -362,11 +383,23 @@ impl Bench {
                 state: Vec::new(),
                 writer,
                 since: now,
+                touched: Some(now),
                 facts: Facts::default(),
                 context: Arc::clone(&piece.context),
+                keys_max: KEYS_MIN,
             },
         );
         Ok(())
+    }
+
+    /// Of more than [`BUSY_MAX`] segments that are written to, the one that was not for the longest time rests.
+    fn rest_of_many(&mut self) -> std::io::Result<()> {
+        let busy = self.open.values_mut().filter(|open| open.writer.busy());
+        if busy.count() <= BUSY_MAX {
+            return Ok(());
+        }
+        let busy = self.open.values_mut().filter(|open| open.writer.busy());
+        busy.min_by_key(|open| open.touched).map_or(Ok(()), Open::rest)
     }
 
     fn close(&mut self, file: i64) -> std::io::Result<()> {
@@ -415,7 +448,9 @@ impl Bench {
             .filter(|(_, open)| old(open))
             .map(|(file, _)| *file)
             .collect();
-        files.into_iter().try_for_each(|file| self.close(file))
+        files.into_iter().try_for_each(|file| self.close(file))?;
+        let quiet = |open: &&mut Open| open.touched.is_some_and(|at| REST_AFTER <= now.since(at) || now < at);
+        self.open.values_mut().filter(quiet).try_for_each(Open::rest)
     }
 
     fn beat(&self) -> Vec<OpenSegment> {
@@ -431,39 +466,5 @@ impl Bench {
             }
         };
         self.open.iter().map(state).collect()
-    }
-}
-
-impl Facts {
-    /// Facts about bytes that are read once more: nothing is known, so everything may be in them.
-    pub fn unknown() -> Facts {
-        Facts {
-            unknown: true,
-            ..Facts::default()
-        }
-    }
-
-    /// Notes the time of a record, microseconds.
-    pub fn saw(&mut self, at: i64) {
-        self.times = Some(match self.times {
-            None => (at, at),
-            Some((first, last)) => (first.min(at), last.max(at)),
-        });
-    }
-
-    /// Takes in what was found in the next bytes.
-    pub fn join(&mut self, mut other: Facts) {
-        self.times = match (self.times, other.times) {
-            (Some((a, b)), Some((c, d))) => Some((a.min(c), b.max(d))),
-            (a, b) => a.or(b),
-        };
-        self.keys.append(&mut other.keys);
-        self.unknown |= other.unknown;
-        self.ahead |= other.ahead;
-        for dataset in other.datasets {
-            if !self.datasets.contains(&dataset) {
-                self.datasets.push(dataset);
-            }
-        }
     }
 }

@@ -7,13 +7,14 @@
 //! out the same when it is read again.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::age::{AgeError, Decryptor, Encryptor, Identity, Recipient};
+use super::frames::{Frames, Hashed, Sink};
 use super::tree::{Frontier, Hash, leaf_hash};
 
 /// Where a segment begins and what must be known to read it.
@@ -103,50 +104,9 @@ impl Leaves {
     }
 }
 
-/// A file that is hashed as it is written.
-#[derive(Debug)]
-struct Hashed {
-    file: BufWriter<File>,
-    hash: Sha256,
-    len: u64,
-}
-
-impl Write for Hashed {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write_all(bytes)?;
-        self.hash.update(bytes);
-        self.len = self.len.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
-#[derive(Debug)]
-enum Sink {
-    Age(Box<Encryptor<Hashed>>),
-    Plain(Hashed),
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Sink::Age(age) => age.write(bytes),
-            Sink::Plain(file) => file.write(bytes),
-        }
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Sink::Age(age) => age.flush(),
-            Sink::Plain(file) => file.flush(),
-        }
-    }
-}
-
 /// A segment that is being written.
 pub struct SegmentWriter {
-    zstd: zstd::stream::write::Encoder<'static, Sink>,
+    frames: Frames,
     leaves: Leaves,
     raw: Sha256,
     bytes: u64,
@@ -186,22 +146,17 @@ impl SegmentWriter {
         use std::os::unix::fs::OpenOptionsExt;
         let mut options = std::fs::OpenOptions::new();
         let file = options.write(true).create(true).truncate(true).mode(0o440).open(path)?;
-        let file = Hashed {
-            file: BufWriter::with_capacity(1 << 18, file),
-            hash: Sha256::new(),
-            len: 0,
-        };
+        let file = Hashed::new(file);
         let sink = match recipients {
             [] => Sink::Plain(file),
             recipients => Sink::Age(Box::new(Encryptor::new(file, recipients)?)),
         };
-        let mut zstd = zstd::stream::write::Encoder::new(sink, level)?;
-        zstd.include_checksum(true)?;
+        let mut frames = Frames::new(sink, level);
         let header = beginning.line();
-        zstd.write_all(header.as_bytes())?;
-        zstd.write_all(b"\n")?;
+        frames.take(header.as_bytes())?;
+        frames.take(b"\n")?;
         Ok(SegmentWriter {
-            zstd,
+            frames,
             leaves: Leaves::new(header.as_bytes()),
             raw: Sha256::new(),
             bytes: 0,
@@ -218,7 +173,20 @@ impl SegmentWriter {
         self.bytes = self
             .bytes
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        self.zstd.write_all(bytes)
+        self.frames.take(bytes)
+    }
+
+    /// Whether it holds the memory of one that is written to.
+    pub fn busy(&self) -> bool {
+        self.frames.busy()
+    }
+
+    /// Nothing comes at present: keeps as little memory as it can until it does.
+    ///
+    /// # Errors
+    /// The file.
+    pub fn rest(&mut self) -> io::Result<()> {
+        self.frames.rest()
     }
 
     /// Bytes of the source so far.
@@ -237,19 +205,14 @@ impl SegmentWriter {
     /// The file.
     pub fn finish(self) -> io::Result<Sealed> {
         let (lines, root) = self.leaves.root();
-        let hashed = match self.zstd.finish()? {
-            Sink::Age(age) => age.finish()?,
-            Sink::Plain(file) => file,
-        };
-        let file = hashed.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.sync_all()?;
+        let (sha256_age, len_age) = self.frames.finish()?;
         Ok(Sealed {
             lines,
             bytes: self.bytes,
             sha256_raw: self.raw.finalize().into(),
             root,
-            sha256_age: hashed.hash.finalize().into(),
-            len_age: hashed.len,
+            sha256_age,
+            len_age,
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::body::Body;
 use super::follow::Tailer;
 use super::identity::Stat;
-use super::left::{Verdict, left, range};
+use super::left::{Verdict, crashed, left, range};
 use super::segment::{Held, shown};
 use super::tail::Tail;
 use super::{Cause, ChunkHash, Incarnation, Phase, SourceEventKind};
@@ -23,7 +23,13 @@ impl Tailer {
     ) {
         let Some(seg) = self.segs.get(at) else { return };
         let (state, boot) = (seg.state.clone(), self.boot);
-        let left = match left(body.file(), stat.size, &state, &seg.chunks, window) {
+        let left = match left(
+            body.file(),
+            stat.size,
+            &state,
+            (&seg.chunks, boot, &self.framer),
+            window,
+        ) {
             Ok(left) => left,
             Err(error) => {
                 // Nothing is decided on what cannot be read.
@@ -32,7 +38,6 @@ impl Tailer {
                 return self.spell(&path, Some(state.id), kind, true, &error.to_string(), now);
             }
         };
-        let crashed = state.boot != 0 && boot != 0 && state.boot != boot;
         let (kind, position, lo) = match left.verdict {
             Verdict::Intact => (SourceEventKind::Edited, state.position, left.sure),
             Verdict::Cut => (SourceEventKind::RolledBack, stat.size, left.sure),
@@ -40,7 +45,7 @@ impl Tailer {
             Verdict::Other(position) => (SourceEventKind::Truncated, position, position),
         };
         let cause = match kind {
-            SourceEventKind::RolledBack if crashed => Cause::Crash,
+            SourceEventKind::RolledBack if crashed(&state, boot) => Cause::Crash,
             _ => Cause::Unexplained,
         };
         let range = match (kind, &left.changed) {
@@ -79,7 +84,7 @@ impl Tailer {
     }
 
     /// Goes on in a file whose consumed bytes were changed in place: its segment stays, with hashes of what was counted.
-    fn accept(&mut self, at: usize, body: Body, stat: Stat, changed: Option<ChunkHash>) {
+    pub(super) fn accept(&mut self, at: usize, body: Body, stat: Stat, changed: Option<ChunkHash>) {
         let (framer, Some(seg)) = (&self.framer, self.segs.get_mut(at)) else {
             return;
         };
@@ -117,7 +122,7 @@ impl Tailer {
             Vec::new()
         };
         let spare = open.file().try_clone();
-        match Tail::start(open, stat, position) {
+        match Tail::start(open, stat, position, &self.framer) {
             Ok(tail) => {
                 let mut seg = self.born(tail, &path, position, phase, now, new_id);
                 (seg.base, seg.rank, seg.state.format_state) = (base, rank, format_state);
@@ -132,6 +137,19 @@ impl Tailer {
                 self.spell(&path, None, SourceEventKind::Unreadable, true, &error.to_string(), now);
                 false
             }
+        }
+    }
+
+    /// Ends a segment whose file is gone. Should it come back, it is known, by its content where an inode number may be
+    /// used again: nothing of it counts twice.
+    pub(super) fn vanished(&mut self, at: usize) {
+        let incarnation = self.segs.get(at).map(|s| s.state.incarnation);
+        self.close(at, Phase::Sealed);
+        if let (Some(seg), Some(incarnation)) = (self.segs.get_mut(at), incarnation)
+            && seg.state.position > 0
+            && incarnation.btime != 0
+        {
+            seg.state.incarnation = incarnation;
         }
     }
 

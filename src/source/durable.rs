@@ -59,8 +59,6 @@ impl Tailer {
         for away in self.segs.iter_mut().filter_map(|s| s.away.as_mut()) {
             away.stored = away.handed;
         }
-        self.segs
-            .retain(|s| s.state.phase != Phase::Lost || s.dirty || !s.stored);
         self.stored_spells.clone_from(&self.handed_spells);
         self.late.committed();
         self.paths.spent.committed();
@@ -88,8 +86,9 @@ impl Tailer {
         for chunk in known.chunks {
             chunks.entry(chunk.segment).or_default().push(chunk);
         }
-        let wanted = known.segments.into_iter().filter(|s| s.phase != Phase::Lost);
-        self.segs = wanted
+        self.segs = known
+            .segments
+            .into_iter()
             .map(|state| {
                 let (base, rank) = self.paths.place(&state.path);
                 let chunks = chunks.remove(&state.id).unwrap_or_default();
@@ -207,10 +206,10 @@ impl Tailer {
                     (seg.state.phase, seg.dirty) = (Phase::Rotated, true);
                 }
             }
-            // Cut and unlinked: no listing will show it again. With a name, the next pass finds it.
+            // Cut and unlinked: no listing will show it again.
             Ok(Err(file)) if stat.names == 0 && !held.stored => orphans.push((Held { file, ..held }, stat)),
             // What became of it is decided together with the copies there may be.
-            Ok(Err(file)) if stat.names == 0 && seg.active() => seg.tail = Some(Tail::unproved(file, stat)),
+            Ok(Err(file)) if seg.active() => seg.tail = Some(Tail::unproved(file, stat)),
             Ok(Err(_)) => {}
             Err(_) => {
                 if let Ok(file) = spare {
@@ -231,7 +230,7 @@ impl Tailer {
             return;
         }
         let origin = held.origin.min(stat.size);
-        let Ok(tail) = Tail::start(held.file, stat, origin) else {
+        let Ok(tail) = Tail::start(held.file, stat, origin, &self.framer) else {
             return;
         };
         let phase = if held.phase == Phase::Live {

@@ -214,8 +214,9 @@ impl Tailer {
                 End::Refuted | End::Short => self.skip(next),
             }
         }
-        let stuck = |s: &Seg| s.failing || s.tail.as_ref().is_some_and(|t| t.broken);
-        out.more = self.segs.iter().any(|s| s.ready() && !stuck(s));
+        // What was tried in this call and could not be read is left for the next look.
+        let call = self.calls;
+        out.more = self.segs.iter().any(|s| s.ready() && s.skipped != call);
         out
     }
 
@@ -277,6 +278,8 @@ impl Tailer {
             if seg.pending != Some(tail.stat.size) {
                 (seg.pending, seg.pending_since) = (Some(tail.stat.size), now);
             }
+            // Where the store says that there is more to read, it is to learn that there is not.
+            seg.dirty |= seg.state.caught_at < seg.state.last_read;
             seg.state.caught_at = now;
         }
         if turn.end == End::Caught

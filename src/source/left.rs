@@ -10,8 +10,9 @@ use std::io;
 use memchr::memmem;
 
 use super::chunks::{brief, chunk_at, hash_of};
-use super::identity::{PROOF_MAX, bytes_at};
-use super::marks::agree;
+use super::framer::Framer;
+use super::identity::{PROOF_MAX, bytes_at, proof_len};
+use super::marks::{agree, ends_alike};
 use super::{CHUNK_BYTES, ChunkHash, SegmentState};
 
 /// Most full chunks compared at once, at either end; the others are compared in the background.
@@ -20,6 +21,9 @@ const PROBES: usize = 32;
 const SHIFT_MAX: u64 = 8 << 20;
 /// Most and fewest bytes that are looked for.
 const NEEDLE: std::ops::RangeInclusive<usize> = 32..=512;
+
+/// How far back the beginning of a record is looked for.
+const RECORD_BACK: u64 = 64 * 1024;
 
 /// What to make of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,18 +55,18 @@ pub(super) struct Left {
 }
 
 /// Compares `file`, now `size` bytes long, with what `state` consumed. `chunks` are its full ones in order, `window`
-/// its last consumed bytes where they are still known.
+/// its last consumed bytes where they are still known, `boot` this boot of the kernel, `framer` says where records end.
 pub(super) fn left(
     file: &File,
     size: u64,
     state: &SegmentState,
-    chunks: &[ChunkHash],
+    (chunks, boot, framer): (&[ChunkHash], u128, &Framer),
     window: Option<&[u8]>,
 ) -> io::Result<Left> {
     let start = bytes_at(file, 0, PROOF_MAX)?;
     let head_len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
     let head = start.get(..head_len).is_some_and(|h| state.head.holds(h));
-    let agreed = agree(&state.marks, &start);
+    let agreed = agree(&state.marks, state.head.len, &start);
     let reaches = size >= state.position;
     let behind = state.position.saturating_sub(u64::from(state.window.len));
     let last = reaches && {
@@ -86,12 +90,27 @@ pub(super) fn left(
         Some(window) if !last && (much || head || agreed.whole > 0) => find(file, window, state.position)?,
         _ => None,
     };
+    let ends_alike = reaches && {
+        let from = state.position.saturating_sub(PROOF_MAX as u64);
+        let len = proof_len(state.position);
+        ends_alike(&state.marks, &bytes_at(file, from, len)?)
+    };
+    // All records but one are as they were, and one still ends where the last one did: it was changed. Unless a crash took
+    // it back, and one of the same length was written since.
+    let start_now = if reaches {
+        record_start(file, state.position, framer)?
+    } else {
+        state.position
+    };
+    let fits = reaches && agreed.but_for_one() && !crashed(state, boot) && start_now == state.position;
     let verdict = match (reaches, shifted) {
         (true, _) if head && last && probed.bad.is_none() => Verdict::Intact,
-        (true, shifted) if much || agreed.in_place() => Verdict::Edited(shifted.unwrap_or(state.position)),
+        (true, shifted) if much || agreed.in_place() || ends_alike || fits => {
+            Verdict::Edited(shifted.unwrap_or(start_now))
+        }
         (_, Some(position)) => Verdict::Edited(position),
         (false, None) if size > 0 && !agreed.contradicted && (head || agreed.whole > 0) => Verdict::Cut,
-        _ => Verdict::Other(agreed.whole),
+        _ => Verdict::Other(agreed.end()),
     };
     let word = |yes: bool| if yes { "same" } else { "changed" };
     let mut evidence = format!(
@@ -107,11 +126,10 @@ pub(super) fn left(
         let (was, is) = (brief(&chunk.hash), brief(found));
         evidence += &format!(" chunk={} sha256 {was} now {is}", chunk.index);
     }
-    let records = agreed.records > 1 && agreed.of < agreed.records.saturating_mul(2);
     Ok(Left {
         verdict,
         sure,
-        resembles: full_head || probed.good > 0 || records,
+        resembles: full_head || probed.good > 0 || agreed.mostly() || ends_alike && agreed.records > 0,
         told: reaches && last && probed.told && probed.bad.is_none(),
         changed: probed.bad.map(|(chunk, found)| ChunkHash {
             found: Some(found),
@@ -119,6 +137,22 @@ pub(super) fn left(
         }),
         evidence,
     })
+}
+
+/// Where the record begins that holds the byte before `position`, if it does not end there: other records were written
+/// over those that did, and one that goes on behind it was never read.
+fn record_start(file: &File, position: u64, framer: &Framer) -> io::Result<u64> {
+    let from = position.saturating_sub(RECORD_BACK) & !1;
+    let len = usize::try_from(position.saturating_sub(from)).unwrap_or(usize::MAX);
+    let before = bytes_at(file, from, len)?;
+    Ok(framer
+        .last_end(&before)
+        .map_or(position, |end| from.saturating_add(end as u64)))
+}
+
+/// Whether the host was started anew since `state` was read.
+pub(super) fn crashed(state: &SegmentState, boot: u128) -> bool {
+    state.boot != 0 && boot != 0 && state.boot != boot
 }
 
 /// The bytes of a full chunk of `state`.

@@ -17,7 +17,7 @@ use super::segment::Seg;
 use super::{Incarnation, Phase};
 use crate::clock::WallTime;
 
-/// How long a file of a remote file system must look cut.
+/// How long a file of a remote file system must look cut, and how long what cannot be looked at is waited for.
 const DOUBT: Duration = Duration::from_secs(60);
 
 /// Local file systems, by the magic number of statfs(2); any other one counts as remote.
@@ -93,9 +93,10 @@ impl Tailer {
         }
     }
 
-    /// Whether it is too early to say that the file of segment `at` was cut.
-    pub(super) fn doubtful(&mut self, at: usize, remote: bool, now: WallTime) -> bool {
-        let Some(seg) = self.segs.get_mut(at).filter(|_| remote) else {
+    /// Whether it is too early to say that the file of segment `at` was cut: its size may be stale, or what became of it
+    /// cannot be looked at.
+    pub(super) fn doubtful(&mut self, at: usize, doubt: bool, now: WallTime) -> bool {
+        let Some(seg) = self.segs.get_mut(at).filter(|_| doubt) else {
             return false;
         };
         let since = *seg.doubt.get_or_insert(now);

@@ -106,7 +106,7 @@ impl Tailer {
             let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
             let begins = match head.get(..len) {
                 Some(head) => state.head.holds(head),
-                None => agree(&state.marks, &head).covers(head.len()),
+                None => agree(&state.marks, state.head.len, &head).covers(head.len()),
             };
             if begins && (seg.active() || stat.size < state.position) {
                 return Ok(Some(Unpacked::Waits));
@@ -124,7 +124,7 @@ impl Tailer {
             let Some(tail) = seg.tail.as_mut().filter(|t| !t.packed() && !t.broken) else {
                 continue;
             };
-            if tail.stat.size >= head.len() as u64 && tail.bytes_at(0, head.len())? == head {
+            if tail.bytes_at(0, head.len())? == head {
                 return Ok(Some(seg.state.id));
             }
         }
@@ -141,8 +141,10 @@ impl Tailer {
             let begins = match head.get(..len) {
                 Some(head) => state.head.holds(head),
                 // Compressed before the last lines were written to it.
-                None => agree(&state.marks, head).covers(head.len()),
+                None => agree(&state.marks, state.head.len, head).covers(head.len()),
             };
+            // Changed in place before it was compressed.
+            let begins = begins || agree(&state.marks, state.head.len, head).mostly();
             let there = || {
                 let own = |f: &Listed| f.stat.incarnation == state.incarnation;
                 pass.listing.files.iter().any(own)

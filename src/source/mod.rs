@@ -290,6 +290,9 @@ pub enum SourceEventKind {
     Gap,
     /// A file vanished before its end was read.
     Lost,
+    /// A rotated file was deleted while nobody looked. It had been read to its end, and only the oldest of its log are
+    /// gone, as rotation has it. What somebody wrote to it in between nobody can know.
+    Expired,
     /// Bytes in which nothing is written (a hole, NULs) were left out.
     Skipped,
     /// A compressed member cannot be unpacked to its end.
@@ -319,13 +322,14 @@ pub enum SourceEventKind {
 
 impl SourceEventKind {
     /// Every kind.
-    pub const ALL: [SourceEventKind; 18] = [
+    pub const ALL: [SourceEventKind; 19] = [
         SourceEventKind::Truncated,
         SourceEventKind::RolledBack,
         SourceEventKind::Edited,
         SourceEventKind::Replaced,
         SourceEventKind::Gap,
         SourceEventKind::Lost,
+        SourceEventKind::Expired,
         SourceEventKind::Skipped,
         SourceEventKind::Corrupt,
         SourceEventKind::Lagging,
@@ -349,6 +353,7 @@ impl SourceEventKind {
             SourceEventKind::Replaced => "replaced",
             SourceEventKind::Gap => "gap",
             SourceEventKind::Lost => "lost",
+            SourceEventKind::Expired => "expired",
             SourceEventKind::Skipped => "skipped",
             SourceEventKind::Corrupt => "corrupt",
             SourceEventKind::Lagging => "lagging",

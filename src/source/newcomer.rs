@@ -15,6 +15,7 @@ use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, proof_len, prove};
 use super::left::{Left, Verdict, left};
 use super::members::Unpacked;
+use super::resolve::may_continue;
 use super::scan::{Pass, Unopened};
 use super::segment::{Seg, shown};
 use super::tail::Tail;
@@ -33,7 +34,11 @@ impl Tailer {
         for (index, file) in live.into_iter().chain(members.into_iter().rev()) {
             let opened = match self.open_listed(&file, pass) {
                 Ok((open, stat)) => (Body::new(open, &file.path), stat),
-                Err(Unopened::Blind | Unopened::Changed) => continue,
+                Err(Unopened::Blind | Unopened::Changed) => {
+                    // What it was taken for before, it still is as far as anybody knows.
+                    copies.extend(self.copies.iter().filter(|(of, _)| *of == file.stat.incarnation));
+                    continue;
+                }
             };
             // What cannot be read now stays unclaimed for the next scan.
             match self.take_one(opened, &file, pass, new_id) {
@@ -62,6 +67,9 @@ impl Tailer {
         pass: &Pass,
         new_id: &mut dyn FnMut() -> SegmentId,
     ) -> io::Result<Taken> {
+        if !file.live() && self.unsettled(file) {
+            return Ok(Taken::Later);
+        }
         if file.form.is_some() {
             return self.take_packed((open, stat), file, pass, new_id);
         }
@@ -81,9 +89,12 @@ impl Tailer {
                         self.take_replacement(at, &left, open, stat, pass, new_id);
                         Ok(Taken::Settled)
                     }
-                    None => self
-                        .begin(open, stat, file, Start::Beginning, pass, new_id)
-                        .map(|()| Taken::Settled),
+                    None => match self.returned(&mut open, stat, file, pass)? {
+                        Some(at) => self.adopt(at, open, stat, file, pass),
+                        None => self
+                            .begin(open, stat, file, Start::Beginning, pass, new_id)
+                            .map(|()| Taken::Settled),
+                    },
                 },
             };
         }
@@ -91,12 +102,15 @@ impl Tailer {
             // Perhaps a copy that is about to be written.
             return Ok(Taken::Later);
         }
+        if let Some(at) = self.unfound_match(&mut open, stat, file)? {
+            return self.adopt(at, open, stat, file, pass);
+        }
         match self.unpacked(&mut open, stat, file, pass)? {
             Some(Unpacked::Waits) => return Ok(Taken::Later),
             Some(Unpacked::Is(at)) => return self.adopt(at, open, stat, file, pass),
             None => {}
         }
-        if let Some(at) = self.sealed_match(&mut open, stat, pass)? {
+        if let Some(at) = self.sealed_match(&mut open, stat, pass, &|_| true)? {
             return self.adopt(at, open, stat, file, pass);
         }
         if let Some(of) = self.copied(&mut open, stat, file)? {
@@ -150,7 +164,13 @@ impl Tailer {
                 tail.fill_proofs(&mut state);
                 tail.window.clone()
             });
-            let left = left(open.file(), stat.size, &state, &seg.chunks, window.as_deref())?;
+            let left = left(
+                open.file(),
+                stat.size,
+                &state,
+                (&seg.chunks, self.boot, &self.framer),
+                window.as_deref(),
+            )?;
             if left.resembles {
                 return Ok(Some((at, left)));
             }
@@ -184,15 +204,52 @@ impl Tailer {
         }
     }
 
-    /// The sealed segment whose content `open` holds, if that segment's own file is not there any more.
-    fn sealed_match(&self, open: &mut Body, stat: Stat, pass: &Pass) -> io::Result<Option<usize>> {
+    /// Whether it is open what became of a file that this one may be the copy of.
+    fn unsettled(&mut self, file: &Listed) -> bool {
+        let family = self.segs.iter_mut().filter(|s| s.active() && s.base == file.base);
+        let unsure = |(tail, position): (&mut Tail, u64)| !tail.intact(position).unwrap_or(false);
+        let open = family.filter_map(|s| Some((s.tail.as_mut().filter(|t| !t.packed())?, s.state.position)));
+        let unsettled = open.map(unsure).fold(false, |any, one| any | one);
+        unsettled || self.held.iter().any(|h| h.base == file.base)
+    }
+
+    /// The segment of the family that could not be found, because this file could not be looked at then.
+    fn unfound_match(&self, open: &mut Body, stat: Stat, file: &Listed) -> io::Result<Option<usize>> {
+        for (at, seg) in self.segs.iter().enumerate() {
+            let wanted = seg.unfound() && seg.base == file.base && may_continue(&seg.state, file);
+            if wanted && prove(open, stat.size, &seg.state)?.is_some() {
+                return Ok(Some(at));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The segment that was over and whose content stands under the live name again (put back from a copy). Only a full
+    /// proof counts: short files begin alike.
+    fn returned(&self, open: &mut Body, stat: Stat, file: &Listed, pass: &Pass) -> io::Result<Option<usize>> {
+        if stat.size < PROOF_MAX as u64 {
+            return Ok(None);
+        }
+        let of = |seg: &Seg| seg.base == file.base && PROOF_MAX as u64 <= seg.state.position;
+        self.sealed_match(open, stat, pass, &of)
+    }
+
+    /// The sealed segment, one of which `of` holds, whose content `open` has, if that segment's own file is not there any
+    /// more.
+    fn sealed_match(
+        &self,
+        open: &mut Body,
+        stat: Stat,
+        pass: &Pass,
+        of: &dyn Fn(&Seg) -> bool,
+    ) -> io::Result<Option<usize>> {
         let head = open.bytes_at(0, proof_len(stat.size))?;
         let full = Proof::of(&head);
         let sealed = self
             .segs
             .iter()
             .enumerate()
-            .filter(|(_, s)| s.state.phase == Phase::Sealed && s.state.position > 0);
+            .filter(|(_, s)| !s.active() && s.state.position > 0 && of(s));
         for (at, seg) in sealed {
             let state = &seg.state;
             let alike = if state.head.len == full.len {
@@ -248,6 +305,11 @@ impl Tailer {
         if let Some(tail) = &seg.tail {
             tail.fill_proofs(&mut seg.state);
         }
+        if seg.state.phase == Phase::Lost {
+            // What was cut away is there again, in a copy.
+            seg.state.phase = Phase::Sealed;
+            seg.dirty = true;
+        }
         let over = !seg.active() && stat.size == seg.state.position;
         if !over {
             let Ok(tail) = Tail::resume(open, stat, &seg.state)? else {
@@ -275,7 +337,7 @@ impl Tailer {
             Start::Beginning => 0,
             Start::End => last_whole(&mut open, stat.size, &self.framer)?,
         };
-        let tail = Tail::start(open, stat, position)?;
+        let tail = Tail::start(open, stat, position, &self.framer)?;
         let phase = if file.live() { Phase::Live } else { Phase::Rotated };
         let mut seg = self.born(tail, &file.path, position, phase, pass.now, new_id);
         (seg.base, seg.rank) = (file.base.clone(), file.rank);
@@ -296,7 +358,7 @@ impl Tailer {
         pass: &Pass,
         new_id: &mut dyn FnMut() -> SegmentId,
     ) -> io::Result<()> {
-        let tail = Tail::start(open, stat, stat.size)?;
+        let tail = Tail::start(open, stat, stat.size, &self.framer)?;
         let mut seg = self.born(tail, &file.path, stat.size, Phase::Sealed, pass.now, new_id);
         if let Some(tail) = seg.tail.take() {
             tail.fill_proofs(&mut seg.state);
@@ -350,7 +412,7 @@ pub(super) enum Taken {
 }
 
 /// Whether a file of incarnation `a` was there before one of `b`, so that it cannot be a copy of it.
-fn older(a: &Incarnation, b: &Incarnation) -> bool {
+pub(super) fn older(a: &Incarnation, b: &Incarnation) -> bool {
     a.dev == b.dev && a.btime != 0 && a.btime < b.btime
 }
 

@@ -6,15 +6,17 @@
 //! - A file that became shorter but kept its beginning, or was edited, goes on there; nothing is counted again (`left`).
 //! - Else what was consumed is gone: an event, the old segment is closed, the file is a new segment from its start.
 
+use std::fs::File;
 use std::path::Path;
 
 use super::body::Body;
 use super::family::Listed;
 use super::follow::Tailer;
 use super::identity::{PROOF_MAX, bytes_at, proof_len};
-use super::left::left;
+use super::left::{Verdict, left};
+use super::newcomer::older;
 use super::scan::Pass;
-use super::segment::shown;
+use super::segment::{Seg, shown};
 use super::tail::Tail;
 use super::{Cause, Phase, SegmentState, SourceEventKind};
 use crate::access::SegmentId;
@@ -54,6 +56,11 @@ impl Tailer {
         let Some(state) = self.segs.get(at).map(|s| s.state.clone()) else {
             return;
         };
+        if self.held.iter().any(|h| h.id == state.id) {
+            // It is open, and could not be looked at.
+            pass.blind = true;
+            return;
+        }
         if self.move_to_match(at, &state, pass) || self.move_to_packed(at, pass) {
             return;
         }
@@ -61,11 +68,24 @@ impl Tailer {
             .unclaimed()
             .into_iter()
             .find(|(_, f)| f.stat.incarnation == state.incarnation);
+        let there = match &own {
+            Some((_, file)) => match (self.opener)(&file.path, file.live()) {
+                Ok(open) => self.changed_in_place(at, &open, file.stat.size, None),
+                Err(_) => {
+                    pass.blind = true;
+                    return;
+                }
+            },
+            None => false,
+        };
+        if !there && (own.is_some() || pass.last && !pass.blind) && self.move_to_edited(at, pass) {
+            return;
+        }
         if let Some((index, file)) = own {
             if let Ok((open, stat)) = self.open_listed(&file, pass) {
                 pass.claim(index);
-                let remote = (self.remote)(&open);
-                if self.doubtful(at, remote, pass.now) {
+                let doubt = pass.blind || (self.remote)(&open);
+                if self.doubtful(at, doubt, pass.now) {
                     pass.blind = true;
                     return;
                 }
@@ -81,6 +101,12 @@ impl Tailer {
         if !pass.last || pass.blind || self.find_replacement(at, pass, new_id) {
             return;
         }
+        if self.expired(at) {
+            self.vanished(at);
+            let detail = format!("{} position={}", shown(&state.path), state.position);
+            let what = (Some(state.id), SourceEventKind::Expired, Cause::Handling);
+            return self.event(what, (state.position, state.position), detail, pass.now);
+        }
         let packed = pass
             .listing
             .files
@@ -93,9 +119,19 @@ impl Tailer {
             String::new()
         };
         let detail = format!("{} position={}{what}", shown(&state.path), state.position);
-        self.close(at, Phase::Lost);
+        self.vanished(at);
         let what = (Some(state.id), SourceEventKind::Lost, Cause::Unexplained);
         self.event(what, (state.position, state.position), detail, pass.now);
+    }
+
+    /// Whether a file that is gone is one that rotation deletes: it was rotated away and read to its end, and no older one
+    /// of its log is still there. (What is deleted while sekimori runs is read to its end from the open file.)
+    fn expired(&self, at: usize) -> bool {
+        let Some(seg) = self.segs.get(at) else { return false };
+        let read = seg.state.last_read;
+        let older = |s: &Seg| s.base == seg.base && s.tail.is_some() && s.state.last_read < read;
+        let over = seg.state.phase == Phase::Rotated && read <= seg.state.caught_at;
+        over && !self.segs.iter().any(older)
     }
 
     /// Goes on in an edited copy that took the place of a segment's file while nobody looked.
@@ -110,7 +146,7 @@ impl Tailer {
         let Ok((open, stat)) = self.open_listed(&file, pass) else {
             return false;
         };
-        let Ok(left) = left(&open, stat.size, &state, &chunks, None) else {
+        let Ok(left) = left(&open, stat.size, &state, (&chunks, self.boot, &self.framer), None) else {
             return false;
         };
         if state.phase != Phase::Live || !left.resembles {
@@ -161,6 +197,55 @@ impl Tailer {
         false
     }
 
+    /// Whether `file`, that of segment `at`, still holds what was consumed, but for some bytes that are others now. Where
+    /// it cannot be read, nothing says that it does not.
+    fn changed_in_place(&self, at: usize, file: &File, size: u64, window: Option<&[u8]>) -> bool {
+        self.segs.get(at).is_some_and(|seg| {
+            let left = left(file, size, &seg.state, (&seg.chunks, self.boot, &self.framer), window);
+            left.map_or(true, |left| {
+                matches!(left.verdict, Verdict::Edited(_) | Verdict::Intact)
+            })
+        })
+    }
+
+    /// Goes on in the unclaimed family member that holds what was consumed but for what was changed in it before it was
+    /// copied.
+    fn move_to_edited(&mut self, at: usize, pass: &mut Pass) -> bool {
+        let Some((base, state, chunks)) = self
+            .segs
+            .get(at)
+            .map(|s| (s.base.clone(), s.state.clone(), s.chunks.clone()))
+        else {
+            return false;
+        };
+        let mut candidates = pass.unclaimed();
+        let own = state.incarnation;
+        candidates.retain(|(_, f)| {
+            let copy = !f.live() && f.form.is_none() && !older(&f.stat.incarnation, &own);
+            copy && f.base == base && state.position <= f.stat.size
+        });
+        for (index, file) in candidates {
+            let Ok((open, stat)) = self.open_listed(&file, pass) else {
+                continue;
+            };
+            let Ok(left) = left(&open, stat.size, &state, (&chunks, self.boot, &self.framer), None) else {
+                pass.blind = true;
+                continue;
+            };
+            if left.verdict != Verdict::Edited(state.position) || !left.resembles {
+                continue;
+            }
+            pass.claim(index);
+            let (what, range) = ((Some(state.id), SourceEventKind::Edited), (left.sure, state.position));
+            let detail = format!("{} {}", shown(&file.path), left.evidence);
+            self.event((what.0, what.1, Cause::Unexplained), range, detail, pass.now);
+            self.accept(at, Body::new(open, &file.path), stat, left.changed);
+            self.place(at, &file, pass.now, false);
+            return true;
+        }
+        false
+    }
+
     /// An open file became shorter, or its consumed bytes changed.
     fn cut(&mut self, at: usize, pass: &mut Pass, new_id: &mut dyn FnMut() -> SegmentId) {
         let Some(seg) = self.segs.get_mut(at) else { return };
@@ -179,7 +264,9 @@ impl Tailer {
         }
         let Some(seg) = self.segs.get_mut(at) else { return };
         let Some(tail) = seg.tail.as_mut() else { return };
-        seg.doubt = None;
+        if !pass.blind {
+            seg.doubt = None;
+        }
         tail.fill_proofs(&mut seg.state);
         let state = seg.state.clone();
         let copied = self.copies.iter().any(|(_, of)| *of == state.id);
@@ -198,18 +285,28 @@ impl Tailer {
         self.changed_chunks.extend(old.take_filled(state.id));
         let Some(seg) = self.segs.get(at) else { return };
         let (base, rank, path, phase) = (seg.base.clone(), seg.rank, seg.state.path.clone(), seg.state.phase);
-        if self.move_to_match(at, &state, pass) || self.move_to_packed(at, pass) {
+        let here = self.changed_in_place(at, old.file(), stat.size, Some(&old.window));
+        if !here
+            && (self.move_to_match(at, &state, pass) || self.move_to_packed(at, pass) || self.move_to_edited(at, pass))
+        {
             // copytruncate: the copy is read to its end, the file itself begins anew. Should that fail now, the next scan
             // finds a file nobody knows.
-            if let Ok(tail) = Tail::start(old.into_body(), stat, 0) {
+            if let Ok(tail) = Tail::start(old.into_body(), stat, 0, &self.framer) {
                 let mut seg = self.born(tail, &path, 0, phase, pass.now, new_id);
                 (seg.base, seg.rank) = (base, rank);
                 self.segs.push(seg);
             }
             return;
         }
+        if pass.blind && self.doubtful(at, true, pass.now) {
+            // What could not be looked at may be its copy.
+            if let Some(seg) = self.segs.get_mut(at) {
+                seg.tail = Some(old);
+            }
+            return;
+        }
         let head = old.head.clone();
-        if self.skip_short_copies(&head, &state, &base, pass, new_id) {
+        if !here && self.skip_short_copies(&head, &state, &base, pass, new_id) {
             if self.begin_after(at, old.into_body(), stat, 0, pass.now, new_id) {
                 self.close(at, Phase::Sealed);
             }
@@ -280,7 +377,7 @@ impl Tailer {
 ///
 /// Not without anything consumed, when any content would agree. A rotated file does not come back under the
 /// live name. And a live file of another incarnation must agree in a full proof: short files begin alike.
-fn may_continue(state: &SegmentState, file: &Listed) -> bool {
+pub(super) fn may_continue(state: &SegmentState, file: &Listed) -> bool {
     let (old, new) = (&state.incarnation, &file.stat.incarnation);
     if new.same_but_for_device(old) || new == old {
         return true;

@@ -16,7 +16,7 @@ use super::chunks::{Hashing, brief, chunk_at};
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, proof_len, prove};
 use super::long::Long;
-use super::marks::marks;
+use super::marks::{mark_last, marks};
 use super::unpack::Catching;
 use super::{ChunkHash, Proof, SegmentState};
 use crate::access::{Line, SegmentId};
@@ -154,15 +154,14 @@ impl Tail {
     /// Takes up `body` where `state` stands although bytes before that were changed, of which people were told: what
     /// stands there now is its proof.
     pub fn accept(body: Body, stat: Stat, state: &SegmentState, framer: &Framer) -> io::Result<Tail> {
-        let mut tail = Tail::start(body, stat, state.position)?;
-        tail.head_grown(framer);
+        let mut tail = Tail::start(body, stat, state.position, framer)?;
         tail.restore(state)?;
         tail.changed = None;
         Ok(tail)
     }
 
     /// Takes up `body` at `position`, whatever stands before it.
-    pub fn start(mut body: Body, stat: Stat, position: u64) -> io::Result<Tail> {
+    pub fn start(mut body: Body, stat: Stat, position: u64, framer: &Framer) -> io::Result<Tail> {
         let len = proof_len(position);
         let head = body.bytes_at(0, len)?;
         let window = body.bytes_at(position.saturating_sub(len as u64), len)?;
@@ -174,6 +173,7 @@ impl Tail {
         }
         let mut tail = Tail::new(body, stat, head, window);
         tail.hashing = Some(Hashing::begin(position));
+        tail.head_grown(framer);
         Ok(tail)
     }
 
@@ -281,6 +281,7 @@ impl Tail {
         if let Some(marks) = &self.marks {
             state.marks.clone_from(marks);
         }
+        mark_last(&mut state.marks, &self.window);
         if let Some(hashing) = &self.hashing {
             (state.part, state.chain) = (hashing.part(), hashing.chain());
         }

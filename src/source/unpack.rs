@@ -7,6 +7,7 @@ use super::body::{Body, Packed};
 use super::chunks::{Hashing, brief};
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat};
+use super::marks::{agree, ends_alike};
 use super::tail::{End, Tail, Turn};
 
 /// Bytes unpacked in one turn.
@@ -103,7 +104,13 @@ impl Tail {
             return Ok(Turn::nothing(End::More));
         };
         if !catching.proves(state) {
-            if !(state.head.holds(&catching.head) && catching.head.len() == PROOF_MAX) {
+            let agreed = agree(&state.marks, state.head.len, &catching.head);
+            let ended = framer.last_end(&catching.window) == Some(catching.window.len());
+            let last = ends_alike(&state.marks, &catching.window);
+            let edited = agreed.mostly() && (agreed.in_place() || agreed.but_for_one() && ended);
+            let edited = edited || last && agreed.records > 0;
+            let begins = state.head.holds(&catching.head) && catching.head.len() == PROOF_MAX;
+            if !(begins || edited) {
                 return Ok(Turn::nothing(End::Refuted));
             }
             // It begins as what was read and goes on otherwise: nothing of it is counted again.

@@ -22,6 +22,7 @@ use tracing::warn;
 
 use super::Incarnation;
 use super::identity::Stat;
+use crate::fault;
 
 /// With more files written to than this, all are looked at.
 const FILES_MAX: usize = 64;
@@ -197,7 +198,8 @@ impl NotifyWake {
             if self.watched.remove(dir).is_some() {
                 unwatch(watcher, dir);
             }
-            match watcher.watch(dir, RecursiveMode::NonRecursive) {
+            let allowed = fault::pass("source.watch").map_err(notify::Error::io);
+            match allowed.and_then(|()| watcher.watch(dir, RecursiveMode::NonRecursive)) {
                 Ok(()) => {
                     self.watched.insert(dir.clone(), stat.incarnation);
                     self.board.leave(|news| news.rescan = true);
@@ -434,6 +436,23 @@ mod tests {
         assert!(woken.rescan);
         assert_eq!(woken.written, [incarnation(&a)]);
         assert_ne!(woken.written, [before]);
+    }
+
+    #[test]
+    fn without_watches_it_is_said_and_the_wait_is_a_timer_until_there_are_some() {
+        let dir = tempfile::tempdir().unwrap();
+        let dirs = [dir.path().to_owned()];
+        let mut wake = NotifyWake::new();
+        // ENOSPC: max_user_watches is reached.
+        fault::arm("source.watch", 0, 1, fault::Effect::Errno(28));
+        wake.set_dirs(&dirs);
+        fault::disarm();
+        assert!(wake.problem().is_some_and(|why| why.contains("No space left")));
+        File::create(dir.path().join("access.log")).unwrap();
+        assert_eq!(wake.wait(NOT), Woken::default());
+        wake.set_dirs(&dirs);
+        assert_eq!(wake.problem(), None);
+        assert!(wake.wait(LONG).rescan, "what came meanwhile is looked for");
     }
 
     #[test]

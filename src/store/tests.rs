@@ -383,6 +383,24 @@ fn a_full_disk_says_so_loses_nothing_and_goes_on_when_there_is_room() {
 }
 
 #[test]
+fn what_happened_to_the_bytes_is_stored_with_their_positions_or_not_at_all() {
+    let mut p = made();
+    let events = |store: &Store| -> i64 {
+        let mut count = store.conn.prepare("SELECT count(*) FROM source_event").unwrap();
+        count.query_row([], |r| r.get(0)).unwrap()
+    };
+    let before = events(&p.store);
+    let moved = Parts {
+        segments: vec![(segment(1, 100), Some(77))],
+        ..Parts::default()
+    };
+    commit(&mut p.store, &moved).unwrap_err();
+    assert_eq!(events(&p.store), before);
+    commit(&mut p.store, &Parts::default()).unwrap();
+    assert_eq!(events(&p.store), before + 1);
+}
+
+#[test]
 fn a_failed_batch_gives_no_id_to_two_names() {
     let mut p = made();
     let mut names = p.store.names().unwrap();

@@ -138,7 +138,7 @@ class Daemon:
         if kind is None and self.process.returncode != 0:
             raise AssertionError(f"the daemon ended with {self.process.returncode}; it said:\n{self.said()}")
 
-    def start(self):
+    def start(self, within=20):
         """Starts it (again) and waits until it says that it is running."""
         log = (self.site.folder / "daemon.log").open("ab")
         command = [self.binary, "run", "--config", self.site.folder / "sekimori.toml"]
@@ -154,7 +154,7 @@ class Daemon:
             log.close()
 
         threading.Thread(target=copy, args=[self.process.stderr], daemon=True).start()
-        if not ready.wait(20):
+        if not ready.wait(within):
             self.process.kill()
             raise AssertionError(f"the daemon does not start; it said:\n{self.said()}")
 

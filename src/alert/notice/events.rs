@@ -10,7 +10,7 @@ const EVENTS_MAX: usize = 30;
 /// Whether an event is worth a mail.
 pub fn is_news(event: &SourceEvent) -> bool {
     match event.kind {
-        SourceEventKind::StartedAtEnd | SourceEventKind::Skipped => false,
+        SourceEventKind::StartedAtEnd | SourceEventKind::Skipped | SourceEventKind::Expired => false,
         // A compressed copy that lacks what a late writer wrote: all of it was read.
         SourceEventKind::RolledBack => event.cause != Cause::Handling,
         _ => true,
@@ -145,6 +145,7 @@ pub fn remedy(kind: SourceEventKind, lang: Lang) -> &'static str {
         SourceEventKind::StartedAtEnd
         | SourceEventKind::ReadableAgain
         | SourceEventKind::CaughtUp
+        | SourceEventKind::Expired
         | SourceEventKind::Skipped => "",
     }
 }
@@ -208,6 +209,10 @@ fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
         SourceEventKind::Lost => (
             "読み終える前に記録がなくなりました",
             "a log vanished before it was read to its end",
+        ),
+        SourceEventKind::Expired => (
+            "読み終えた古い記録が、sekimori の停止中にローテーションで削除されました",
+            "rotation deleted an old log, which had been read to its end, while sekimori did not run",
         ),
         SourceEventKind::Skipped => (
             "何も書かれていない領域を飛ばしました",

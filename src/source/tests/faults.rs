@@ -90,6 +90,17 @@ fn a_link_planted_as_a_rotated_member_is_not_followed() {
 }
 
 #[test]
+fn a_link_that_takes_the_place_of_a_listed_file_is_not_opened() {
+    use super::super::tail::open_file;
+    let w = World::new();
+    w.append("secret", "secret\n");
+    let path = w.path("access.log.1");
+    std::os::unix::fs::symlink(w.path("secret"), &path).unwrap();
+    assert!(open_file(&path, false).is_err());
+    assert!(open_file(&path, true).is_ok());
+}
+
+#[test]
 fn a_failed_batch_is_read_again_even_from_a_file_that_was_deleted_meanwhile() {
     let mut w = World::new();
     w.append("access.log", &text(0..2));

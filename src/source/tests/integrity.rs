@@ -229,3 +229,60 @@ fn lines_taken_out_in_place_are_told_and_what_follows_is_read() {
     assert!(w.texts() == numbered(0..903), "{} lines", w.lines.len());
     assert_eq!(w.kinds(), [SourceEventKind::Edited]);
 }
+
+#[test]
+fn times_that_are_set_back_or_forth_decide_nothing_and_hide_nothing() {
+    let day = Duration::from_secs(86_400);
+    for touch in [-4_000i64, 4_000] {
+        let mut w = World::new();
+        w.append("access.log", &text(0..900));
+        w.step();
+        let set = |w: &World| {
+            let file = File::options().write(true).open(w.path("access.log")).unwrap();
+            let now = std::time::SystemTime::UNIX_EPOCH + day * 20_000;
+            let at = if touch < 0 {
+                now - day * 4_000
+            } else {
+                now + day * 4_000
+            };
+            file.set_times(fs::FileTimes::new().set_modified(at).set_accessed(at))
+                .unwrap();
+        };
+        set(&w);
+        w.append("access.log", &text(900..901));
+        set(&w);
+        w.settle();
+        w.restart();
+        w.settle();
+        assert_eq!(w.texts(), numbered(0..901));
+        assert!(w.kinds().is_empty(), "{touch}");
+        // Somebody changes what was read, and sets the time to what it was.
+        let changed = fs::read_to_string(w.path("access.log"))
+            .unwrap()
+            .replacen("line-895", "line-xxx", 1);
+        let file = File::options().write(true).open(w.path("access.log")).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&file, changed.as_bytes(), 0).unwrap();
+        set(&w);
+        w.step();
+        w.look_again();
+        w.commit();
+        assert_eq!(w.kinds(), [SourceEventKind::Edited], "{touch}");
+        assert_eq!(w.texts(), numbered(0..901));
+    }
+}
+
+#[test]
+fn a_change_in_the_middle_while_down_is_told_by_the_next_reading() {
+    let mut w = World::new();
+    w.append("access.log", &text(0..2000));
+    w.step();
+    w.restart();
+    let was = fs::read_to_string(w.path("access.log")).unwrap();
+    let changed = was.replacen("line-1000", "line-xxxx", 1);
+    let file = File::options().write(true).open(w.path("access.log")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, changed.as_bytes(), 0).unwrap();
+    w.append("access.log", &text(2000..2001));
+    w.step();
+    assert_eq!(w.kinds(), [SourceEventKind::Edited]);
+    assert_eq!(w.texts(), numbered(0..2001));
+}

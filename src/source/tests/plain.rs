@@ -690,3 +690,61 @@ fn of_too_many_files_renamed_away_the_oldest_is_let_go_with_an_event() {
     let told = w.kinds().into_iter().filter(|k| *k == SourceEventKind::RenamedAway);
     assert_eq!(told.count(), max as usize);
 }
+
+#[test]
+fn a_log_that_comes_back_after_it_was_called_lost_counts_nothing_twice() {
+    for lines in [3, 900] {
+        for copied in [false, true] {
+            // A short copy looks like many other files.
+            if copied && lines == 3 {
+                continue;
+            }
+            let mut w = World::with(|s| s.paths = vec!["var/log/access.log".to_owned()]);
+            fs::create_dir_all(w.path("var/log")).unwrap();
+            w.append("var/log/access.log", &text(0..lines));
+            w.step();
+            w.rename("var/log", "var/away");
+            w.restart();
+            w.settle();
+            assert_eq!(w.kinds(), [SourceEventKind::Lost], "{lines} {copied}");
+            if copied {
+                fs::create_dir(w.path("var/log")).unwrap();
+                fs::copy(w.path("var/away/access.log"), w.path("var/log/access.log")).unwrap();
+            } else {
+                w.rename("var/away", "var/log");
+            }
+            w.append("var/log/access.log", &text(lines..lines + 2));
+            w.restart();
+            w.settle();
+            assert_eq!(w.texts(), numbered(0..lines + 2), "{lines} {copied}");
+        }
+    }
+}
+
+#[test]
+fn rotated_files_deleted_while_down_after_they_were_read_are_no_loss_and_others_are() {
+    let mut w = World::new();
+    for n in 0..4 {
+        w.append("access.log", &text(n * 10..n * 10 + 10));
+        w.step();
+        for old in (1..=n).rev() {
+            w.rename(&format!("access.log.{old}"), &format!("access.log.{}", old + 1));
+        }
+        w.rename("access.log", "access.log.1");
+        w.append("access.log", "");
+        w.step();
+        w.pass(Duration::from_secs(1));
+    }
+    w.append("access.log", &text(40..41));
+    w.step();
+    // Rotation keeps two, and then somebody takes one out of the row.
+    fs::remove_file(w.path("access.log.4")).unwrap();
+    w.restart();
+    w.step();
+    assert_eq!(w.kinds(), [SourceEventKind::Expired]);
+    fs::remove_file(w.path("access.log.1")).unwrap();
+    w.restart();
+    w.step();
+    assert_eq!(w.kinds(), [SourceEventKind::Expired, SourceEventKind::Lost]);
+    assert_eq!(w.texts(), numbered(0..41));
+}

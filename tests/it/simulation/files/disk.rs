@@ -43,6 +43,8 @@ pub(crate) struct Body {
     pub(crate) let_go: bool,
     /// Consumed bytes were cut away or changed.
     pub(crate) disturbed: bool,
+    /// Changes in place since a step last saw it.
+    pub(crate) edits: usize,
     /// Where it was cut since a step last saw it: nobody knows how long it was before.
     pub(crate) seen_cut: u64,
     pub(crate) was_cut: bool,
@@ -107,6 +109,7 @@ impl Disk {
             listed_in: None,
             let_go: false,
             disturbed: false,
+            edits: 0,
             seen_cut: u64::MAX,
             was_cut: false,
         });
@@ -114,6 +117,14 @@ impl Disk {
         if let Some(old) = self.there.insert(name.to_owned(), at) {
             self.bodies[old].links -= 1;
         }
+        at
+    }
+
+    /// A copy of `body`: what was changed in that is changed in it.
+    fn born_of(&mut self, body: usize, name: &str, handle: File, packed: Option<bool>) -> usize {
+        let (spans, disturbed) = (self.bodies[body].spans.clone(), self.bodies[body].disturbed);
+        let at = self.born(name, handle, spans, packed);
+        self.bodies[at].disturbed = disturbed;
         at
     }
 
@@ -245,8 +256,7 @@ impl Disk {
             .read(true)
             .open(self.path(&name))
             .unwrap();
-        let spans = self.bodies[body].spans.clone();
-        self.born(&name, handle, spans, None);
+        self.born_of(body, &name, handle, None);
         Some(body)
     }
 
@@ -313,8 +323,7 @@ impl Disk {
             .read(true)
             .open(self.path(LOGS[log]))
             .unwrap();
-        let spans = self.bodies[body].spans.clone();
-        self.born(LOGS[log], handle, spans, None);
+        self.born_of(body, LOGS[log], handle, None);
         // Its writer goes on in the new file.
         self.bodies[body].handle = None;
     }
@@ -364,8 +373,7 @@ impl Disk {
             .read(true)
             .open(self.path(&name))
             .unwrap();
-        let spans = self.bodies[body].spans.clone();
-        let to = self.born(&name, handle, spans, Some(false));
+        let to = self.born_of(body, &name, handle, Some(false));
         let (a, b) = bytes.split_at(bytes.len() / 2);
         self.append(to, a);
         Some(Packed {

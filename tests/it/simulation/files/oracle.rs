@@ -15,40 +15,6 @@ use super::disk::{Disk, LOGS, Packed};
 use super::reader::{Kept, LINE_MAX, Reader, WAIT, paths};
 use super::script::{Act, Packing, Script};
 
-/// What the tailer keeps so far. Each false is a promise still to be kept: set it to true, and the scripts hold it to it.
-pub(crate) struct Promises {
-    /// Packed files are read.
-    pub(crate) reads_packed: bool,
-    /// A change of bytes that were read leaves the counting alone.
-    edits: bool,
-    /// A file that an editor put in the place of the old one goes on where the old one was read.
-    replacements: bool,
-    /// A file that lost its last records while nobody looked goes on where it ends now.
-    rolls_back: bool,
-    /// A system call that fails while a file is recognised means "not now" and never "another file".
-    waits_out_faults: bool,
-    /// Nor does one that fails just when a file is copied and emptied.
-    copies_in_bad_weather: bool,
-    /// After a cut, reading goes on at the start of a record, though what is there of it looks like what was read.
-    resumes_at_records: bool,
-    /// What was emptied and unlinked while a batch failed is still read from the open file.
-    keeps_held: bool,
-    /// A file that is emptied and filled again between two looks is never taken for the old one, however alike they are.
-    knows_refills: bool,
-}
-
-pub(crate) const KEPT: Promises = Promises {
-    reads_packed: true,
-    edits: false,
-    replacements: false,
-    rolls_back: false,
-    waits_out_faults: false,
-    copies_in_bad_weather: false,
-    resumes_at_records: true,
-    keeps_held: false,
-    knows_refills: false,
-};
-
 type Verdict = Result<(), String>;
 
 /// What is known of one record that was begun.
@@ -71,8 +37,6 @@ pub(crate) struct World {
     count: Vec<u32>,
     faulty: bool,
     saved: Option<Kept>,
-    /// A batch failed since the last step.
-    failed: bool,
 }
 
 impl World {
@@ -92,7 +56,6 @@ impl World {
             count: Vec::new(),
             faulty: false,
             saved: None,
-            failed: false,
         };
         // Before its first start a source has no rotated files to read.
         world.write(0, 10, 100);
@@ -154,20 +117,14 @@ impl World {
             Act::Replace(log) => return self.replace(log),
             Act::Empty(log) => {
                 self.cut(log, 0);
-                if !KEPT.knows_refills {
-                    return self.step();
-                }
             }
             Act::RollBack(log, hundredths) => return self.roll_back(log, hundredths),
             Act::Edit(log, hundredths) => self.edit(log, hundredths),
-            Act::Fault(place, errno, times) if KEPT.waits_out_faults => {
-                if !KEPT.copies_in_bad_weather && !self.faulty {
-                    self.step()?;
-                }
+            Act::Fault(place, errno, times) => {
                 fault::arm(place, 0, u64::from(times) + 1, Effect::Errno(errno));
                 self.faulty = true;
             }
-            Act::Mend | Act::Fault(..) => self.mend(),
+            Act::Mend => self.mend(),
             Act::Pass(secs) => self.reader.now = self.reader.now.plus(Duration::from_secs(secs.into())),
             Act::Back(secs) => {
                 let now = self.reader.now.micros() - i64::from(secs) * 1_000_000;
@@ -182,7 +139,6 @@ impl World {
             Act::Step => self.step()?,
             Act::Fail => {
                 self.reader.fail();
-                self.failed = !KEPT.keeps_held;
             }
             Act::Restart => self.restart(),
             Act::Die(place, skip) => self.die(place, skip)?,
@@ -199,9 +155,7 @@ impl World {
     }
 
     fn tear(&mut self, log: usize, hundredths: u8) {
-        let cut = self.disk.live(log).is_some_and(|b| self.disk.bodies[b].was_cut);
-        let whole = cut && !KEPT.resumes_at_records;
-        self.write(log, 30, if whole { 100 } else { hundredths });
+        self.write(log, 30, hundredths);
     }
 
     fn mend(&mut self) {
@@ -227,13 +181,9 @@ impl World {
         }
         self.all_read()?;
         for body in &mut self.disk.bodies {
-            if self.failed && body.links == 0 && body.seen_cut < u64::MAX {
-                body.listed_in = None;
-                body.spans.iter().for_each(|s| self.records[s.id].unseen = true);
-            }
             body.seen_cut = u64::MAX;
+            body.edits = 0;
         }
-        self.failed = false;
         Ok(())
     }
 
@@ -343,13 +293,12 @@ impl World {
     fn readable(&self, at: usize) -> bool {
         let body = &self.disk.bodies[at];
         if let Some(whole) = body.packed {
-            return whole && KEPT.reads_packed && 0 < body.links;
+            return whole && 0 < body.links;
         }
         if 0 < body.links {
             return true;
         }
-        let fragile = self.failed && body.seen_cut < u64::MAX;
-        body.listed_in == Some(self.reader.lives) && !body.let_go && !fragile
+        body.listed_in == Some(self.reader.lives) && !body.let_go
     }
 
     /// What stands whole in a readable file is counted.
@@ -417,9 +366,6 @@ impl World {
     }
 
     fn copytruncate(&mut self, log: usize, look: bool, between: bool) -> Verdict {
-        if !KEPT.copies_in_bad_weather {
-            self.mend();
-        }
         let Some(body) = self.disk.copy(log) else { return Ok(()) };
         self.reader.tell_renamed();
         if look {
@@ -464,7 +410,7 @@ impl World {
     fn replace(&mut self, log: usize) -> Verdict {
         // A short file looks like many others, and one that has another name is still read under it.
         let Some(body) = self.disk.live(log) else { return Ok(()) };
-        let alone = KEPT.replacements && self.disk.bodies[body].links == 1;
+        let alone = self.disk.bodies[body].links == 1;
         if !alone || self.disk.bodies[body].len < 8_192 || !self.faultless_step() {
             return Ok(());
         }
@@ -507,9 +453,13 @@ impl World {
     }
 
     fn roll_back(&mut self, log: usize, hundredths: u8) -> Verdict {
-        let Some(body) = self.disk.live(log).filter(|_| KEPT.rolls_back) else {
+        let Some(body) = self.disk.live(log) else {
             return Ok(());
         };
+        // Changed and cut back between two looks, little is left to know it by.
+        if 0 < self.disk.bodies[body].edits && !self.faultless_step() {
+            return Ok(());
+        }
         let spans = &self.disk.bodies[body].spans;
         let keep = spans.len() * usize::from(hundredths) / 100;
         let len = spans[..keep].last().map_or(0, |s| s.end);
@@ -528,14 +478,18 @@ impl World {
     }
 
     fn edit(&mut self, log: usize, hundredths: u8) {
-        // Of a file of one or two records an edit leaves nothing to know it by.
-        let known = |b: &usize| KEPT.edits && 4 <= self.disk.bodies[*b].spans.len();
-        let Some(body) = self.disk.live(log).filter(known) else {
+        let Some(body) = self.disk.live(log) else { return };
+        // A file of which most records were changed is known by nothing, not even by a store that knew fewer of them.
+        let consumed = self.consumed(body);
+        let read = self.disk.bodies[body].spans.iter().filter(|s| s.end <= consumed);
+        if self.faulty || read.count() < (self.disk.bodies[body].edits + 1) * 2 + 1 {
             return;
-        };
+        }
         let at = self.consumed(body) * u64::from(hundredths) / 100;
         if self.disk.edit(body, at) {
             self.disk.bodies[body].disturbed = true;
+            self.disk.bodies[body].edits += 1;
+            self.saved = None;
         }
     }
 

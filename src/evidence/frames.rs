@@ -1,0 +1,245 @@
+//! The compressed bytes of a segment, and no compressor for it while nothing comes.
+//!
+//! A segment stays open for up to an hour, and there may be one for each of thousands of files: what it keeps in memory
+//! between two lines must be little. Bytes wait here until there are enough to be worth a compressor; when nothing comes
+//! any more ([`Frames::rest`]), it ends its frame and goes. Frames may follow one another (RFC 8878 §3.1), and every `zstd`
+//! reads them as one.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+use sha2::{Digest, Sha256};
+use zstd::stream::write::Encoder;
+
+use super::age::Encryptor;
+
+/// Bytes that wait before a compressor is taken.
+const BEGIN: usize = 32 * 1024;
+/// Most bytes that may go on waiting at rest: so few would cost more as a frame of their own.
+const WAIT_MAX: usize = 4 * 1024;
+/// Bytes written to the file at once.
+const WRITE: usize = 256 * 1024;
+
+/// A file that is hashed as it is written.
+#[derive(Debug)]
+pub(super) struct Hashed {
+    file: File,
+    waiting: Vec<u8>,
+    hash: Sha256,
+    len: u64,
+}
+
+impl Hashed {
+    pub fn new(file: File) -> Hashed {
+        Hashed {
+            file,
+            waiting: Vec::new(),
+            hash: Sha256::new(),
+            len: 0,
+        }
+    }
+
+    /// Makes what was written durable; gives its hash and length.
+    pub fn finish(mut self) -> io::Result<([u8; 32], u64)> {
+        self.flush()?;
+        self.file.sync_all()?;
+        Ok((self.hash.finalize().into(), self.len))
+    }
+}
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.waiting.extend_from_slice(bytes);
+        self.hash.update(bytes);
+        self.len = self.len.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if WRITE <= self.waiting.len() {
+            self.file.write_all(&self.waiting)?;
+            self.waiting.clear();
+        }
+        Ok(bytes.len())
+    }
+
+    /// Writes what waits and keeps no memory for more.
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.waiting)?;
+        self.waiting = Vec::new();
+        Ok(())
+    }
+}
+
+/// Where compressed bytes go.
+#[derive(Debug)]
+pub(super) enum Sink {
+    Age(Box<Encryptor<Hashed>>),
+    Plain(Hashed),
+}
+
+impl Sink {
+    fn finish(self) -> io::Result<Hashed> {
+        match self {
+            Sink::Age(age) => age.finish(),
+            Sink::Plain(file) => Ok(file),
+        }
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Age(age) => age.write(bytes),
+            Sink::Plain(file) => file.write(bytes),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Age(age) => age.flush(),
+            Sink::Plain(file) => file.flush(),
+        }
+    }
+}
+
+/// Bytes that are compressed as they come.
+pub(super) struct Frames {
+    to: To,
+    /// Not compressed yet.
+    waiting: Vec<u8>,
+    level: i32,
+}
+
+enum To {
+    Resting(Sink),
+    Busy(Encoder<'static, Sink>),
+    /// The file could not be written; nothing of it is used any more.
+    Broken,
+}
+
+impl Frames {
+    pub fn new(sink: Sink, level: i32) -> Frames {
+        Frames {
+            to: To::Resting(sink),
+            waiting: Vec::new(),
+            level,
+        }
+    }
+
+    /// Takes the next bytes.
+    pub fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.busy() && self.waiting.len().saturating_add(bytes.len()) < BEGIN {
+            self.waiting.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.compressor()?.write_all(bytes)
+    }
+
+    /// Whether it holds a compressor.
+    pub fn busy(&self) -> bool {
+        matches!(self.to, To::Busy(_))
+    }
+
+    /// Nothing comes at present: keeps as little as it can until it does.
+    pub fn rest(&mut self) -> io::Result<()> {
+        if self.busy() || WAIT_MAX < self.waiting.len() {
+            self.end()?;
+        }
+        self.waiting.shrink_to_fit();
+        if let To::Resting(sink) = &mut self.to {
+            sink.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the segment, durably; gives hash and length of its file.
+    pub fn finish(mut self) -> io::Result<([u8; 32], u64)> {
+        if self.busy() || !self.waiting.is_empty() {
+            self.end()?;
+        }
+        match self.to {
+            To::Resting(sink) => sink.finish()?.finish(),
+            To::Busy(_) | To::Broken => Err(broken()),
+        }
+    }
+
+    /// The compressor, begun with what waits if there was none.
+    fn compressor(&mut self) -> io::Result<&mut Encoder<'static, Sink>> {
+        if let To::Resting(_) = self.to
+            && let To::Resting(sink) = std::mem::replace(&mut self.to, To::Broken)
+        {
+            let mut encoder = Encoder::new(sink, self.level)?;
+            encoder.include_checksum(true)?;
+            encoder.write_all(&std::mem::take(&mut self.waiting))?;
+            self.to = To::Busy(encoder);
+        }
+        match &mut self.to {
+            To::Busy(encoder) => Ok(encoder),
+            To::Resting(_) | To::Broken => Err(broken()),
+        }
+    }
+
+    /// Ends the frame, and the compressor with it.
+    fn end(&mut self) -> io::Result<()> {
+        self.compressor()?;
+        if let To::Busy(encoder) = std::mem::replace(&mut self.to, To::Broken) {
+            self.to = To::Resting(encoder.finish()?);
+        }
+        Ok(())
+    }
+}
+
+fn broken() -> io::Error {
+    io::Error::other("it could not be written before")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(path: &std::path::Path) -> Vec<u8> {
+        let mut all = Vec::new();
+        let decoder = zstd::stream::read::Decoder::new(File::open(path).unwrap());
+        decoder.unwrap().read_to_end(&mut all).unwrap();
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn a_segment_that_rests_at_any_time_holds_what_was_given_to_it(
+            pieces in proptest::collection::vec((0usize..60_000, any::<bool>()), 1..12),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("segment");
+            let mut frames = Frames::new(Sink::Plain(Hashed::new(File::create(&path).unwrap())), 1);
+            let mut all = Vec::new();
+            for (n, (len, rests)) in pieces.iter().enumerate() {
+                let bytes: Vec<u8> = (0..*len).map(|at| (at % 7 * n % 251) as u8).collect();
+                all.extend_from_slice(&bytes);
+                frames.take(&bytes).unwrap();
+                if *rests {
+                    frames.rest().unwrap();
+                    prop_assert!(!frames.busy() && frames.waiting.len() <= WAIT_MAX);
+                }
+            }
+            let (hash, len) = frames.finish().unwrap();
+            let file = std::fs::read(&path).unwrap();
+            prop_assert_eq!((hash, len), (Sha256::digest(&file).into(), file.len() as u64));
+            prop_assert_eq!(if all.is_empty() { Vec::new() } else { read(&path) }, all);
+        }
+    }
+
+    #[test]
+    fn few_bytes_take_no_compressor_and_many_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create(folder.path().join("segment")).unwrap();
+        let mut frames = Frames::new(Sink::Plain(Hashed::new(file)), 1);
+        frames.take(&[b'x'; 2_000]).unwrap();
+        assert!(!frames.busy());
+        frames.rest().unwrap();
+        assert_eq!(frames.waiting.len(), 2_000);
+        frames.take(&[b'x'; BEGIN]).unwrap();
+        assert!(frames.busy() && frames.waiting.is_empty());
+    }
+}
