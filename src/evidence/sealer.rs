@@ -30,6 +30,10 @@ const REST_AFTER: Duration = Duration::from_secs(5);
 const KEYS_MIN: usize = 1_024;
 /// Most segments that keep it at the same time.
 const BUSY_MAX: usize = 8;
+/// Bytes of a piece that is gathered with others.
+const SMALL: usize = 16 * 1024;
+/// Pieces gathered before they are handed over.
+const GATHERED_MAX: usize = 64;
 
 /// How segments are made.
 #[derive(Debug, Clone)]
@@ -122,7 +126,7 @@ pub struct OpenSegment {
 
 #[derive(Debug)]
 enum Order {
-    Piece(Piece, Facts, WallTime),
+    Pieces(Vec<(Piece, Facts, WallTime)>),
     Close(i64),
     Tick(WallTime),
     CloseAll(SyncSender<()>),
@@ -140,6 +144,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Sealer {
     orders: Option<SyncSender<Order>>,
+    gathered: Mutex<Vec<(Piece, Facts, WallTime)>>,
     shared: Arc<Mutex<Shared>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -163,12 +168,30 @@ impl Sealer {
             .spawn(move || bench.work(&queue))?;
         Ok(Sealer {
             orders: Some(orders),
+            gathered: Mutex::default(),
             shared,
             thread: Some(thread),
         })
     }
 
     fn order(&self, order: Order) {
+        self.hand_over();
+        self.send(order);
+    }
+
+    /// Hands over what was gathered.
+    fn hand_over(&self) {
+        let gathered = std::mem::take(&mut *self.gathered());
+        if !gathered.is_empty() {
+            self.send(Order::Pieces(gathered));
+        }
+    }
+
+    fn gathered(&self) -> std::sync::MutexGuard<'_, Vec<(Piece, Facts, WallTime)>> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn send(&self, order: Order) {
         if self.orders.as_ref().is_none_or(|orders| orders.send(order).is_err()) {
             self.lock().failed = Some("the sealing thread has ended; see the message above".into());
         }
@@ -178,9 +201,17 @@ impl Sealer {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands over bytes; waits while too much is under way.
+    /// Takes bytes; waits while too much is under way. A trickle is gathered until the next order: the thread is not woken
+    /// for each line.
     pub fn take(&self, piece: Piece, facts: Facts, now: WallTime) {
-        self.order(Order::Piece(piece, facts, now));
+        let small = piece.bytes.len() < SMALL;
+        let mut gathered = self.gathered();
+        gathered.push((piece, facts, now));
+        let enough = !small || GATHERED_MAX <= gathered.len();
+        drop(gathered);
+        if enough {
+            self.hand_over();
+        }
     }
 
     /// Closes the segment of a file that ends or begins anew.
@@ -294,7 +325,9 @@ impl Bench {
     fn work(&mut self, queue: &Receiver<Order>) {
         while let Ok(order) = queue.recv() {
             let done = match order {
-                Order::Piece(piece, facts, now) => self.piece(piece, facts, now),
+                Order::Pieces(pieces) => pieces
+                    .into_iter()
+                    .try_for_each(|(piece, facts, now)| self.piece(piece, facts, now)),
                 Order::Close(file) => self.close(file),
                 Order::Tick(now) => self.tick(now),
                 Order::CloseAll(answer) => {

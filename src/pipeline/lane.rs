@@ -18,8 +18,6 @@ use crate::parse::{Format, FormatState, Parsed, Why};
 use crate::source::{Decoder, Following, Incarnation, Known, SourceEvent};
 use crate::store::{Store, Tally};
 
-/// How many times as long a turn is while behind.
-const BEHIND: usize = 8;
 /// Most chunks tried in one go: files that are gone cost an attempt to open them.
 const CHECKS_MAX: u32 = 64;
 
@@ -55,6 +53,15 @@ struct Reader {
     oddities: Oddities,
     /// When this turn reads: the year of stamps that write none.
     read_at: EventTime,
+}
+
+/// Bytes of a turn.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// Where the end was reached last time.
+    pub usual: usize,
+    /// While behind: the longer two threads go on side by side, the less one of them waits.
+    pub behind: usize,
 }
 
 /// What one turn read.
@@ -139,7 +146,7 @@ impl Lane {
     pub fn read(
         &mut self,
         now: WallTime,
-        budget: usize,
+        budget: Budget,
         skew: Duration,
         next: &mut SegmentId,
         work: &mut Work,
@@ -156,9 +163,7 @@ impl Lane {
         } = self;
         work.begin_turn(now, skew, (self.id, *index));
         reader.read_at = EventTime::from_micros(now.micros());
-        // Where the last turn did not reach the end, this one is full: two threads are worth their while, and the longer
-        // they go on side by side the less one of them waits.
-        let budget = if self.more { budget * BEHIND } else { budget };
+        let budget = if self.more { budget.behind } else { budget.usual };
         let surveyor = Arc::clone(work.surveyor());
         let read = |sink: &mut Sink<'_>| {
             let mut handful = Handful::default();

@@ -45,7 +45,7 @@ use crate::store::{Committed, Store, StoreError};
 
 pub use archive::Archive;
 use batch::{OfSources, Work};
-use lane::Lane;
+use lane::{Budget, Lane};
 pub use proof::{Begin, Proof};
 pub use recheck::{Recheck, Rechecked};
 pub use recount::{Recount, Recounted, RegisterOf};
@@ -61,6 +61,8 @@ const BATCH_LINES_MAX: u64 = 1_000_000;
 const SITUATIONS_MAX: u64 = 1_000;
 /// Bytes read from one source before the next one has its turn.
 const TURN_BYTES: usize = 1 << 20;
+/// How many times as long a turn is while behind, where nothing is archived.
+const BEHIND: usize = 8;
 /// Longest time a counted line waits for its commit while no finding hurries it.
 const COMMIT_AFTER: Duration = Duration::from_millis(200);
 /// The same in a batch of more than [`QUIET_LINES_MAX`]: a stream of lines is committed once a second, not five times.
@@ -308,19 +310,19 @@ impl Pipeline {
 
     fn read(&mut self, now: WallTime) -> Result<u64, PipelineError> {
         let before = self.batch_lines;
+        // What the archive is told of a turn it is told of each of its pieces: they stay few.
+        let longer = if self.archive.is_some() { 1 } else { BEHIND };
+        let budget = Budget {
+            usual: self.turn_bytes,
+            behind: self.turn_bytes.saturating_mul(longer),
+        };
         // Each source in its turn, also where a batch was full before all of them had theirs.
         let mut nothing = 0;
         while nothing < self.lanes.len() && !self.is_full() {
             let at = self.turn;
             self.turn = (at + 1) % self.lanes.len().max(1);
             let Some(lane) = self.lanes.get_mut(at) else { break };
-            let turn = lane.read(
-                now,
-                self.turn_bytes,
-                self.future_skew,
-                &mut self.next_segment,
-                &mut self.work,
-            )?;
+            let turn = lane.read(now, budget, self.future_skew, &mut self.next_segment, &mut self.work)?;
             if let Some(archive) = &mut self.archive {
                 let raws = lane.take_raw();
                 let facts = self.work.take_facts();
