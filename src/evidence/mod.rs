@@ -13,6 +13,7 @@
 //! is due (`pipeline::proof`).
 
 mod age;
+mod durable;
 mod entry;
 mod facts;
 mod frames;
@@ -30,11 +31,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use age::{AgeError, Header, Identity, Recipient};
+pub use durable::{put, sync_folder};
 pub use entry::{ENTRY_BYTES_MAX, Entry, commitment};
 pub use facts::Facts;
 pub use index::{may_hold, of_person};
 pub use keys::{KeyError, KeyFolder};
-pub use log::{Log, LogError, put, sync_folder};
+pub use log::{Log, LogError};
 pub use note::{Checkpoint, Note, Signer, VerifierKey, base64, is_name, spoken_code, unbase64};
 pub use sealed::{open_sealed, seal_file};
 pub use sealer::{Context, Finished, OpenSegment, Piece, Sealer, SealerSettings};

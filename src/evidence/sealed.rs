@@ -22,7 +22,7 @@ pub fn seal_file(from: &Path, to: &Path, recipients: &[Recipient], level: i32) -
     };
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
     file.sync_all()?;
-    super::log::sync_folder(to)
+    super::durable::sync_folder(to)
 }
 
 fn compress<W: Write>(plain: &mut File, to: W, level: i32) -> io::Result<W> {

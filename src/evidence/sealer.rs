@@ -181,14 +181,10 @@ impl Sealer {
 
     /// Hands over what was gathered.
     fn hand_over(&self) {
-        let gathered = std::mem::take(&mut *self.gathered());
+        let gathered = std::mem::take(&mut *self.gathered.lock().unwrap_or_else(PoisonError::into_inner));
         if !gathered.is_empty() {
             self.send(Order::Pieces(gathered));
         }
-    }
-
-    fn gathered(&self) -> std::sync::MutexGuard<'_, Vec<(Piece, Facts, WallTime)>> {
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn send(&self, order: Order) {
@@ -205,7 +201,7 @@ impl Sealer {
     /// for each line.
     pub fn take(&self, piece: Piece, facts: Facts, now: WallTime) {
         let small = piece.bytes.len() < SMALL;
-        let mut gathered = self.gathered();
+        let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         gathered.push((piece, facts, now));
         let enough = !small || GATHERED_MAX <= gathered.len();
         drop(gathered);
@@ -448,7 +444,7 @@ impl Bench {
         };
         let path = self.settings.tmp.join(format!("{:08}.idx", open.tmp));
         crate::fault::pass("archive.index")?;
-        super::log::put(&path, &index)?;
+        super::durable::put(&path, &index)?;
         let finished = Finished {
             tmp: open.tmp,
             beginning: open.beginning,

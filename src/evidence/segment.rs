@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use super::age::{AgeError, Decryptor, Encryptor, Identity, Recipient};
 use super::frames::{Frames, Hashed, Sink};
-use super::tree::{Frontier, Hash, leaf_hash};
+use super::tree::{Frontier, Hash, leaf_hash, leaf_hasher};
 
 /// Where a segment begins and what must be known to read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +58,8 @@ impl Beginning {
 #[derive(Debug, Clone)]
 pub struct Leaves {
     tree: Frontier,
-    partial: Vec<u8>,
+    /// The hash of a line whose end has not come yet, however long it gets.
+    partial: Option<Sha256>,
 }
 
 impl Leaves {
@@ -66,10 +67,7 @@ impl Leaves {
     pub fn new(header: &[u8]) -> Leaves {
         let mut tree = Frontier::default();
         tree.push(leaf_hash(header));
-        Leaves {
-            tree,
-            partial: Vec::new(),
-        }
+        Leaves { tree, partial: None }
     }
 
     /// Takes the next bytes, wherever they are cut.
@@ -77,23 +75,23 @@ impl Leaves {
         let mut rest = bytes;
         while let Some(at) = memchr::memchr(b'\n', rest) {
             let (line, more) = rest.split_at(at);
-            if self.partial.is_empty() {
-                self.tree.push(leaf_hash(line));
-            } else {
-                self.partial.extend_from_slice(line);
-                self.tree.push(leaf_hash(&self.partial));
-                self.partial.clear();
-            }
+            let leaf = match self.partial.take() {
+                None => leaf_hash(line),
+                Some(begun) => begun.chain_update(line).finalize().into(),
+            };
+            self.tree.push(leaf);
             rest = more.get(1..).unwrap_or_default();
         }
-        self.partial.extend_from_slice(rest);
+        if !rest.is_empty() {
+            self.partial.get_or_insert_with(leaf_hasher).update(rest);
+        }
     }
 
     /// Lines so far and the root over header and lines; a last one without LF counts.
     pub fn root(&self) -> (u64, Hash) {
         let mut tree = self.tree.clone();
-        if !self.partial.is_empty() {
-            tree.push(leaf_hash(&self.partial));
+        if let Some(begun) = &self.partial {
+            tree.push(begun.clone().finalize().into());
         }
         (tree.size().saturating_sub(1), tree.root())
     }

@@ -11,7 +11,12 @@ pub type Hash = [u8; 32];
 
 /// The hash of a leaf: SHA-256(0x00 ‖ bytes).
 pub fn leaf_hash(bytes: &[u8]) -> Hash {
-    Sha256::new().chain_update([0]).chain_update(bytes).finalize().into()
+    leaf_hasher().chain_update(bytes).finalize().into()
+}
+
+/// What becomes the hash of a leaf once it has seen all of its bytes.
+pub fn leaf_hasher() -> Sha256 {
+    Sha256::new().chain_update([0])
 }
 
 /// The hash of an inner node: SHA-256(0x01 ‖ left ‖ right).

@@ -117,7 +117,18 @@ fn readable(mail: &str) -> String {
     let head = word
         .replace_all(&head, |w: &regex::Captures<'_>| base64(&w[1]))
         .into_owned();
-    let body = if head.contains("Content-Transfer-Encoding: base64") {
+    // What people read is the first part; behind it stands the checkpoint.
+    let boundary = head
+        .split_once("boundary=\"")
+        .and_then(|(_, rest)| rest.split('"').next());
+    let (part, body) = match boundary {
+        Some(boundary) => {
+            let first = body.split(&format!("--{boundary}")).nth(1).unwrap();
+            first.split_once("\n\n").unwrap()
+        }
+        None => (head.as_str(), body),
+    };
+    let body = if part.contains("Content-Transfer-Encoding: base64") {
         base64(body)
     } else {
         body.to_owned()

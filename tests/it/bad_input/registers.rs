@@ -82,6 +82,8 @@ fn the_last_good_register_stays_in_force_and_everybody_hears_of_it() {
     );
     std::fs::write(site.path(ACCOUNTS), good).unwrap();
     let ran = site.pass().good();
-    assert_eq!(ran.err, "");
+    // A checkpoint goes to the journal with every commit that says something new; nothing else does.
+    let complaint = ran.err.lines().find(|line| !line.contains(" INFO "));
+    assert_eq!(complaint, None);
     nothing_lost(&site, 104);
 }

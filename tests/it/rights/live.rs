@@ -100,6 +100,21 @@ fn mail(text: &str) -> Mail {
         let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
         String::from_utf8(bytes).unwrap()
     };
+    // What people read is the first part; behind it stands the checkpoint.
+    let boundary = head
+        .split_once("boundary=\"")
+        .and_then(|(_, rest)| rest.split('"').next());
+    let body = match boundary {
+        Some(boundary) => {
+            body.split(&format!("--{boundary}"))
+                .nth(1)
+                .unwrap()
+                .split_once("\n\n")
+                .unwrap()
+                .1
+        }
+        None => body,
+    };
     let words = field("Subject:");
     let words = words.split(' ').map(|word| match word.strip_prefix("=?utf-8?b?") {
         Some(word) => decode(word.trim_end_matches("?=")),
