@@ -134,8 +134,8 @@ impl Oddities {
         if let Some(at) = self.number.take() {
             let today = day_of(EventTime::from_micros(now.micros())).0;
             if self.told_numbers.replace(today) != Some(today) {
-                let detail = "12 digits with the check digit of a 個人番号".to_owned();
-                events.push(event(SourceEventKind::MyNumber, Some(at), detail));
+                // The kind says it all, in the reader's language.
+                events.push(event(SourceEventKind::MyNumber, Some(at), String::new()));
             }
         }
         if let Some(steps) = self.zone.look(dated, now) {

@@ -177,10 +177,11 @@ fn event(name: &str, e: &SourceEvent, lang: Lang) -> String {
         ),
         _ => "",
     };
-    format!(
-        "・{name}{colon}{what}{range}{why}\n　{}",
-        inert(&e.detail, DETAIL_CHARS_MAX)
-    )
+    let told = format!("・{name}{colon}{what}{range}{why}");
+    if e.detail.is_empty() {
+        return told;
+    }
+    format!("{told}\n　{}", inert(&e.detail, DETAIL_CHARS_MAX))
 }
 
 /// What happened, in Japanese and in English.
