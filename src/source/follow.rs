@@ -313,7 +313,7 @@ impl Tailer {
     }
 
     /// Takes the last record of each file as whole where its end would only show with the next one: no more is expected,
-    /// or nothing was added for [`SETTLE`]. Gives whether there is something to read now.
+    /// or nothing was added for a few seconds. Gives whether there is something to read now.
     pub fn settle(&mut self, now: Option<WallTime>) -> bool {
         let mut ready = false;
         if !self.framer.looks_ahead() {
