@@ -28,8 +28,7 @@
 //!   hashes from `parse::place` on.
 //!
 //! # Not here yet
-//! Reports (`report`), the ladder of who is told next, records of several lines in a live
-//! source.
+//! Reports (`report`), the ladder of who is told next.
 
 #![cfg_attr(
     test,

@@ -172,10 +172,9 @@ fn message_id(id: &str) -> Result<String, MailError> {
 fn encoded(text: String, transfer: Transfer) -> Body {
     let fits = text.lines().all(|line| line.len() <= LINE_BYTES_MAX);
     if transfer == Transfer::EightBit && fits {
-        return match Body::new_with_encoding(text, ContentTransferEncoding::EightBit) {
-            Ok(body) => body,
-            Err(text) => Body::new(text),
-        };
+        // lettre takes eight bits for lines of 76 bytes only, which Japanese lines of a usual width are longer than.
+        let lines = text.replace('\n', "\r\n").into_bytes();
+        return Body::dangerous_pre_encoded(lines, ContentTransferEncoding::EightBit);
     }
     Body::new(text)
 }

@@ -1,8 +1,9 @@
 //! One batch from source to store: `step()` is the only place that carries a line all the way.
 //!
 //! read -> decode -> parse -> place -> count -> judge -> decide -> commit, by plain calls on one thread. While behind,
-//! lines are parsed ahead (`ahead`) and batches committed (`writer`) on the second core, each in order. What a batch means is in memory only until the commit; if that fails, all of it is forgotten and the lines are
-//! read again from the committed positions. Memory is a cache of committed rows.
+//! one thread reads as far as `parse` (`ahead`), one judges and one commits (`writer`), each in order. What a batch
+//! means is in memory only until the commit; if that fails, all of it is forgotten and the lines are read again from
+//! the committed positions. Memory is a cache of committed rows.
 //!
 //! Not here: waiting and waking (`service`), sending (`mail`).
 
