@@ -15,6 +15,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::daemon::jst;
+use crate::support::mail::readable;
 
 const CONFIG: &str = "config/quickstart.toml";
 /// The 個人番号 that somebody typed as a user name.
@@ -106,48 +107,6 @@ fn said(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
-}
-
-/// Subject and body as a mail reader shows them.
-fn readable(mail: &str) -> String {
-    let mail = mail.replace("\r\n", "\n");
-    let (head, body) = mail.split_once("\n\n").unwrap();
-    let head = head.replace("\n ", " ");
-    let word = Regex::new(r"(?i)=\?utf-8\?b\?([^?]*)\?=\s*").unwrap();
-    let head = word
-        .replace_all(&head, |w: &regex::Captures<'_>| base64(&w[1]))
-        .into_owned();
-    // What people read is the first part; behind it stands the checkpoint.
-    let boundary = head
-        .split_once("boundary=\"")
-        .and_then(|(_, rest)| rest.split('"').next());
-    let (part, body) = match boundary {
-        Some(boundary) => {
-            let first = body.split(&format!("--{boundary}")).nth(1).unwrap();
-            first.split_once("\n\n").unwrap()
-        }
-        None => (head.as_str(), body),
-    };
-    let body = if part.contains("Content-Transfer-Encoding: base64") {
-        base64(body)
-    } else {
-        body.to_owned()
-    };
-    format!("{head}\n\n{body}")
-}
-
-fn base64(text: &str) -> String {
-    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bits, mut have, mut out) = (0u32, 0, Vec::new());
-    for digit in text.bytes().filter_map(|b| DIGITS.iter().position(|d| *d == b)) {
-        bits = bits << 6 | digit as u32;
-        have += 6;
-        if 8 <= have {
-            have -= 8;
-            out.push((bits >> have & 0xff) as u8);
-        }
-    }
-    String::from_utf8(out).unwrap()
 }
 
 /// Of the story what a machine's clock lets come true: a line more than a day ahead of it is from the future.

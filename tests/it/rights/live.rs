@@ -1,10 +1,10 @@
 //! What happened at agencies, on the real binary with the shipped rules and 台帳: registers, logs, mails as files, and what
 //! the commands print. `cargo test --test it -- rights::live --nocapture` shows the mails.
 
-use base64::Engine as _;
 use sekimori::calendar::{Day, Jst};
 use sekimori::clock::{Clock as _, SystemClock};
 
+use crate::support::mail::readable;
 use crate::support::site::{Site, append_to, says, until};
 
 const HEAD: &str = "職員番号,利用者ID,区分,所属名,権限開始日,権限終了日,状態,退職予定日\n";
@@ -89,41 +89,16 @@ fn mails(site: &Site) -> Vec<Mail> {
 }
 
 fn mail(text: &str) -> Mail {
-    let text = text.replace("\r\n", "\n");
+    let text = readable(text);
     let (head, body) = text.split_once("\n\n").unwrap();
-    let head = head.replace("\n ", " ");
     let field = |name: &str| {
         let found = head.lines().find_map(|line| line.strip_prefix(name));
         found.unwrap_or_default().trim().to_owned()
     };
-    let decode = |text: &str| {
-        let bytes = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
-        String::from_utf8(bytes).unwrap()
-    };
-    // What people read is the first part; behind it stands the checkpoint.
-    let boundary = head
-        .split_once("boundary=\"")
-        .and_then(|(_, rest)| rest.split('"').next());
-    let body = match boundary {
-        Some(boundary) => {
-            body.split(&format!("--{boundary}"))
-                .nth(1)
-                .unwrap()
-                .split_once("\n\n")
-                .unwrap()
-                .1
-        }
-        None => body,
-    };
-    let words = field("Subject:");
-    let words = words.split(' ').map(|word| match word.strip_prefix("=?utf-8?b?") {
-        Some(word) => decode(word.trim_end_matches("?=")),
-        None => word.to_owned(),
-    });
     Mail {
         to: field("To:"),
-        subject: words.collect(),
-        body: decode(&body.replace('\n', "")),
+        subject: field("Subject:"),
+        body: body.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod daemon;
 pub mod dice;
+pub mod mail;
 pub mod site;
 #[expect(
     dead_code,
