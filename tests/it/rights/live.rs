@@ -138,13 +138,17 @@ fn sixteen_files_the_day_after_retirement_are_one_critical_mail_within_seconds()
         .collect();
     let before = SystemClock.now();
     write_log(&site, &files);
-    until(|| "the mail".into(), || !mails(&site).is_empty());
+    let told = || mails(&site).iter().any(|mail| mail.subject.contains("重大"));
+    until(|| "the mail".into(), told);
     let took = SystemClock.now().since(before);
     println!("from the write to the mail: {} ms", took.as_millis());
     assert!(took.as_secs() < 60);
     daemon.stop();
-    let mails = mails(&site);
-    assert_eq!(mails.len(), 1, "one grouped mail");
+    // Apart from what the running daemon tells of assets whose logs are not there.
+    let mut mails = mails(&site);
+    mails.retain(|mail| !mail.subject.contains("監視の漏れ"));
+    let subjects: Vec<&String> = mails.iter().map(|mail| &mail.subject).collect();
+    assert_eq!(mails.len(), 1, "one grouped mail: {subjects:#?}");
     show("scenario 1", &mails[0]);
     assert!(mails[0].subject.contains("重大"), "{}", mails[0].subject);
     says(
