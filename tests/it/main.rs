@@ -13,6 +13,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod agency;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod crash;

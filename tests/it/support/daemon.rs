@@ -283,6 +283,11 @@ impl TestDaemon {
         self.clock.set(jst(text));
     }
 
+    /// Moves the clock.
+    pub(crate) fn set_time(&self, now: WallTime) {
+        self.clock.set(now);
+    }
+
     /// One pass of the postman over what is due.
     pub(crate) fn deliver(&mut self) -> Drained {
         let outbox = Arc::clone(&self.alive.as_ref().expect("the daemon is down").outbox);
