@@ -34,7 +34,7 @@ impl Tailer {
             Err(error) => {
                 // Nothing is decided on what cannot be read.
                 let (kind, path) = (SourceEventKind::Unreadable, state.path.clone());
-                self.put_by(at, body);
+                self.put_by(at, body, stat);
                 return self.spell(&path, Some(state.id), kind, true, &error.to_string(), now);
             }
         };
@@ -68,10 +68,11 @@ impl Tailer {
     }
 
     /// Keeps a file open that nothing could be decided on; the next scan tries again.
-    fn put_by(&mut self, at: usize, file: Body) {
+    fn put_by(&mut self, at: usize, file: Body, stat: Stat) {
         let Some(seg) = self.segs.get(at) else { return };
         self.held.push(Held {
             file,
+            incarnation: stat.incarnation,
             id: seg.state.id,
             path: seg.state.path.clone(),
             base: seg.base.clone(),
@@ -132,7 +133,7 @@ impl Tailer {
             // Cut again meanwhile, or an I/O error: the next scan tries again.
             Err(error) => {
                 if let Ok(file) = spare {
-                    self.put_by(at, Body::new(file, &path));
+                    self.put_by(at, Body::new(file, &path), stat);
                 }
                 self.spell(&path, None, SourceEventKind::Unreadable, true, &error.to_string(), now);
                 false

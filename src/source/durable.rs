@@ -112,6 +112,7 @@ impl Tailer {
         for mut seg in old {
             match seg.tail.take() {
                 Some(tail) => self.held.push(Held {
+                    incarnation: tail.stat.incarnation,
                     file: tail.into_body(),
                     id: seg.state.id,
                     path: seg.state.path,
@@ -230,8 +231,17 @@ impl Tailer {
             return;
         }
         let origin = held.origin.min(stat.size);
-        let Ok(tail) = Tail::start(held.file, stat, origin, &self.framer) else {
-            return;
+        let spare = held.file.file().try_clone();
+        let tail = match Tail::start(held.file, stat, origin, &self.framer) {
+            Ok(tail) => tail,
+            Err(_) => {
+                // It cannot be read now; closed, it might be gone.
+                if let Ok(file) = spare {
+                    let file = Body::new(file, &held.path);
+                    self.held.push(Held { file, ..held });
+                }
+                return;
+            }
         };
         let phase = if held.phase == Phase::Live {
             Phase::Live

@@ -87,6 +87,8 @@ pub struct Tailer {
     hash: bool,
     /// Files that are copies of a live segment (copytruncate on its way), with the segment they copy.
     pub(super) copies: Vec<(super::Incarnation, SegmentId)>,
+    /// Live paths whose file could not be taken up, since when: a member may be its copy.
+    pub(super) shut: BTreeMap<PathBuf, WallTime>,
     /// Packed members that proved not to be what a segment consumed.
     pub(super) refuted: Vec<(Incarnation, SegmentId)>,
     pub(super) watch: Vec<PathBuf>,
@@ -127,6 +129,7 @@ impl Tailer {
             boot: boot_id(),
             hash: true,
             copies: Vec::new(),
+            shut: BTreeMap::new(),
             refuted: Vec::new(),
             watch: Vec::new(),
             opener: open_file,

@@ -6,19 +6,23 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::fstatfs;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::body::Body;
 use super::follow::Tailer;
+use super::identity::Stat;
 use super::segment::Seg;
+use super::tail::Tail;
 use super::{Incarnation, Phase};
 use crate::clock::WallTime;
 
 /// How long a file of a remote file system must look cut, and how long what cannot be looked at is waited for.
-const DOUBT: Duration = Duration::from_secs(60);
+pub(super) const DOUBT: Duration = Duration::from_secs(60);
 
 /// Local file systems, by the magic number of statfs(2); any other one counts as remote.
 const LOCAL: [u64; 13] = [
@@ -61,8 +65,9 @@ pub(super) fn is_remote(file: &File) -> bool {
 }
 
 impl Tailer {
-    /// Whether the error says that no more files can be open, and some were closed now.
-    pub(super) fn made_room(&mut self, error: &io::Error) -> bool {
+    /// Whether the error says that no more files can be open, and some were closed now: not those of the family `keep`, with
+    /// which what is to be opened is compared.
+    pub(super) fn made_room(&mut self, error: &io::Error, keep: &Path) -> bool {
         let errno = error.raw_os_error().map(Errno::from_raw_os_error);
         if !matches!(errno, Some(Errno::MFILE | Errno::NFILE)) {
             return false;
@@ -76,7 +81,12 @@ impl Tailer {
             let read = s.tail.as_ref().is_some_and(|t| {
                 !t.packed() && !t.broken && !t.ready() && t.stat.names > 0 && t.stat.size == s.state.position
             });
-            read && s.state.phase == Phase::Live && s.stored && !s.dirty && !s.handed && s.away.is_none()
+            read && s.base != keep
+                && s.state.phase == Phase::Live
+                && s.stored
+                && !s.dirty
+                && !s.handed
+                && s.away.is_none()
         };
         let longest = self.segs.iter_mut().filter(quiet).min_by_key(|s| s.changed_at);
         longest.is_some_and(|seg| {
@@ -91,6 +101,33 @@ impl Tailer {
         for seg in self.segs.iter_mut().filter(|s| s.parked) {
             seg.parked = blind || seen.contains(&seg.state.incarnation);
         }
+    }
+
+    /// Opens the file of a parked segment again: whether it is still what was read.
+    pub(super) fn revive(&mut self, at: usize) -> bool {
+        let Some((state, base)) = self.segs.get(at).map(|s| (s.state.clone(), s.base.clone())) else {
+            return false;
+        };
+        let mut opened = (self.opener)(&state.path, true);
+        if let Err(error) = &opened
+            && self.made_room(error, &base)
+        {
+            opened = (self.opener)(&state.path, true);
+        }
+        let Ok((file, stat)) = opened.and_then(|f| Stat::of_file(&f).map(|s| (f, s))) else {
+            return false;
+        };
+        if stat.incarnation != state.incarnation {
+            return false;
+        }
+        let Ok(resumed) = Tail::resume(Body::new(file, &state.path), stat, &state) else {
+            return false;
+        };
+        let Some(seg) = self.segs.get_mut(at) else { return false };
+        seg.parked = false;
+        let whole = resumed.is_ok();
+        seg.tail = Some(resumed.unwrap_or_else(|body| Tail::unproved(body, stat)));
+        whole
     }
 
     /// Whether it is too early to say that the file of segment `at` was cut: its size may be stale, or what became of it

@@ -134,7 +134,7 @@ impl Tailer {
     /// The segment without a file that may go on in a packed member that begins with `head`: of several the one that
     /// was read farthest, which is the one most easily refuted.
     fn packed_match(&self, head: &[u8], stat: Stat, file: &Listed, pass: &Pass) -> Option<usize> {
-        let mut found: Vec<(u64, usize)> = Vec::new();
+        let mut found: Vec<((bool, u64), usize)> = Vec::new();
         for (at, seg) in self.segs.iter().enumerate() {
             let state = &seg.state;
             let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
@@ -151,13 +151,13 @@ impl Tailer {
             };
             let possible = seg.base == file.base
                 && seg.tail.is_none()
-                && state.phase != Phase::Lost
                 && len > 0
                 && !self.refuted.contains(&(stat.incarnation, state.id))
                 && begins
                 && !there();
             if possible {
-                found.push((state.position, at));
+                // What was cut away may come back in a copy; what was read on of it goes before.
+                found.push(((state.phase != Phase::Lost, state.position), at));
             }
         }
         found.into_iter().max().map(|(_, at)| at)
@@ -170,7 +170,7 @@ impl Tailer {
         // Passed over when it was packed already: nobody ever read it, and nobody will.
         let passed_over = seg.state.phase == Phase::Sealed && seg.state.position == 0;
         if !passed_over {
-            seg.reopened = seg.state.phase == Phase::Sealed;
+            seg.try_packed();
             seg.tail = Some(Tail::resume_packed(open, stat, &seg.state));
             seg.changed_at = pass.now;
         }
@@ -194,11 +194,15 @@ impl Tailer {
                 continue;
             };
             let mut body = Body::new(open, &file.path);
-            if !body.bytes_at(0, len).is_ok_and(|head| state.head.holds(&head)) {
+            let head = body.bytes_at(0, len);
+            // What could not be looked at may be the one.
+            pass.blind |= head.is_err();
+            if !head.is_ok_and(|head| state.head.holds(&head)) {
                 continue;
             }
             pass.claim(index);
             if let Some(seg) = self.segs.get_mut(at) {
+                seg.try_packed();
                 seg.tail = Some(Tail::resume_packed(body, stat, &state));
                 seg.dirty = true;
             }
@@ -239,8 +243,8 @@ impl Tailer {
             End::Refuted => {
                 self.refuted.push((incarnation, id));
                 seg.tail = None;
-                if std::mem::take(&mut seg.reopened) {
-                    seg.state.phase = Phase::Sealed;
+                if let Some(before) = seg.tried.take() {
+                    (seg.state.path, seg.state.incarnation, seg.state.phase) = *before;
                 }
                 self.scanned = false;
             }
@@ -262,7 +266,7 @@ impl Tailer {
             }
             End::Caught if whole && position == size => {
                 seg.state.phase = Phase::Sealed;
-                seg.reopened = false;
+                seg.tried = None;
                 seg.dirty = true;
             }
             End::Caught if whole => {

@@ -5,8 +5,9 @@
 //! - Any other new file is read from its start, except at the very first start of the source: then live files are
 //!   read as configured, and rotated ones are remembered as not to be read.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::body::Body;
 use super::family::{Listed, Rank};
@@ -14,6 +15,7 @@ use super::follow::Tailer;
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, proof_len, prove};
 use super::left::{Left, Verdict, left};
+use super::limits::DOUBT;
 use super::members::Unpacked;
 use super::resolve::may_continue;
 use super::scan::{Pass, Unopened};
@@ -29,35 +31,42 @@ const LAST_LINE_MAX: usize = 1 << 20;
 impl Tailer {
     /// Takes up files no segment claimed: live ones first, to know them when a member may be their copy.
     pub(super) fn take_new(&mut self, pass: &mut Pass, new_id: &mut dyn FnMut() -> SegmentId) {
+        let (before, mut shut) = (self.copies.clone(), BTreeMap::new());
         let mut copies = Vec::new();
         let (live, members): (Vec<_>, Vec<_>) = pass.unclaimed().into_iter().partition(|(_, f)| f.live());
         for (index, file) in live.into_iter().chain(members.into_iter().rev()) {
-            let opened = match self.open_listed(&file, pass) {
-                Ok((open, stat)) => (Body::new(open, &file.path), stat),
-                Err(Unopened::Blind | Unopened::Changed) => {
-                    // What it was taken for before, it still is as far as anybody knows.
-                    copies.extend(self.copies.iter().filter(|(of, _)| *of == file.stat.incarnation));
-                    continue;
+            let taken = if self.undecided(&file.stat.incarnation) || self.shut_out(&file, &shut, pass.now) {
+                Ok(Taken::Unseen)
+            } else {
+                match self.open_listed(&file, pass) {
+                    Ok((open, stat)) => self.take_one((Body::new(open, &file.path), stat), &file, pass, new_id),
+                    Err(Unopened::Blind | Unopened::Changed) => Ok(Taken::Unseen),
                 }
             };
             // What cannot be read now stays unclaimed for the next scan.
-            match self.take_one(opened, &file, pass, new_id) {
+            if file.live() && !matches!(taken, Ok(Taken::Settled)) {
+                let since = self.shut.get(&file.path).copied();
+                shut.insert(file.path.clone(), since.unwrap_or(pass.now));
+            }
+            match taken {
                 Ok(Taken::Settled) => pass.claim(index),
                 Ok(Taken::Copy(of)) => copies.push((file.stat.incarnation, of)),
                 Ok(Taken::Later) => {}
+                // What it was taken for before, it still is as far as anybody knows.
+                Ok(Taken::Unseen) => copies.extend(before.iter().filter(|(of, _)| *of == file.stat.incarnation)),
                 Err(error) => {
-                    self.spell(
-                        &file.path,
-                        None,
-                        SourceEventKind::Unreadable,
-                        true,
-                        &error.to_string(),
-                        pass.now,
-                    );
+                    let kind = SourceEventKind::Unreadable;
+                    self.spell(&file.path, None, kind, true, &error.to_string(), pass.now);
                 }
             }
         }
-        self.copies = copies;
+        (self.copies, self.shut) = (copies, shut);
+    }
+
+    /// Whether the live file of a member could not be taken up, so that nobody knows whether this is its copy.
+    fn shut_out(&self, file: &Listed, shut: &BTreeMap<PathBuf, WallTime>, now: WallTime) -> bool {
+        let since = shut.get(&file.base).filter(|_| !file.live());
+        since.is_some_and(|since| now.since(*since) < DOUBT)
     }
 
     fn take_one(
@@ -67,7 +76,7 @@ impl Tailer {
         pass: &Pass,
         new_id: &mut dyn FnMut() -> SegmentId,
     ) -> io::Result<Taken> {
-        if !file.live() && self.unsettled(file) {
+        if !file.live() && self.unsettled(file, pass.now) {
             return Ok(Taken::Later);
         }
         if file.form.is_some() {
@@ -204,13 +213,27 @@ impl Tailer {
         }
     }
 
+    /// Whether a segment that has no file at present was last seen as this one: what became of it is still to be decided.
+    fn undecided(&self, file: &Incarnation) -> bool {
+        let unfound = self.segs.iter().filter(|s| s.unfound());
+        unfound.map(|s| &s.state.incarnation).any(|of| of == file) || self.held.iter().any(|h| h.incarnation == *file)
+    }
+
     /// Whether it is open what became of a file that this one may be the copy of.
-    fn unsettled(&mut self, file: &Listed) -> bool {
-        let family = self.segs.iter_mut().filter(|s| s.active() && s.base == file.base);
-        let unsure = |(tail, position): (&mut Tail, u64)| !tail.intact(position).unwrap_or(false);
-        let open = family.filter_map(|s| Some((s.tail.as_mut().filter(|t| !t.packed())?, s.state.position)));
-        let unsettled = open.map(unsure).fold(false, |any, one| any | one);
-        unsettled || self.held.iter().any(|h| h.base == file.base)
+    fn unsettled(&mut self, file: &Listed, now: WallTime) -> bool {
+        let mut unsettled = self.held.iter().any(|h| h.base == file.base);
+        for at in 0..self.segs.len() {
+            let Some(seg) = self.segs.get_mut(at).filter(|s| s.active() && s.base == file.base) else {
+                continue;
+            };
+            let position = seg.state.position;
+            unsettled |= match seg.tail.as_mut() {
+                Some(tail) => !tail.packed() && !tail.intact(position).unwrap_or(false),
+                None if seg.parked => !self.revive(at),
+                None => self.doubtful(at, true, now),
+            };
+        }
+        unsettled
     }
 
     /// The segment of the family that could not be found, because this file could not be looked at then.
@@ -409,6 +432,8 @@ pub(super) enum Taken {
     Copy(SegmentId),
     /// It is too early to say.
     Later,
+    /// It could not be looked at.
+    Unseen,
 }
 
 /// Whether a file of incarnation `a` was there before one of `b`, so that it cannot be a copy of it.

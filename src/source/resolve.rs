@@ -12,7 +12,7 @@ use std::path::Path;
 use super::body::Body;
 use super::family::Listed;
 use super::follow::Tailer;
-use super::identity::{PROOF_MAX, bytes_at, proof_len};
+use super::identity::{PROOF_MAX, proof_len};
 use super::left::{Verdict, left};
 use super::newcomer::older;
 use super::scan::Pass;
@@ -327,19 +327,23 @@ impl Tailer {
     ) -> bool {
         let mut any = false;
         for (index, file) in pass.unclaimed() {
-            let len = proof_len(file.stat.size);
-            if file.base != base || file.form.is_some() || file.live() || len == 0 || file.stat.size > state.position {
+            if file.base != base || file.live() || file.form.is_none() && file.stat.size > state.position {
                 continue;
             }
             let Ok((open, stat)) = self.open_listed(&file, pass) else {
                 continue;
             };
-            let start = bytes_at(&open, 0, len);
-            if start.is_ok_and(|start| head.get(..len) == Some(&start))
-                && self
-                    .pass_over(Body::new(open, &file.path), stat, &file, pass, new_id)
-                    .is_ok()
-            {
+            let mut body = Body::new(open, &file.path);
+            match short_copy(&mut body, head, state.position) {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(_) => {
+                    pass.blind = true;
+                    continue;
+                }
+            }
+            let stat = body.stat().unwrap_or(stat);
+            if self.pass_over(body, stat, &file, pass, new_id).is_ok() {
                 pass.claim(index);
                 any = true;
             }
@@ -371,6 +375,17 @@ impl Tailer {
             self.event(what, (0, file.stat.size), detail, pass.now);
         }
     }
+}
+
+/// Whether `body`, packed or not, holds the first bytes of what was consumed up to `position`, as `head` begins, and no more.
+fn short_copy(body: &mut Body, head: &[u8], position: u64) -> std::io::Result<bool> {
+    if let Body::Packed(packed) = &mut *body
+        && (packed.advance(position.saturating_add(1), usize::MAX, &mut |_| {})? || !packed.whole)
+    {
+        return Ok(false);
+    }
+    let len = proof_len(body.stat()?.size);
+    Ok(len > 0 && head.get(..len) == Some(&body.bytes_at(0, len)?))
 }
 
 /// Whether `file` may be what `state` goes on in, should the content agree.

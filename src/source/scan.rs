@@ -103,6 +103,13 @@ impl Tailer {
         self.paths.begin();
         self.fresh = false;
         self.scanned = true;
+        for seg in self
+            .segs
+            .iter_mut()
+            .filter(|s| s.tail.as_ref().is_some_and(|t| !t.broken))
+        {
+            seg.doubt = None;
+        }
         self.let_go();
         self.settle(Some(now));
     }
@@ -258,7 +265,7 @@ impl Tailer {
     pub(super) fn open_listed(&mut self, file: &Listed, pass: &mut Pass) -> Result<(File, Stat), Unopened> {
         let mut opened = (self.opener)(&file.path, file.live());
         if let Err(error) = &opened
-            && self.made_room(error)
+            && self.made_room(error, &file.base)
         {
             opened = (self.opener)(&file.path, file.live());
         }

@@ -6,7 +6,7 @@ use super::away::Away;
 use super::body::Body;
 use super::family::{Rank, begun};
 use super::tail::Tail;
-use super::{ChunkHash, Phase, SegmentState, SourceEventKind};
+use super::{ChunkHash, Incarnation, Phase, SegmentState, SourceEventKind};
 use crate::access::SegmentId;
 use crate::clock::WallTime;
 
@@ -35,8 +35,8 @@ pub(super) struct Seg {
     pub doubt: Option<WallTime>,
     /// What a later look found in its last chunk; people were told.
     pub part_found: Option<[u8; 32]>,
-    /// It was over, and its file was opened again to see whether that is still so.
-    pub reopened: bool,
+    /// What it was before a packed member was taken for its file, until that is proved.
+    pub tried: Option<Box<(PathBuf, Incarnation, Phase)>>,
     /// To be closed as soon as its end is durable, whatever name it has.
     pub let_go: bool,
     /// When the file last grew or changed its name.
@@ -63,6 +63,8 @@ pub(super) struct Seg {
 #[derive(Debug)]
 pub(super) struct Held {
     pub file: Body,
+    /// Which file it was at the last look.
+    pub incarnation: Incarnation,
     pub id: SegmentId,
     pub path: PathBuf,
     pub base: PathBuf,
@@ -101,7 +103,7 @@ impl Seg {
             parked: false,
             doubt: None,
             part_found: None,
-            reopened: false,
+            tried: None,
             let_go: false,
             changed_at,
             seen_size,
@@ -114,6 +116,12 @@ impl Seg {
             turn: 0,
             skipped: 0,
         }
+    }
+
+    /// A packed member is about to be taken for its file.
+    pub fn try_packed(&mut self) {
+        let state = &self.state;
+        self.tried = Some(Box::new((state.path.clone(), state.incarnation, state.phase)));
     }
 
     /// Whether it is still read from.

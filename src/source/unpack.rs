@@ -2,13 +2,13 @@
 
 use std::io;
 
-use super::SegmentState;
 use super::body::{Body, Packed};
 use super::chunks::{Hashing, brief};
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat};
 use super::marks::{agree, ends_alike};
 use super::tail::{End, Tail, Turn};
+use super::{Phase, SegmentState};
 
 /// Bytes unpacked in one turn.
 const STEP: usize = 4 << 20;
@@ -21,16 +21,19 @@ pub(super) struct Catching {
     hashing: Hashing,
     head: Vec<u8>,
     window: Vec<u8>,
+    /// The segment was closed, and another may go on in what was its file: what only resembles it is not its.
+    exact: bool,
 }
 
 impl Catching {
-    fn begin(origin: u64) -> Catching {
+    fn begin(origin: u64, exact: bool) -> Catching {
         Catching {
             at: 0,
             origin,
             hashing: Hashing::begin(origin),
             head: Vec::new(),
             window: Vec::new(),
+            exact,
         }
     }
 
@@ -61,7 +64,7 @@ impl Tail {
             packed.rewind();
         }
         let mut tail = Tail::new(body, stat, Vec::new(), Vec::new());
-        tail.catching = Some(Box::new(Catching::begin(state.origin)));
+        tail.catching = Some(Box::new(Catching::begin(state.origin, state.phase == Phase::Lost)));
         tail
     }
 
@@ -81,7 +84,7 @@ impl Tail {
         if packed.at() != catching.at {
             // An error on the way: it begins anew.
             packed.rewind();
-            **catching = Catching::begin(state.origin);
+            **catching = Catching::begin(state.origin, catching.exact);
         }
         let reached = packed.advance(state.position, STEP, &mut |bytes| catching.take(bytes))?;
         self.stat = self.body.stat()?;
@@ -110,7 +113,7 @@ impl Tail {
             let edited = agreed.mostly() && (agreed.in_place() || agreed.but_for_one() && ended);
             let edited = edited || last && agreed.records > 0;
             let begins = state.head.holds(&catching.head) && catching.head.len() == PROOF_MAX;
-            if !(begins || edited) {
+            if catching.exact || !(begins || edited) {
                 return Ok(Turn::nothing(End::Refuted));
             }
             // It begins as what was read and goes on otherwise: nothing of it is counted again.

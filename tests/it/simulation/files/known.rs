@@ -171,3 +171,165 @@ fn a_log_cut_back_and_written_to_while_down_begins_with_a_whole_record() {
         Act::RollBack(0, 63),
     ]);
 }
+
+#[test]
+fn a_log_closed_for_want_of_descriptors_is_known_as_the_original_of_its_copy() {
+    let few = |times| Act::Fault("source.open", 24, times);
+    live(&[few(0), Act::CopyTruncate(0, true, false)]);
+    live(&[few(0), Act::CopyTruncate(0, true, true)]);
+    live(&[
+        Act::Write(1, 2, 4),
+        Act::Step,
+        few(2),
+        Act::Delete(0),
+        Act::Write(0, 4, 7),
+        Act::Step,
+        Act::CopyTruncate(1, true, true),
+    ]);
+    live(&[
+        few(9),
+        Act::Write(1, 6, 33),
+        Act::Step,
+        Act::Die("source.look", 20),
+        Act::CopyTruncate(0, true, false),
+    ]);
+}
+
+#[test]
+fn a_copy_waits_while_its_original_cannot_be_looked_at() {
+    live(&[
+        Act::Write(1, 3, 2499),
+        Act::Fault("source.read", 5, 14),
+        Act::Step,
+        Act::Empty(0),
+        Act::CopyTruncate(1, true, true),
+    ]);
+    for place in ["source.stat", "source.open"] {
+        for times in [2, 7, 13, 17] {
+            live(&[
+                Act::CopyTruncate(0, false, false),
+                Act::Restart,
+                Act::Fault(place, 116, times),
+                Act::Step,
+                Act::Pack(0, Packing::Gzip, true),
+            ]);
+            live(&[
+                Act::CopyTruncate(0, false, true),
+                Act::Pack(0, Packing::Zstd, false),
+                Act::Restart,
+                Act::Fault(place, 116, times),
+                Act::Write(1, 3, 24),
+                Act::Step,
+            ]);
+        }
+    }
+}
+
+#[test]
+fn a_copy_that_ends_early_and_is_packed_before_anybody_looks_counts_nothing_twice() {
+    live(&[
+        Act::Fault("source.open", 24, 10),
+        Act::CopyTruncate(0, true, true),
+        Act::Pack(0, Packing::Gzip, true),
+        Act::Scan,
+    ]);
+}
+
+#[test]
+fn a_batch_that_fails_while_files_cannot_be_read_counts_nothing_twice() {
+    for (place, times) in [
+        ("source.read", 0),
+        ("source.read", 1),
+        ("source.read", 2),
+        ("source.read", 16),
+        ("source.stat", 2),
+        ("source.stat", 8),
+        ("source.stat", 15),
+    ] {
+        let fault = Act::Fault(place, 5, times);
+        live(&[
+            Act::CopyTruncate(0, false, false),
+            Act::Fail,
+            fault,
+            Act::Write(0, 2, 5),
+            Act::Scan,
+        ]);
+        live(&[
+            Act::Fail,
+            Act::CopyTruncate(0, false, false),
+            fault,
+            Act::Read,
+            Act::Write(0, 6, 7),
+        ]);
+        live(&[
+            Act::Write(1, 3, 602),
+            Act::Step,
+            fault,
+            Act::Fail,
+            Act::CopyTruncate(0, true, false),
+            Act::Step,
+            Act::Step,
+            Act::Write(0, 1, 13),
+        ]);
+        live(&[
+            fault,
+            Act::Write(0, 5, 19),
+            Act::Fail,
+            Act::CopyTruncate(0, false, true),
+            Act::Pack(0, Packing::Gzip, true),
+        ]);
+    }
+    live(&[
+        Act::Empty(0),
+        Act::Fault("source.read", 5, 2),
+        Act::Fail,
+        Act::Write(0, 6, 11),
+        Act::Read,
+        Act::Step,
+    ]);
+}
+
+#[test]
+fn a_deleted_file_that_only_a_failed_batch_knew_stays_open_until_it_can_be_read() {
+    live(&[
+        Act::Rotate(0, false),
+        Act::Write(0, 5, 19),
+        Act::Scan,
+        Act::Fail,
+        Act::Delete(0),
+        Act::Fault("source.read", 5, 3),
+        Act::Pack(0, Packing::Zstd, true),
+    ]);
+    live(&[
+        Act::Rotate(0, false),
+        Act::Write(0, 2, 4),
+        Act::Scan,
+        Act::Fail,
+        Act::Fault("source.read", 116, 14),
+        Act::CopyTruncate(0, true, true),
+        Act::Delete(0),
+        Act::Late(0),
+    ]);
+}
+
+#[test]
+fn a_copy_that_turns_up_packed_after_the_log_was_given_up_counts_nothing_twice() {
+    live(&[
+        Act::CopyTruncate(0, true, false),
+        Act::Fault("source.list", 13, 6),
+        Act::Pack(0, Packing::Gzip, false),
+        Act::Step,
+        Act::Pass(64),
+        Act::Step,
+    ]);
+    live(&[
+        Act::Write(1, 2, 31),
+        Act::Die("source.list", 18),
+        Act::CopyTruncate(1, false, false),
+        Act::Fault("source.list", 116, 12),
+        Act::Pack(1, Packing::Gzip, false),
+        Act::CopyTruncate(0, true, true),
+        Act::Pass(61),
+        Act::Step,
+    ]);
+}

@@ -36,7 +36,8 @@ pub(crate) struct World {
     looked: usize,
     count: Vec<u32>,
     faulty: bool,
-    saved: Option<Kept>,
+    /// A copy of the store, and which bodies its segments had been by then.
+    saved: Option<(Kept, BTreeMap<SegmentId, BTreeSet<usize>>)>,
 }
 
 impl World {
@@ -142,7 +143,7 @@ impl World {
             }
             Act::Restart => self.restart(),
             Act::Die(place, skip) => self.die(place, skip)?,
-            Act::Save => self.saved = Some(self.reader.kept.clone()),
+            Act::Save => self.saved = Some((self.reader.kept.clone(), self.bodies_of.clone())),
             Act::PutBack => return self.put_back(),
             Act::Reconfigure(wide, short) => {
                 let limit = if short { LINE_MAX - 1_000 } else { LINE_MAX };
@@ -225,11 +226,13 @@ impl World {
     }
 
     fn put_back(&mut self) -> Verdict {
-        let Some(saved) = self.saved.clone() else { return Ok(()) };
+        let Some((saved, bodies_of)) = self.saved.clone() else {
+            return Ok(());
+        };
         self.reader.put_back(saved);
         self.looked = 0;
         self.count.iter_mut().for_each(|n| *n = 0);
-        self.bodies_of.clear();
+        self.bodies_of = bodies_of;
         self.look()?;
         // Only what the store of that time knew can be missed: what was cut away since then is not.
         let there: BTreeSet<usize> = self
@@ -414,6 +417,14 @@ impl World {
         if !alone || self.disk.bodies[body].len < 8_192 || !self.faultless_step() {
             return Ok(());
         }
+        if self
+            .saved
+            .as_ref()
+            .is_some_and(|(kept, _)| self.consumed_by(kept, body) < 8_192)
+        {
+            // Nor does a store that had read little of it know it from many others.
+            self.saved = None;
+        }
         self.disk.replace(log);
         self.gone();
         // What an editor put in place is seen before it is rotated away.
@@ -446,8 +457,12 @@ impl World {
 
     /// Bytes of a body that the store has counted.
     fn consumed(&self, body: usize) -> u64 {
+        self.consumed_by(&self.reader.kept, body)
+    }
+
+    fn consumed_by(&self, kept: &Kept, body: usize) -> u64 {
         let file = self.disk.bodies[body].file;
-        let of = self.reader.kept.segments.values();
+        let of = kept.segments.values();
         let mine = of.filter(|s| (s.incarnation.dev, s.incarnation.ino) == file && s.phase != Phase::Lost);
         mine.map(|s| s.position).max().unwrap_or(0)
     }
