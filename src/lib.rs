@@ -8,7 +8,7 @@
 //! commits positions, counters, alerts and mails of the whole batch at once → `mail` carries what was stored.
 //! `pipeline` is the only place that calls them in this order; `service` is the daemon around it, `cli` the
 //! commands. `evidence` is beside that way: what is decided becomes entries of a signed ledger, and the bytes that
-//! were read are kept in sealed segments.
+//! were read are kept in sealed segments. `report` puts a closed period into words and keeps who confirmed it.
 //!
 //! # Where the next change goes
 //! * A format: a definition in `config/formats`; a parser of its own in `parse` only if it must be fast.
@@ -28,7 +28,7 @@
 //!   hashes from `parse::place` on.
 //!
 //! # Not here yet
-//! Reports (`report`), the ladder of who is told next.
+//! The ladder of who is told next.
 
 #![cfg_attr(
     test,
@@ -54,6 +54,7 @@ pub mod mail;
 pub mod parse;
 pub mod pipeline;
 pub mod register;
+pub mod report;
 pub mod service;
 pub mod source;
 pub mod store;

@@ -17,6 +17,7 @@ mod out;
 mod parse;
 mod prove;
 mod replay;
+mod report;
 mod retain;
 mod rules;
 mod run;
@@ -165,6 +166,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("alert", args)) => alert::run(args, out),
         Some(("account", args)) => account::run(args, out),
         Some(("exception", args)) => exception::run(args, out),
+        Some(("report", args)) => report::run(args, out),
         Some(("verify", args)) => verify::run(args, out),
         Some(("prove", args)) => prove::run(args, out),
         Some(("retain", args)) => retain::run(args, out),
@@ -203,6 +205,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(alert::command(lang))
         .subcommand(account::command(lang))
         .subcommand(exception::command(lang))
+        .subcommand(report::command(lang))
         .subcommand(verify::command(lang))
         .subcommand(prove::command(lang))
         .subcommand(retain::command(lang))

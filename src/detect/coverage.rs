@@ -181,7 +181,7 @@ pub fn looks_at(when: &When, dataset: &DatasetSettings) -> bool {
 }
 
 /// Whether any pattern of the dataset applies to the source.
-fn applies(dataset: &DatasetSettings, source: &str) -> bool {
+pub fn applies(dataset: &DatasetSettings, source: &str) -> bool {
     dataset
         .matches
         .iter()

@@ -44,7 +44,7 @@ pub(super) fn append(tx: &Transaction<'_>, entry: &Entry) -> Result<u64, StoreEr
     Ok(ix)
 }
 
-fn tree(conn: &Connection) -> Result<Frontier, StoreError> {
+pub(super) fn tree(conn: &Connection) -> Result<Frontier, StoreError> {
     let mut select = conn.prepare_cached("SELECT tree FROM ledger_state WHERE one = 0")?;
     match select.query_row([], |r| r.get::<_, Vec<u8>>(0)).optional()? {
         None => Ok(Frontier::default()),

@@ -19,6 +19,8 @@ mod outbox;
 mod pages;
 mod query;
 mod register;
+mod reports;
+mod reviews;
 mod segments;
 mod steps;
 
@@ -39,6 +41,8 @@ pub use names::{Names, NewNames};
 pub use pages::PageHistory;
 pub use query::{CountBy, CountRow, MailCounts, RuleRecord, SourceRow};
 pub use register::{Importing, NewRegister, RegisterVersion, Usage};
+pub use reports::{DayTally, DayUse, EventRow};
+pub use reviews::{Deciding, NewReport, NewReview, ReportRow, ReviewRow};
 pub use steps::StepRow;
 
 /// Schema version of this program.
@@ -404,6 +408,7 @@ impl Store {
         }
         if found == 0 {
             tx.execute_batch(include_str!("0001_init.sql"))?;
+            tx.execute_batch(include_str!("0001_reports.sql"))?;
             tx.pragma_update(None, "application_id", APPLICATION)?;
         }
         tx.pragma_update(None, "user_version", VERSION)?;
