@@ -12,7 +12,7 @@ use memchr::memmem;
 use super::chunks::{brief, chunk_at, hash_of};
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, bytes_at, proof_len};
-use super::marks::{agree, ends_alike};
+use super::marks::{START_MAX, agree, ends_alike};
 use super::{CHUNK_BYTES, ChunkHash, SegmentState};
 
 /// Most full chunks compared at once, at either end; the others are compared in the background.
@@ -63,10 +63,10 @@ pub(super) fn left(
     (chunks, boot, framer): (&[ChunkHash], u128, &Framer),
     window: Option<&[u8]>,
 ) -> io::Result<Left> {
-    let start = bytes_at(file, 0, PROOF_MAX)?;
+    let start = bytes_at(file, 0, START_MAX)?;
     let head_len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
     let head = start.get(..head_len).is_some_and(|h| state.head.holds(h));
-    let agreed = agree(&state.marks, state.head.len, &start);
+    let agreed = agree(&state.marks, &start, framer);
     let reaches = size >= state.position;
     let behind = state.position.saturating_sub(u64::from(state.window.len));
     let last = reaches && {
@@ -82,7 +82,7 @@ pub(super) fn left(
     let full_last = last && state.window.len as usize == PROOF_MAX;
     let much = full_head || full_last || part || probed.good > 0;
     let sure = if head {
-        probed.sure.max(u64::from(state.head.len).min(size))
+        probed.sure.max(u64::from(state.head.len).min(size)).max(agreed.whole)
     } else {
         agreed.whole
     };
@@ -102,15 +102,18 @@ pub(super) fn left(
     } else {
         state.position
     };
-    let fits = reaches && agreed.but_for_one() && !crashed(state, boot) && start_now == state.position;
+    let crashed = crashed(state, boot);
+    let fits = reaches && (agreed.but_for_one() || agreed.fits()) && !crashed && start_now == state.position;
+    // Cut back, and before that perhaps changed in place.
+    let cut = !agreed.contradicted && (head || agreed.whole > 0) || agreed.goes_on() || agreed.end(crashed) == size;
     let verdict = match (reaches, shifted) {
         (true, _) if head && last && probed.bad.is_none() => Verdict::Intact,
         (true, shifted) if much || agreed.in_place() || ends_alike || fits => {
             Verdict::Edited(shifted.unwrap_or(start_now))
         }
         (_, Some(position)) => Verdict::Edited(position),
-        (false, None) if size > 0 && !agreed.contradicted && (head || agreed.whole > 0) => Verdict::Cut,
-        _ => Verdict::Other(agreed.end()),
+        (false, None) if size > 0 && cut => Verdict::Cut,
+        _ => Verdict::Other(agreed.end(crashed)),
     };
     let word = |yes: bool| if yes { "same" } else { "changed" };
     let mut evidence = format!(
@@ -129,7 +132,7 @@ pub(super) fn left(
     Ok(Left {
         verdict,
         sure,
-        resembles: full_head || probed.good > 0 || agreed.mostly() || ends_alike && agreed.records > 0,
+        resembles: full_head || full_last || probed.good > 0 || agreed.mostly() || ends_alike && agreed.records > 0,
         told: reaches && last && probed.told && probed.bad.is_none(),
         changed: probed.bad.map(|(chunk, found)| ChunkHash {
             found: Some(found),

@@ -7,6 +7,7 @@ use super::body::Body;
 use super::chunk::{Raw, line_of};
 use super::framer::Scan;
 use super::identity::{PROOF_MAX, proof_len};
+use super::marks::START_MAX;
 use super::tail::{CHUNK_MAX, End, Job, MARKS_MAX, Tail, Turn};
 use crate::access::LineRef;
 
@@ -83,7 +84,7 @@ impl Tail {
             });
         };
         let position = state.position.saturating_add(len);
-        if !self.take_long(position, job)? {
+        if !self.take_long(state.position, position, job)? {
             return Ok(Turn::nothing(End::Broken));
         }
         let at = LineRef {
@@ -143,7 +144,7 @@ impl Tail {
     }
 
     /// Takes the consumed bytes up to `position` into what proves them.
-    fn take_long(&mut self, position: u64, job: &Job<'_, '_>) -> io::Result<bool> {
+    fn take_long(&mut self, from: u64, position: u64, job: &Job<'_, '_>) -> io::Result<bool> {
         let proof = proof_len(position);
         let window = self.body.bytes_at(position.saturating_sub(proof as u64), proof)?;
         if window.len() != proof {
@@ -156,7 +157,12 @@ impl Tail {
         self.window = window;
         if self.head.len() < PROOF_MAX {
             self.head = self.body.bytes_at(0, proof)?;
-            self.head_grown(&job.framer);
+            self.head_grown();
+        }
+        if self.marks.wants(from) {
+            let most = position.saturating_sub(from).min(START_MAX as u64);
+            let start = self.body.bytes_at(from, usize::try_from(most).unwrap_or(START_MAX))?;
+            self.marks.take(from, &start, &job.framer);
         }
         Ok(true)
     }

@@ -11,12 +11,12 @@ use super::body::Body;
 use super::family::Listed;
 use super::follow::Tailer;
 use super::identity::{PROOF_MAX, Stat, bytes_at, prove};
-use super::marks::agree;
+use super::marks::{START_MAX, agree};
 use super::newcomer::Taken;
 use super::scan::Pass;
 use super::segment::shown;
 use super::tail::{End, Tail};
-use super::{Cause, Phase, Proof, SourceEventKind, Start};
+use super::{Cause, Phase, Proof, SegmentState, SourceEventKind, Start};
 use crate::access::SegmentId;
 use crate::clock::WallTime;
 
@@ -37,19 +37,21 @@ impl Tailer {
         pass: &Pass,
         new_id: &mut dyn FnMut() -> SegmentId,
     ) -> io::Result<Taken> {
-        let head = open.bytes_at(0, PROOF_MAX)?;
+        let head = open.bytes_at(0, START_MAX)?;
         if !file.begun && (!file.named || self.settings.start == Start::End) {
-            self.pass_over_packed(open, stat, &head, file, pass, new_id);
+            let head = head.get(..PROOF_MAX).unwrap_or(&head);
+            self.pass_over_packed(open, stat, head, file, pass, new_id);
             return Ok(Taken::Settled);
         }
         if head.is_empty() && matches!(&open, Body::Packed(p) if !p.whole && p.broken.is_none()) {
             // Perhaps it is only about to be written.
             return Ok(Taken::Later);
         }
-        if self.being_packed(&head, file, pass)? {
+        let begin = head.get(..PROOF_MAX).unwrap_or(&head);
+        if self.being_packed(begin, file, pass)? {
             return Ok(Taken::Later);
         }
-        if let Some(of) = self.open_original(&head, file)? {
+        if let Some(of) = self.open_original(begin, &head, file)? {
             return Ok(Taken::Copy(of));
         }
         if let Some(at) = self.packed_match(&head, stat, file, pass) {
@@ -97,7 +99,7 @@ impl Tailer {
         if packed.is_empty() {
             return Ok(None);
         }
-        let head = open.bytes_at(0, PROOF_MAX)?;
+        let head = open.bytes_at(0, START_MAX)?;
         for (at, seg) in self.segs.iter().enumerate() {
             let state = &seg.state;
             if state.position == 0 || state.phase == Phase::Lost || !packed.contains(&state.incarnation) {
@@ -106,7 +108,7 @@ impl Tailer {
             let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
             let begins = match head.get(..len) {
                 Some(head) => state.head.holds(head),
-                None => agree(&state.marks, state.head.len, &head).covers(head.len()),
+                None => agree(&state.marks, &head, &self.framer).covers(head.len()),
             };
             if begins && (seg.active() || stat.size < state.position) {
                 return Ok(Some(Unpacked::Waits));
@@ -118,13 +120,17 @@ impl Tailer {
         Ok(None)
     }
 
-    /// The segment whose file is still open and begins with `head`: what was packed is read there.
-    fn open_original(&mut self, head: &[u8], file: &Listed) -> io::Result<Option<SegmentId>> {
+    /// The segment whose file is still open and begins with `head`, or held most of the records of `start`: what was packed is
+    /// read there.
+    fn open_original(&mut self, head: &[u8], start: &[u8], file: &Listed) -> io::Result<Option<SegmentId>> {
+        let framer = &self.framer;
         for seg in self.segs.iter_mut().filter(|s| s.base == file.base) {
             let Some(tail) = seg.tail.as_mut().filter(|t| !t.packed() && !t.broken) else {
                 continue;
             };
-            if tail.bytes_at(0, head.len())? == head {
+            let mut state = seg.state.clone();
+            tail.fill_proofs(&mut state);
+            if tail.bytes_at(0, head.len())? == head || agree(&state.marks, start, framer).mostly() {
                 return Ok(Some(seg.state.id));
             }
         }
@@ -137,21 +143,14 @@ impl Tailer {
         let mut found: Vec<((bool, u64), usize)> = Vec::new();
         for (at, seg) in self.segs.iter().enumerate() {
             let state = &seg.state;
-            let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
-            let begins = match head.get(..len) {
-                Some(head) => state.head.holds(head),
-                // Compressed before the last lines were written to it.
-                None => agree(&state.marks, state.head.len, head).covers(head.len()),
-            };
-            // Changed in place before it was compressed.
-            let begins = begins || agree(&state.marks, state.head.len, head).mostly();
+            let begins = self.begins(state, head);
             let there = || {
                 let own = |f: &Listed| f.stat.incarnation == state.incarnation;
                 pass.listing.files.iter().any(own)
             };
             let possible = seg.base == file.base
                 && seg.tail.is_none()
-                && len > 0
+                && state.head.len > 0
                 && !self.refuted.contains(&(stat.incarnation, state.id))
                 && begins
                 && !there();
@@ -161,6 +160,17 @@ impl Tailer {
             }
         }
         found.into_iter().max().map(|(_, at)| at)
+    }
+
+    /// Whether `start` is the beginning of what `state` consumed: of all of it, of less where it was compressed before the
+    /// last lines were written, or with some records changed in place.
+    fn begins(&self, state: &SegmentState, start: &[u8]) -> bool {
+        let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
+        let agreed = agree(&state.marks, start, &self.framer);
+        match start.get(..len) {
+            Some(head) => state.head.holds(head) || agreed.mostly(),
+            None => agreed.covers(start.len()) || agreed.mostly(),
+        }
     }
 
     fn adopt_packed(&mut self, at: usize, open: Body, stat: Stat, file: &Listed, pass: &Pass) -> Taken {
@@ -178,26 +188,29 @@ impl Tailer {
         Taken::Settled
     }
 
-    /// Lets a segment that lost its file go on in a packed member, if there is one that begins like it.
-    pub(super) fn move_to_packed(&mut self, at: usize, pass: &mut Pass) -> bool {
+    /// Lets a segment that lost its file go on in a packed member, if there is one that begins like it; with `edited` in one
+    /// that does but for some records that were changed in it.
+    pub(super) fn move_to_packed(&mut self, at: usize, edited: bool, pass: &mut Pass) -> bool {
         let Some((base, state)) = self.segs.get(at).map(|s| (s.base.clone(), s.state.clone())) else {
             return false;
         };
         let mut candidates = pass.unclaimed();
         candidates.retain(|(_, f)| f.base == base && f.form.is_some());
-        let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
         for (index, file) in candidates {
-            if len == 0 || self.refuted.contains(&(file.stat.incarnation, state.id)) {
+            if state.head.len == 0 || self.refuted.contains(&(file.stat.incarnation, state.id)) {
                 continue;
             }
             let Ok((open, stat)) = self.open_listed(&file, pass) else {
                 continue;
             };
             let mut body = Body::new(open, &file.path);
-            let head = body.bytes_at(0, len);
+            let start = body.bytes_at(0, START_MAX);
             // What could not be looked at may be the one.
-            pass.blind |= head.is_err();
-            if !head.is_ok_and(|head| state.head.holds(&head)) {
+            pass.blind |= start.is_err();
+            let len = usize::try_from(state.head.len).unwrap_or(usize::MAX);
+            let same = |start: &Vec<u8>| start.get(..len).is_some_and(|head| state.head.holds(head));
+            let alike = |start: &Vec<u8>| edited && len <= start.len() && self.begins(&state, start);
+            if !start.is_ok_and(|start| same(&start) || alike(&start)) {
                 continue;
             }
             pass.claim(index);

@@ -44,6 +44,7 @@ mod long;
 mod marks;
 mod members;
 mod newcomer;
+mod proofs;
 mod recut;
 mod resolve;
 mod scan;

@@ -16,6 +16,7 @@ use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, proof_len, prove};
 use super::left::{Left, Verdict, left};
 use super::limits::DOUBT;
+use super::marks::{START_MAX, agree};
 use super::members::Unpacked;
 use super::resolve::may_continue;
 use super::scan::{Pass, Unopened};
@@ -129,8 +130,43 @@ impl Tailer {
         if known_copy.is_some_and(|(_, of)| !self.segs.iter().any(|s| s.state.id == *of && s.active())) {
             return self.pass_over(open, stat, file, pass, new_id).map(|()| Taken::Settled);
         }
-        self.begin(open, stat, file, Start::Beginning, pass, new_id)
-            .map(|()| Taken::Settled)
+        match self.given_up(&mut open, stat, file)? {
+            Some((at, left)) if stat.size >= self.segs.get(at).map_or(0, |s| s.state.position) => {
+                self.go_on_in_copy(at, &left, open, stat, file, pass);
+                Ok(Taken::Settled)
+            }
+            Some(_) => self.pass_over(open, stat, file, pass, new_id).map(|()| Taken::Settled),
+            None => self
+                .begin(open, stat, file, Start::Beginning, pass, new_id)
+                .map(|()| Taken::Settled),
+        }
+    }
+
+    /// The segment that was given up because nobody could look at this, its copy, of all of it or of its first records, when
+    /// its file was cut; some of them changed since they were read.
+    fn given_up(&self, open: &mut Body, stat: Stat, file: &Listed) -> io::Result<Option<(usize, Left)>> {
+        let lost = |s: &&Seg| s.state.phase == Phase::Lost && s.base == file.base && s.tail.is_none();
+        if !self.segs.iter().any(|s| lost(&s)) {
+            return Ok(None);
+        }
+        let start = open.bytes_at(0, START_MAX)?;
+        for (at, seg) in self.segs.iter().enumerate().filter(|(_, s)| lost(s)) {
+            let agreed = agree(&seg.state.marks, &start, &self.framer);
+            let short = stat.size < seg.state.position;
+            if !(if short {
+                agreed.resembles(stat.size)
+            } else {
+                agreed.mostly()
+            }) {
+                continue;
+            }
+            let with = (seg.chunks.as_slice(), self.boot, &self.framer);
+            let left = left(open.file(), stat.size, &seg.state, with, None)?;
+            if short || left.resembles && left.verdict == Verdict::Edited(seg.state.position) {
+                return Ok(Some((at, left)));
+            }
+        }
+        Ok(None)
     }
 
     /// The segment whose unlinked file `open` replaces with the same content (an editor, `sed -i`, a restore).

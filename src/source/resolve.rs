@@ -12,8 +12,10 @@ use std::path::Path;
 use super::body::Body;
 use super::family::Listed;
 use super::follow::Tailer;
-use super::identity::{PROOF_MAX, proof_len};
-use super::left::{Verdict, left};
+use super::framer::Framer;
+use super::identity::{PROOF_MAX, Stat, proof_len};
+use super::left::{Left, Verdict, left};
+use super::marks::{START_MAX, agree};
 use super::newcomer::older;
 use super::scan::Pass;
 use super::segment::{Seg, shown};
@@ -61,7 +63,7 @@ impl Tailer {
             pass.blind = true;
             return;
         }
-        if self.move_to_match(at, &state, pass) || self.move_to_packed(at, pass) {
+        if self.move_to_match(at, &state, pass) || self.move_to_packed(at, false, pass) {
             return;
         }
         let own = pass
@@ -78,7 +80,8 @@ impl Tailer {
             },
             None => false,
         };
-        if !there && (own.is_some() || pass.last && !pass.blind) && self.move_to_edited(at, pass) {
+        let changed = !there && (own.is_some() || pass.last && !pass.blind);
+        if changed && (self.move_to_edited(at, pass) || self.move_to_packed(at, true, pass)) {
             return;
         }
         if let Some((index, file)) = own {
@@ -236,14 +239,23 @@ impl Tailer {
                 continue;
             }
             pass.claim(index);
-            let (what, range) = ((Some(state.id), SourceEventKind::Edited), (left.sure, state.position));
-            let detail = format!("{} {}", shown(&file.path), left.evidence);
-            self.event((what.0, what.1, Cause::Unexplained), range, detail, pass.now);
-            self.accept(at, Body::new(open, &file.path), stat, left.changed);
-            self.place(at, &file, pass.now, false);
+            self.go_on_in_copy(at, &left, Body::new(open, &file.path), stat, &file, pass);
             return true;
         }
         false
+    }
+
+    /// Lets segment `at` go on in a copy in which some of its records were changed.
+    pub(super) fn go_on_in_copy(&mut self, at: usize, left: &Left, open: Body, stat: Stat, file: &Listed, pass: &Pass) {
+        let Some(state) = self.segs.get(at).map(|s| &s.state) else {
+            return;
+        };
+        let what = (Some(state.id), SourceEventKind::Edited, Cause::Unexplained);
+        let range = (left.sure.min(state.position), state.position);
+        let detail = format!("{} {}", shown(&file.path), left.evidence);
+        self.event(what, range, detail, pass.now);
+        self.accept(at, open, stat, left.changed);
+        self.place(at, file, pass.now, false);
     }
 
     /// An open file became shorter, or its consumed bytes changed.
@@ -286,9 +298,12 @@ impl Tailer {
         let Some(seg) = self.segs.get(at) else { return };
         let (base, rank, path, phase) = (seg.base.clone(), seg.rank, seg.state.path.clone(), seg.state.phase);
         let here = self.changed_in_place(at, old.file(), stat.size, Some(&old.window));
-        if !here
-            && (self.move_to_match(at, &state, pass) || self.move_to_packed(at, pass) || self.move_to_edited(at, pass))
-        {
+        let moved = !here
+            && (self.move_to_match(at, &state, pass)
+                || self.move_to_packed(at, false, pass)
+                || self.move_to_edited(at, pass)
+                || self.move_to_packed(at, true, pass));
+        if moved {
             // copytruncate: the copy is read to its end, the file itself begins anew. Should that fail now, the next scan
             // finds a file nobody knows.
             if let Ok(tail) = Tail::start(old.into_body(), stat, 0, &self.framer) {
@@ -334,7 +349,7 @@ impl Tailer {
                 continue;
             };
             let mut body = Body::new(open, &file.path);
-            match short_copy(&mut body, head, state.position) {
+            match short_copy(&mut body, head, state, &self.framer) {
                 Ok(true) => {}
                 Ok(false) => continue,
                 Err(_) => {
@@ -377,15 +392,17 @@ impl Tailer {
     }
 }
 
-/// Whether `body`, packed or not, holds the first bytes of what was consumed up to `position`, as `head` begins, and no more.
-fn short_copy(body: &mut Body, head: &[u8], position: u64) -> std::io::Result<bool> {
+/// Whether `body`, packed or not, holds the first records of what `state` consumed, as `head` begins, and no more.
+fn short_copy(body: &mut Body, head: &[u8], state: &SegmentState, framer: &Framer) -> std::io::Result<bool> {
     if let Body::Packed(packed) = &mut *body
-        && (packed.advance(position.saturating_add(1), usize::MAX, &mut |_| {})? || !packed.whole)
+        && (packed.advance(state.position.saturating_add(1), usize::MAX, &mut |_| {})? || !packed.whole)
     {
         return Ok(false);
     }
-    let len = proof_len(body.stat()?.size);
-    Ok(len > 0 && head.get(..len) == Some(&body.bytes_at(0, len)?))
+    let size = body.stat()?.size;
+    let (start, len) = (body.bytes_at(0, START_MAX)?, proof_len(size));
+    let same = head.get(..len).is_some_and(|head| start.starts_with(head));
+    Ok(len > 0 && (same || agree(&state.marks, &start, framer).resembles(size)))
 }
 
 /// Whether `file` may be what `state` goes on in, should the content agree.

@@ -12,11 +12,12 @@ use rustix::fs::{Mode, OFlags};
 
 use super::body::Body;
 use super::chunk::{Framed, Raw};
-use super::chunks::{Hashing, brief, chunk_at};
+use super::chunks::Hashing;
 use super::framer::Framer;
-use super::identity::{PROOF_MAX, Stat, proof_len, prove};
+use super::identity::{PROOF_MAX, Stat, prove};
 use super::long::Long;
-use super::marks::{mark_last, marks};
+use super::marks::Marking;
+use super::proofs::proofs;
 use super::unpack::Catching;
 use super::{ChunkHash, Proof, SegmentState};
 use crate::access::{Line, SegmentId};
@@ -45,14 +46,14 @@ pub(super) struct Tail {
     /// The file became shorter, or consumed bytes changed.
     pub broken: bool,
     /// What was consumed of it is not known here.
-    unproved: bool,
+    pub(super) unproved: bool,
     /// First consumed bytes, until the proof is full and after it.
     pub head: Vec<u8>,
-    head_proof: Option<Proof>,
+    pub(super) head_proof: Option<Proof>,
     /// Last consumed bytes.
     pub window: Vec<u8>,
-    /// Ends of the first records, once the head is full.
-    marks: Option<Vec<u8>>,
+    /// Marks of the first records.
+    pub(super) marks: Marking,
     /// Hashes of what is consumed; none before the first reading after it was opened again.
     pub(super) hashing: Option<Hashing>,
     /// A packed member that is still unpacked to where its segment stands.
@@ -138,7 +139,11 @@ impl Tail {
     /// Takes up `body` where `state` stands, if its content proves to be what `state` consumed.
     pub fn resume(mut body: Body, stat: Stat, state: &SegmentState) -> io::Result<Result<Tail, Body>> {
         Ok(match prove(&mut body, stat.size, state)? {
-            Some((head, window)) => Ok(Tail::new(body, stat, head, window)),
+            Some((head, window)) => {
+                let mut tail = Tail::new(body, stat, head, window);
+                tail.marks = Marking::resume(&state.marks, state.position);
+                Ok(tail)
+            }
             None => Err(body),
         })
     }
@@ -162,18 +167,10 @@ impl Tail {
 
     /// Takes up `body` at `position`, whatever stands before it.
     pub fn start(mut body: Body, stat: Stat, position: u64, framer: &Framer) -> io::Result<Tail> {
-        let len = proof_len(position);
-        let head = body.bytes_at(0, len)?;
-        let window = body.bytes_at(position.saturating_sub(len as u64), len)?;
-        if head.len() != len || window.len() != len {
-            return Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the file became shorter while it was opened",
-            ));
-        }
+        let (head, marks, window) = proofs(&mut body, position, framer)?;
         let mut tail = Tail::new(body, stat, head, window);
         tail.hashing = Some(Hashing::begin(position));
-        tail.head_grown(framer);
+        tail.marks = marks;
         Ok(tail)
     }
 
@@ -197,7 +194,7 @@ impl Tail {
             head,
             head_proof,
             window,
-            marks: None,
+            marks: Marking::default(),
             hashing: None,
             catching: None,
             long: None,
@@ -271,22 +268,6 @@ impl Tail {
         self.body.bytes_at(at, len)
     }
 
-    /// Writes into `state` what proves the consumed bytes.
-    pub fn fill_proofs(&self, state: &mut SegmentState) {
-        if self.unproved || self.catching.is_some() {
-            return;
-        }
-        state.head = self.head_proof.unwrap_or_else(|| Proof::of(&self.head));
-        state.window = Proof::of(&self.window);
-        if let Some(marks) = &self.marks {
-            state.marks.clone_from(marks);
-        }
-        mark_last(&mut state.marks, &self.window);
-        if let Some(hashing) = &self.hashing {
-            (state.part, state.chain) = (hashing.part(), hashing.chain());
-        }
-    }
-
     /// The chunks that became full since the last call.
     pub fn take_filled(&mut self, segment: SegmentId) -> Vec<ChunkHash> {
         self.hashing
@@ -319,6 +300,9 @@ impl Tail {
             return Ok(turn);
         }
         let looked = (self.stat.size, self.stat.ctime);
+        if !job.hash {
+            self.hashing = None;
+        }
         if job.hash && self.hashing.is_none() && self.ready() {
             // Before hashes of something else take the place of those that would tell it.
             if !self.packed() && !self.intact(state.position)? {
@@ -339,26 +323,6 @@ impl Tail {
             self.broken = true;
         }
         Ok(turn)
-    }
-
-    /// Takes up the hashes where `state` stands, and sees whether its last chunk is still what was consumed.
-    fn restore(&mut self, state: &SegmentState) -> io::Result<()> {
-        let (body, window) = (&mut self.body, &self.window);
-        let (hashing, same) = Hashing::restore(&mut |buf, at| body.read_full(buf, at), state)?;
-        let (_, start, _) = chunk_at(state.position, state.origin);
-        if !same && state.part != Proof::default() {
-            let evidence = format!(
-                "position={} records={} last_bytes={} sha256 {} now {}",
-                state.position,
-                state.lines,
-                window.len(),
-                brief(&state.part.hash),
-                brief(&hashing.part().hash)
-            );
-            self.changed = Some(((start, state.position), evidence));
-        }
-        self.hashing = Some(hashing);
-        Ok(())
     }
 
     fn read_chunk(&mut self, state: &mut SegmentState, job: &mut Job<'_, '_>) -> io::Result<Turn> {
@@ -415,7 +379,7 @@ impl Tail {
         state.lines = state.lines.saturating_add(framed.lines);
         let upto = before.saturating_add(consumed);
         let buf = job.buf.get(..room).unwrap_or_default();
-        self.consumed(buf.get(..upto).unwrap_or_default(), consumed, &job.framer);
+        self.consumed(buf.get(..upto).unwrap_or_default(), consumed, from, &job.framer);
         self.note_nuls(&framed.nuls, state.position);
         let rest = buf.get(upto..).unwrap_or_default();
         let end = if framed.stopped {
@@ -449,30 +413,6 @@ impl Tail {
         let whole = !self.broken && self.intact(position)?;
         self.stat = before;
         Ok(whole)
-    }
-
-    /// Takes `bytes`, of which the last `fresh` were just consumed and the others stood before.
-    fn consumed(&mut self, bytes: &[u8], fresh: usize, framer: &Framer) {
-        if fresh == 0 {
-            return;
-        }
-        let from = bytes.len().saturating_sub(PROOF_MAX);
-        self.window.clear();
-        self.window.extend_from_slice(bytes.get(from..).unwrap_or_default());
-        let fresh = bytes.get(bytes.len().saturating_sub(fresh)..).unwrap_or_default();
-        if let Some(hashing) = self.hashing.as_mut() {
-            hashing.take(fresh);
-        }
-        if self.head_proof.is_none() {
-            let room = PROOF_MAX.saturating_sub(self.head.len());
-            self.head.extend_from_slice(fresh.get(..room).unwrap_or(fresh));
-            self.head_grown(framer);
-        }
-    }
-
-    pub(super) fn head_grown(&mut self, framer: &Framer) {
-        self.head_proof = (self.head.len() == PROOF_MAX).then(|| Proof::of(&self.head));
-        self.marks = Some(marks(&self.head, framer.line_ends(&self.head)));
     }
 
     /// Joins runs of NUL bytes that were left out; one that ended before `position` is told.

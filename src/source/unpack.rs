@@ -6,7 +6,7 @@ use super::body::{Body, Packed};
 use super::chunks::{Hashing, brief};
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat};
-use super::marks::{agree, ends_alike};
+use super::marks::{Marking, START_MAX, agree, ends_alike};
 use super::tail::{End, Tail, Turn};
 use super::{Phase, SegmentState};
 
@@ -38,7 +38,7 @@ impl Catching {
     }
 
     fn take(&mut self, bytes: &[u8]) {
-        let room = PROOF_MAX.saturating_sub(self.head.len());
+        let room = START_MAX.saturating_sub(self.head.len());
         self.head.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         self.window.extend_from_slice(bytes);
         let over = self.window.len().saturating_sub(PROOF_MAX);
@@ -50,7 +50,8 @@ impl Catching {
 
     /// Whether this is what `state` consumed.
     fn proves(&self, state: &SegmentState) -> bool {
-        let ends = state.head.holds(&self.head) && state.window.holds(&self.window);
+        let head = self.head.get(..PROOF_MAX).unwrap_or(&self.head);
+        let ends = state.head.holds(head) && state.window.holds(&self.window);
         let hashed =
             state.origin == state.position || self.hashing.part() == state.part && self.hashing.chain() == state.chain;
         ends && hashed
@@ -107,12 +108,15 @@ impl Tail {
             return Ok(Turn::nothing(End::More));
         };
         if !catching.proves(state) {
-            let agreed = agree(&state.marks, state.head.len, &catching.head);
+            let agreed = agree(&state.marks, &catching.head, framer);
             let ended = framer.last_end(&catching.window) == Some(catching.window.len());
             let last = ends_alike(&state.marks, &catching.window);
-            let edited = agreed.mostly() && (agreed.in_place() || agreed.but_for_one() && ended);
+            let edited = agreed.mostly() && (agreed.in_place() || (agreed.but_for_one() || agreed.fits()) && ended);
             let edited = edited || last && agreed.records > 0;
-            let begins = state.head.holds(&catching.head) && catching.head.len() == PROOF_MAX;
+            let begins = catching
+                .head
+                .get(..PROOF_MAX)
+                .is_some_and(|head| state.head.holds(head));
             if catching.exact || !(begins || edited) {
                 return Ok(Turn::nothing(End::Refuted));
             }
@@ -126,11 +130,16 @@ impl Tail {
             );
             self.changed = Some(((state.origin, state.position), evidence));
         }
-        (self.head, self.window) = (catching.head, catching.window);
+        let mut head = catching.head;
+        self.marks = Marking::default();
+        let marked = head.get(..usize::try_from(state.position).unwrap_or(usize::MAX));
+        self.marks.take(0, marked.unwrap_or(&head), framer);
+        head.truncate(PROOF_MAX);
+        (self.head, self.window) = (head, catching.window);
         let mut hashing = catching.hashing;
         hashing.take_filled(state.id);
         self.hashing = Some(hashing);
-        self.head_grown(framer);
+        self.head_grown();
         Ok(Turn::nothing(End::More))
     }
 }

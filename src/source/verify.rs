@@ -7,10 +7,12 @@
 use std::fs::File;
 use std::io;
 
+use super::body::Body;
 use super::chunks::{brief, chunk_at, hash_of};
 use super::follow::Tailer;
 use super::identity::Stat;
 use super::segment::{Seg, shown};
+use super::tail::Tail;
 use super::{CHUNK_BYTES, Cause, ChunkHash, Phase, SourceEventKind};
 use crate::access::SegmentId;
 use crate::clock::WallTime;
@@ -120,6 +122,27 @@ impl Tailer {
         }
         let what = (Some(check.segment), SourceEventKind::Edited, Cause::Unexplained);
         self.event(what, range, detail, now);
+        self.prove_anew(at);
+    }
+
+    /// What was changed was told: from now on a file is known by what stands there.
+    fn prove_anew(&mut self, at: usize) {
+        let (opener, framer) = (self.opener, &self.framer);
+        let Some(seg) = self.segs.get_mut(at) else { return };
+        let done = match seg.tail.as_mut() {
+            Some(tail) => tail
+                .prove_anew(&seg.state, framer)
+                .map(|()| tail.fill_proofs(&mut seg.state)),
+            None => reopened(seg, opener).and_then(|file| {
+                let Some(file) = file else { return Ok(()) };
+                let stat = Stat::of_file(&file)?;
+                let tail = Tail::accept(Body::Plain(file), stat, &seg.state, framer)?;
+                tail.fill_proofs(&mut seg.state);
+                Ok(())
+            }),
+        };
+        // What cannot be read now keeps the proofs it has.
+        seg.dirty |= done.is_ok();
     }
 }
 

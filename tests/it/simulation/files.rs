@@ -4,7 +4,7 @@
 //! The oracle (`oracle`): no record is ever counted twice; every record that stood in a file that could be read at a
 //! step without faults is counted at that step; whatever was destroyed before is counted, or an event names the place.
 //! A failing seed is printed with the shortest script that still fails; `SEKIMORI_SIM_SEED=n` runs it alone,
-//! `SEKIMORI_FILES_SEEDS=n` runs more of them (`.ci/run`: 7,000), `SEKIMORI_FILES_FAILURES=n` goes on after a failure
+//! `SEKIMORI_FILES_SEEDS=n` runs more of them (`.ci/run`: 100,000), `SEKIMORI_FILES_FAILURES=n` goes on after a failure
 //! and tells so many of them.
 //!
 //! Not here: what lines mean, the store and mails (`simulation`), other processes at the same time (`crash`).

@@ -333,3 +333,132 @@ fn a_copy_that_turns_up_packed_after_the_log_was_given_up_counts_nothing_twice()
         Act::Step,
     ]);
 }
+
+#[test]
+fn a_log_of_long_records_that_was_changed_is_known_by_the_others() {
+    live(&[
+        Act::Rotate(0, true),
+        Act::Write(0, 4, 2740),
+        Act::Step,
+        Act::Edit(0, 3),
+        Act::CopyTruncate(0, false, false),
+    ]);
+    live(&[
+        Act::Rotate(0, false),
+        Act::Write(0, 1, 16),
+        Act::Write(0, 1, 908),
+        Act::Long(0),
+        Act::Step,
+        Act::Edit(0, 15),
+        Act::Rotate(0, true),
+        Act::Pack(0, Packing::Gzip, false),
+    ]);
+    live(&[
+        Act::Write(0, 4, 2364),
+        Act::Read,
+        Act::Commit,
+        Act::Edit(0, 41),
+        Act::Write(0, 6, 15),
+        Act::CopyTruncate(0, false, true),
+        Act::Pack(0, Packing::Gzip, true),
+    ]);
+}
+
+#[test]
+fn a_log_that_was_changed_and_then_cut_back_counts_once() {
+    live(&[
+        Act::Write(0, 5, 2210),
+        Act::Step,
+        Act::Edit(0, 12),
+        Act::RollBack(0, 88),
+    ]);
+    live(&[
+        Act::Write(0, 4, 1713),
+        Act::Write(0, 1, 37),
+        Act::Step,
+        Act::Edit(0, 5),
+        Act::RollBack(0, 46),
+    ]);
+    live(&[
+        Act::Rotate(0, true),
+        Act::Long(0),
+        Act::Write(0, 5, 14),
+        Act::Step,
+        Act::Edit(0, 15),
+        Act::RollBack(0, 36),
+    ]);
+}
+
+#[test]
+fn two_of_five_records_changed_in_place_count_once() {
+    live(&[
+        Act::CopyTruncate(0, true, false),
+        Act::Write(0, 3, 0),
+        Act::Tear(0, 66),
+        Act::Write(0, 1, 13),
+        Act::Step,
+        Act::Edit(0, 46),
+        Act::Edit(0, 92),
+    ]);
+}
+
+#[test]
+fn long_records_that_are_alike_inside_are_each_counted() {
+    live(&[
+        Act::CopyTruncate(0, true, false),
+        Act::Long(0),
+        Act::Step,
+        Act::Delete(0),
+        Act::Long(0),
+    ]);
+    live(&[
+        Act::Long(0),
+        Act::CopyTruncate(0, true, true),
+        Act::Long(0),
+        Act::Long(0),
+    ]);
+}
+
+#[test]
+fn a_changed_log_and_its_copy_count_once_although_calls_fail() {
+    live(&[
+        Act::Write(0, 4, 39),
+        Act::Step,
+        Act::Edit(0, 15),
+        Act::Restart,
+        Act::Fault("source.look", 116, 18),
+        Act::CopyTruncate(0, false, true),
+        Act::Pack(0, Packing::Zstd, true),
+    ]);
+    live(&[
+        Act::Write(0, 4, 773),
+        Act::Step,
+        Act::Restart,
+        Act::Edit(0, 17),
+        Act::CopyTruncate(0, false, false),
+        Act::Fault("source.read", 116, 7),
+        Act::Scan,
+        Act::Pass(88),
+        Act::Scan,
+        Act::Step,
+    ]);
+    live(&[
+        Act::Rotate(0, false),
+        Act::Write(0, 2, 5),
+        Act::Write(0, 6, 8),
+        Act::Step,
+        Act::Restart,
+        Act::Edit(0, 55),
+        Act::Fault("source.stat", 116, 0),
+        Act::CopyTruncate(0, true, false),
+    ]);
+    live(&[
+        Act::Write(0, 3, 26),
+        Act::Step,
+        Act::Edit(0, 64),
+        Act::Reconfigure(true, false),
+        Act::Write(0, 4, 27),
+        Act::Rotate(0, false),
+        Act::Pack(0, Packing::Gzip, true),
+    ]);
+}

@@ -198,6 +198,14 @@ impl Reader {
         self.commit().map(|()| true)
     }
 
+    /// Looks again at everything that was consumed, as the daemon does a little at a time.
+    pub(crate) fn look_again(&mut self) {
+        while let Some(check) = self.tailer.next_check() {
+            let stored = self.kept.chunks.get(&(check.segment, check.index));
+            self.tailer.check(check, stored, self.now);
+        }
+    }
+
     fn known(&self) -> Known {
         let read_from = |c: &&ChunkHash| {
             let of = self.kept.segments.get(&c.segment);
