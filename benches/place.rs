@@ -182,7 +182,7 @@ fn accounts_and_resources(bencher: Bencher) {
             status: Some(200),
             ..Record::default()
         };
-        placer.place(&surveyor.survey(record, 0), LineRef::default(), SourceId(1), &mut ids)
+        placer.place(&surveyor.survey(&record, 0), LineRef::default(), SourceId(1), &mut ids)
     };
     assert!(
         lines

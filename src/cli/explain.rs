@@ -133,7 +133,7 @@ fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut
     placer.set_duties(&config.sections);
     let mut names = store.names()?;
     let line = LineRef::default();
-    let surveyed = Arc::clone(placer.surveyor()).survey(record.clone(), index);
+    let surveyed = Arc::clone(placer.surveyor()).survey(record, index);
     let access = match placer.place(&surveyed, line, SourceId(0), &mut names) {
         Placed::Access(access) => access,
         Placed::NoDataset => {

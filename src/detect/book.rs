@@ -16,41 +16,78 @@ use crate::clock::EventTime;
 /// Days since 1970-01-01, JST.
 pub type DayNumber = i32;
 
-/// Whose page, of what.
+/// Days the book has pages for: the years 1790 to 2149.
+const DAYS: std::ops::RangeInclusive<DayNumber> = -65_536..=65_535;
+/// Bits of a page's number for person, dataset and operation; above them stands the day.
+const WHO_BITS: u32 = 27;
+const DATASET_BITS: u32 = 16;
+const OPERATION_BITS: u32 = 4;
+const KEY_BITS: u32 = WHO_BITS + DATASET_BITS + OPERATION_BITS;
+/// Most persons and accounts that can be told apart.
+pub const WHO_MAX: u32 = (1 << WHO_BITS) - 1;
+
+/// Whose page, of what: person, dataset and operation class in one number, in this order from the highest bit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PageKey(u64);
 
 impl PageKey {
     /// The key of a person (0: everybody), dataset and operation class.
     pub fn new(who: WhoId, dataset: DatasetId, operation: Operation) -> Self {
-        PageKey(u64::from(who.0) << 32 | u64::from(dataset.0) << 16 | u64::from(operation as u8))
+        PageKey::of_parts(who, dataset, operation as u8)
+    }
+
+    fn of_parts(who: WhoId, dataset: DatasetId, operation: u8) -> Self {
+        let who = u64::from(who.0.min(WHO_MAX)) << DATASET_BITS | u64::from(dataset.0);
+        PageKey(who << OPERATION_BITS | u64::from(operation))
+    }
+
+    /// The first and the last key a person can have.
+    pub fn of_person(who: WhoId) -> (PageKey, PageKey) {
+        let first = PageKey::of_parts(who, DatasetId(0), 0);
+        (first, PageKey::of_parts(who, DatasetId(u16::MAX), 15))
+    }
+
+    /// The first and the last key a person can have of a dataset.
+    pub fn of_dataset(who: WhoId, dataset: DatasetId) -> (PageKey, PageKey) {
+        (PageKey::of_parts(who, dataset, 0), PageKey::of_parts(who, dataset, 15))
+    }
+
+    /// The number of the page of a day.
+    pub fn row(self, day: DayNumber) -> i64 {
+        i64::from(day.clamp(*DAYS.start(), *DAYS.end())) << KEY_BITS | self.0.cast_signed()
+    }
+
+    /// Day and key of the page of this number.
+    pub fn of_row(row: i64) -> (DayNumber, PageKey) {
+        let day = i32::try_from(row >> KEY_BITS).unwrap_or(0);
+        (day, PageKey(row.cast_unsigned() & ((1 << KEY_BITS) - 1)))
+    }
+
+    /// The first and the last number a page of the days `from..=to` can have.
+    pub fn rows(from: DayNumber, to: DayNumber) -> (i64, i64) {
+        (PageKey(0).row(from), PageKey((1 << KEY_BITS) - 1).row(to))
     }
 
     /// The person; 0 for everybody.
     pub fn who(self) -> WhoId {
-        WhoId(u32::try_from(self.0 >> 32).unwrap_or(0))
+        WhoId(u32::try_from(self.0 >> (DATASET_BITS + OPERATION_BITS)).unwrap_or(0))
     }
 
     /// The dataset.
     pub fn dataset(self) -> DatasetId {
-        DatasetId(u16::try_from(self.0 >> 16 & 0xffff).unwrap_or(0))
+        DatasetId(u16::try_from(self.0 >> OPERATION_BITS & 0xffff).unwrap_or(0))
     }
 
     /// The operation class.
     pub fn operation(self) -> Operation {
-        u8::try_from(self.0 & 0xff)
+        u8::try_from(self.0 & 0xf)
             .ok()
             .and_then(Operation::from_number)
             .unwrap_or(Operation::Other)
     }
 
-    /// Without the bits that are always 0: 56 of them.
-    fn packed(self) -> u64 {
-        self.0 >> 16 << 8 | self.0 & 0xff
-    }
-
     fn everybody(self) -> Self {
-        PageKey(self.0 & 0xffff_ffff)
+        PageKey(self.0 & ((1 << (DATASET_BITS + OPERATION_BITS)) - 1))
     }
 }
 
@@ -76,9 +113,8 @@ impl Entry {
     /// Day, key and cell in one number, to be compared at once, and below them the entry's own place. Sorting these costs
     /// a third of sorting the entries. Days before 1970 come first.
     fn rank(&self, key: PageKey, place: u32) -> u128 {
-        let day = self.day.cast_unsigned() ^ 1 << 31;
-        let page = u128::from(day) << 56 | u128::from(key.packed());
-        page << WITHIN_PAGE | u128::from(self.cell) << PLACE_BITS | u128::from(place)
+        let page = key.row(self.day).cast_unsigned() ^ 1 << 63;
+        u128::from(page) << WITHIN_PAGE | u128::from(self.cell) << PLACE_BITS | u128::from(place)
     }
 }
 
@@ -177,7 +213,10 @@ impl History for NoHistory {
 /// Day (JST) and finest cell of a moment.
 pub fn place(at: EventTime) -> (DayNumber, u16) {
     let secs = at.secs().saturating_add(JST_SECS);
-    let day = i32::try_from(secs.div_euclid(86_400)).unwrap_or(0);
+    let day = secs
+        .div_euclid(86_400)
+        .clamp((*DAYS.start()).into(), (*DAYS.end()).into());
+    let day = i32::try_from(day).unwrap_or(0);
     let cell = u16::try_from(secs.rem_euclid(86_400) / CELL_SECS).unwrap_or(0);
     (day, cell)
 }

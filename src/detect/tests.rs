@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::book::{Book, NoHistory, PageKey, place};
+use super::book::{Book, NoHistory, PageKey, WHO_MAX, place};
 use super::*;
 use crate::access::{Amount, LineRef, Mark, Marks, Outcome, SourceId, Standing, Subject};
 use crate::register::{Terms, Tier};
@@ -339,10 +339,10 @@ fn a_fold_that_fails_stops_and_says_so() {
 #[test]
 fn the_key_of_a_page_holds_who_what_and_how() {
     for operation in Operation::ALL {
-        let key = PageKey::new(WhoId(u32::MAX), DatasetId(u16::MAX), operation);
+        let key = PageKey::new(WhoId(WHO_MAX), DatasetId(u16::MAX), operation);
         assert_eq!(
             (key.who(), key.dataset(), key.operation()),
-            (WhoId(u32::MAX), DatasetId(u16::MAX), operation)
+            (WhoId(WHO_MAX), DatasetId(u16::MAX), operation)
         );
     }
 }

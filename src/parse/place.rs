@@ -8,19 +8,18 @@
 //!
 //! Not here: row ids (given by [`WhoIds`]), counters and rules (`detect`).
 
+mod key;
 mod spellings;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use unicode_normalization::UnicodeNormalization;
+pub use key::SubjectKey;
 
 use super::Record;
 use crate::access::{
     Access, Amount, DatasetId, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId, Standing,
-    Subject, Terminal, Trace, WhoId, name_hash,
+    Terminal, Trace, WhoId, name_hash,
 };
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
@@ -46,41 +45,6 @@ pub trait WhoIds {
     fn account(&mut self, name: &str) -> WhoId;
 }
 
-/// Key for hashes of citizens' numbers.
-#[derive(Clone)]
-pub struct SubjectKey(Hmac<Sha256>);
-
-impl std::fmt::Debug for SubjectKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SubjectKey(..)")
-    }
-}
-
-impl SubjectKey {
-    /// A key from secret bytes (32 of them, from the system's generator).
-    pub fn new(secret: &[u8; 32]) -> Self {
-        let mut block = [0u8; 64];
-        block.iter_mut().zip(secret).for_each(|(b, s)| *b = *s);
-        SubjectKey(Hmac::new(&block.into()))
-    }
-
-    /// HMAC-SHA-256 (RFC 2104) of the number, first 64 bits. Blanks around it and full-width forms (NFKC) make
-    /// no difference; leading zeros do.
-    pub fn hash(&self, number: &[u8]) -> Subject {
-        let mut mac = self.0.clone();
-        if number.is_ascii() {
-            mac.update(number.trim_ascii());
-        } else {
-            let text: String = String::from_utf8_lossy(number).nfkc().collect();
-            mac.update(text.trim().as_bytes());
-        }
-        let out = mac.finalize().into_bytes();
-        let mut head = [0u8; 8];
-        head.iter_mut().zip(out).for_each(|(h, o)| *h = o);
-        Subject(u64::from_be_bytes(head))
-    }
-}
-
 /// Says what a record means for the 台帳, whoever it was.
 #[derive(Debug)]
 pub struct Surveyor {
@@ -96,8 +60,6 @@ pub struct Sight {
     outcome: Outcome,
     records: Amount,
     bytes: Amount,
-    subject: Option<Subject>,
-    ordinal: Option<Ordinal>,
     terminal: Terminal,
 }
 
@@ -112,6 +74,8 @@ pub struct Surveyed<'a> {
     pub source: Option<Cow<'a, [u8]>>,
     /// What it is about; `None`: no dataset.
     pub sight: Option<Sight>,
+    /// The citizen's number as the line has it, until [`Placer::place`] makes a keyed hash of it.
+    pub number: Option<Cow<'a, [u8]>>,
     /// What tells it from every other record of its source, where that is declared.
     pub key: Option<u64>,
     /// Whether it only adds to an access that was counted.
@@ -125,40 +89,42 @@ impl Surveyor {
     }
 
     /// Looks at a record of source number `index` (in configuration).
-    pub fn survey<'a>(&self, record: Record<'a>, index: usize) -> Surveyed<'a> {
-        let sight = self.sight(&record, index);
+    pub fn survey<'r>(&self, record: &'r Record<'_>, index: usize) -> Surveyed<'r> {
+        let operation = record.operation.as_deref().unwrap_or_default();
+        let resource = record.resource.as_deref().unwrap_or_default();
+        let (sight, number) = match self.datasets.resolve(index, operation, resource) {
+            None => (None, None),
+            Some(hit) => {
+                let stated = record.subject.as_deref().filter(|number| !is_blank(number));
+                let found = hit.subject.filter(|number| !is_blank(number));
+                let sight = Sight {
+                    dataset: hit.dataset,
+                    operation: hit.operation.or(record.class).unwrap_or(Operation::View),
+                    outcome: outcome(record),
+                    records: match record.status {
+                        Some(304) => Amount::Known(0),
+                        _ => amount(record.rows.or(hit.records)),
+                    },
+                    bytes: amount(record.bytes),
+                    terminal: terminal(record),
+                };
+                (Some(sight), stated.map(Cow::Borrowed).or(found))
+            }
+        };
         Surveyed {
             time: record.time,
-            user: record.user,
-            source: record.source,
+            user: record.user.as_deref().map(Cow::Borrowed),
+            source: record.source.as_deref().map(Cow::Borrowed),
             sight,
+            number,
             key: record.key,
             part: record.part,
         }
     }
+}
 
-    fn sight(&self, record: &Record<'_>, index: usize) -> Option<Sight> {
-        let operation = record.operation.as_deref().unwrap_or_default();
-        let resource = record.resource.as_deref().unwrap_or_default();
-        let hit = self.datasets.resolve(index, operation, resource)?;
-        let stated = record.subject.as_deref().filter(|number| !is_blank(number));
-        let number = stated.or(hit.subject.as_deref().filter(|number| !is_blank(number)));
-        let amount = |stated: Option<u64>| stated.map_or(Amount::Unknown, Amount::Known);
-        Some(Sight {
-            dataset: hit.dataset,
-            operation: hit.operation.or(record.class).unwrap_or(Operation::View),
-            outcome: outcome(record),
-            records: if record.status == Some(304) {
-                Amount::Known(0)
-            } else {
-                amount(record.rows.or(hit.records))
-            },
-            bytes: amount(record.bytes),
-            subject: number.map(|number| self.key.hash(number)),
-            ordinal: number.and_then(Ordinal::read),
-            terminal: terminal(record),
-        })
-    }
+fn amount(stated: Option<u64>) -> Amount {
+    stated.map_or(Amount::Unknown, Amount::Known)
 }
 
 /// Joins records with the register and the 台帳.
@@ -253,11 +219,11 @@ impl Placer {
             outcome: sight.outcome,
             records: sight.records,
             bytes: sight.bytes,
-            subject: sight.subject,
+            subject: record.number.as_deref().map(|number| self.surveyor.key.hash(number)),
             trace: Trace {
                 terminal: sight.terminal,
                 section,
-                ordinal: sight.ordinal,
+                ordinal: record.number.as_deref().and_then(Ordinal::read),
                 part: record.part,
             },
         })

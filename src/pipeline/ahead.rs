@@ -33,7 +33,7 @@ pub(super) enum Seen<'a> {
 /// buffer may go on.
 #[derive(Debug, Default)]
 pub(super) struct Handful {
-    /// Accounts and addresses, one behind the other.
+    /// Accounts, addresses and citizens' numbers, one behind the other.
     names: Vec<u8>,
     lines: Vec<(Kept, LineRef)>,
 }
@@ -47,6 +47,7 @@ enum Kept {
         user: Part,
         source: Part,
         sight: Option<Sight>,
+        number: Part,
         key: Option<u64>,
         part: bool,
     },
@@ -62,12 +63,13 @@ impl Handful {
             Parsed::Nothing => Kept::Nothing,
             Parsed::Reject(why) => Kept::Reject(why),
             Parsed::Record(record) => {
-                let seen = surveyor.survey(record, index);
+                let seen = surveyor.survey(&record, index);
                 Kept::Record {
                     time: seen.time,
                     user: self.keep(seen.user.as_deref()),
                     source: self.keep(seen.source.as_deref()),
                     sight: seen.sight,
+                    number: self.keep(seen.number.as_deref()),
                     key: seen.key,
                     part: seen.part,
                 }
@@ -104,6 +106,7 @@ impl Handful {
                 user,
                 source,
                 sight,
+                number,
                 key,
                 part,
             } => Seen::Record(Surveyed {
@@ -111,6 +114,7 @@ impl Handful {
                 user: self.name(user),
                 source: self.name(source),
                 sight,
+                number: self.name(number),
                 key,
                 part,
             }),

@@ -68,6 +68,7 @@ pub(super) struct Budget {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Turn {
     pub lines: u64,
+    pub bytes: u64,
     pub more: bool,
 }
 
@@ -126,8 +127,13 @@ impl Lane {
         ready
     }
 
-    pub fn has_more(&mut self) -> bool {
+    pub fn has_more(&self) -> bool {
         self.more
+    }
+
+    /// Bytes that were not read, as of the last look; `None`: nobody can say.
+    pub fn unread(&self) -> Option<u64> {
+        if self.more { self.tailer.unread() } else { Some(0) }
     }
 
     /// Whether a commit would write anything of this source.
@@ -197,6 +203,7 @@ impl Lane {
         self.ready = outcome.more;
         Ok(Turn {
             lines: outcome.lines,
+            bytes: outcome.bytes,
             more: outcome.more,
         })
     }

@@ -12,6 +12,7 @@ mod archive;
 mod batch;
 mod cases;
 mod digest;
+mod full;
 mod keep;
 mod lane;
 mod look;
@@ -46,6 +47,7 @@ use crate::store::{Committed, Store, StoreError};
 
 pub use archive::Archive;
 use batch::{OfSources, Work};
+use full::BATCH_LINES_MAX;
 use lane::{Budget, Lane};
 pub use proof::{Begin, Proof};
 pub use recheck::{Recheck, Rechecked};
@@ -56,10 +58,6 @@ pub use tell::Teller;
 use verify::Verify;
 use writer::{Writer, store_id};
 
-/// Lines a batch may hold while behind; the transaction and its fsync are shared by all of them.
-const BATCH_LINES_MAX: u64 = 1_000_000;
-/// Situations a batch may hold: a flood of alerts is committed in parts, so that none waits long.
-const SITUATIONS_MAX: u64 = 1_000;
 /// Bytes read from one source before the next one has its turn.
 const TURN_BYTES: usize = 1 << 20;
 /// How many times as long a turn is while behind, where nothing is archived.
@@ -168,7 +166,9 @@ pub struct Pipeline {
     uncommitted_since: Option<WallTime>,
     /// The time of the last step: a rollback belongs to it.
     rolled_back_at: WallTime,
+    /// Lines and bytes the batch has read.
     batch_lines: u64,
+    batch_bytes: u64,
     batches: u32,
     /// Day of the last digest of this run; the mail's own id keeps it one a day.
     digest_day: Option<i32>,
@@ -247,6 +247,7 @@ impl Pipeline {
             uncommitted_since: None,
             rolled_back_at: WallTime::from_micros(0),
             batch_lines: 0,
+            batch_bytes: 0,
             batches: 0,
             digest_day: None,
             next_segment,
@@ -271,7 +272,7 @@ impl Pipeline {
         }
         let lines = self.read(now)?;
         reach("step.read")?;
-        let more = self.is_full() && self.lanes.iter_mut().any(Lane::has_more);
+        let more = self.is_full() && self.lanes.iter().any(Lane::has_more);
         if !more {
             self.verify.look(&mut self.lanes, &self.work.store, now)?;
         }
@@ -330,6 +331,7 @@ impl Pipeline {
                 archive.take(lane.id(), raws, facts, now);
             }
             self.batch_lines = self.batch_lines.saturating_add(turn.lines);
+            self.batch_bytes = self.batch_bytes.saturating_add(turn.bytes);
             nothing = if turn.more { 0 } else { nothing + 1 };
         }
         Ok(self.batch_lines.saturating_sub(before))
@@ -372,7 +374,7 @@ impl Pipeline {
         self.on_the_way = self.teller.named(&of_sources.events).collect();
         let sealed = self.work.seal(of_sources, now)?;
         self.uncommitted_since = None;
-        self.batch_lines = 0;
+        (self.batch_lines, self.batch_bytes) = (0, 0);
         self.batches = self.batches.wrapping_add(1);
         if behind {
             return Ok(self.writer.begin(sealed, &self.teller)?);
@@ -410,11 +412,6 @@ impl Pipeline {
         }
     }
 
-    /// Whether the batch holds as much as one commit should.
-    fn is_full(&self) -> bool {
-        self.batch_lines_max <= self.batch_lines || self.work.is_full() || SITUATIONS_MAX <= self.work.situations()
-    }
-
     /// Forgets everything that was not committed and goes back to what the store holds.
     ///
     /// # Errors
@@ -427,7 +424,7 @@ impl Pipeline {
         }
         self.next_segment = self.work.store.next_segment()?;
         self.uncommitted_since = None;
-        self.batch_lines = 0;
+        (self.batch_lines, self.batch_bytes) = (0, 0);
         self.scanned_at = None;
         if let (Some(archive), Ok(store)) = (&mut self.archive, self.writer.store()) {
             let ids: Vec<SourceId> = self.lanes.iter().map(Lane::id).collect();

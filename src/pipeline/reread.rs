@@ -156,7 +156,7 @@ impl Reread {
                 Some(time) if latest < time.micros() => return give(Seen::Reject(Why::Future)),
                 Some(_) => {}
             }
-            let surveyed = surveyor.survey(record.clone(), index);
+            let surveyed = surveyor.survey(&record, index);
             match placer.place(&surveyed, at, source, ids) {
                 Placed::Access(access) => give(Seen::Access(&record, Box::new(access))),
                 Placed::NoDataset | Placed::NoTime => give(Seen::Other(&record)),

@@ -64,6 +64,14 @@ impl Following {
         either!(self, t => t.read(now, budget_bytes, new_id, sink))
     }
 
+    /// Bytes that were not read, as of the last look; `None`: nobody can say.
+    pub fn unread(&self) -> Option<u64> {
+        match self {
+            Following::Files(tailer) => tailer.unread(),
+            Following::Journal(_) => None,
+        }
+    }
+
     /// No more is expected: takes the last record of each file as whole. Entries of the journal always are.
     pub fn settle(&mut self) -> bool {
         match self {

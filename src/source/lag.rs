@@ -40,6 +40,17 @@ impl Late {
 }
 
 impl Tailer {
+    /// Bytes of the open files that were not read, as of the last look at them. `None`: nobody can say, because a file is
+    /// compressed.
+    pub fn unread(&self) -> Option<u64> {
+        let mut unread = 0u64;
+        for seg in self.segs.iter().filter(|seg| seg.ready()) {
+            let left = seg.tail.as_ref()?.stat.size.checked_sub(seg.state.position)?;
+            unread = unread.saturating_add(left);
+        }
+        Some(unread)
+    }
+
     /// Tells of families with unread members half as old as rotation lets them grow.
     pub(super) fn tell_lag(&mut self, pass: &Pass) {
         let mut oldest: BTreeMap<&Path, i64> = BTreeMap::new();

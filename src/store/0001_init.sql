@@ -85,6 +85,7 @@ CREATE TABLE source_event (
     cause TEXT NOT NULL,                 -- unexplained, crash, handling, configured
     detail TEXT NOT NULL
 ) STRICT;
+CREATE INDEX source_event_at ON source_event (at);
 
 -- What was read of a source on a day of reading: the denominator of every report.
 CREATE TABLE tally (
@@ -126,13 +127,11 @@ CREATE TABLE dataset (
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- The book. who 0: everybody. `cells` and `subjects` are described in detect/page.rs.
-CREATE TABLE page (
-    day INTEGER NOT NULL,
-    who INTEGER NOT NULL,
-    dataset INTEGER NOT NULL,
-    operation INTEGER NOT NULL,
-    job INTEGER NOT NULL DEFAULT 0,      -- approved job; 0: none
+-- The book: a row a page. `key` is day (since 1970, JST), who, dataset and operation in one number (detect/book.rs), so
+-- that pages of one day stand behind one another and a new day is appended. `cells` and `subjects` are described in
+-- detect/page.rs. The view `page` takes the key apart; ranges are asked for by the key.
+CREATE TABLE book (
+    key INTEGER PRIMARY KEY,
     accesses INTEGER NOT NULL,
     records INTEGER NOT NULL,
     records_unknown INTEGER NOT NULL,
@@ -141,9 +140,14 @@ CREATE TABLE page (
     denied INTEGER NOT NULL,
     subjects_distinct INTEGER NOT NULL,
     cells BLOB NOT NULL,
-    subjects BLOB NOT NULL,
-    PRIMARY KEY (day, who, dataset, operation, job)
-) STRICT, WITHOUT ROWID;
+    subjects BLOB NOT NULL
+) STRICT;
+
+-- who 0: everybody.
+CREATE VIEW page AS
+SELECT key, key >> 47 AS day, (key >> 20) & 0x7ffffff AS who, (key >> 4) & 0xffff AS dataset, key & 15 AS operation,
+    accesses, records, records_unknown, bytes, bytes_unknown, denied, subjects_distinct, cells, subjects
+FROM book;
 
 CREATE TABLE alert (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

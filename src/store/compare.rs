@@ -49,7 +49,7 @@ pub struct StepDrift {
 
 const PAGES: &str = "
 SELECT p.day AS day, coalesce(w.kind || ' ' || w.name, '') AS who, d.name AS dataset, p.operation AS operation,
-    p.job AS job, p.accesses, p.records, p.records_unknown, p.bytes, p.bytes_unknown, p.denied, p.subjects_distinct
+    p.accesses, p.records, p.records_unknown, p.bytes, p.bytes_unknown, p.denied, p.subjects_distinct
 FROM page AS p LEFT JOIN who AS w ON w.id = p.who JOIN dataset AS d ON d.id = p.dataset";
 
 impl Store {
@@ -69,17 +69,17 @@ impl Store {
             let mut select = store.conn.prepare(PAGES)?;
             let mut rows = select.query([])?;
             while let Some(row) = rows.next()? {
-                let key: Key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                let key: Key = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
                 let mut amounts = [0u64; 7];
                 for (at, amount) in amounts.iter_mut().enumerate() {
-                    *amount = count(row.get(at.saturating_add(5))?);
+                    *amount = count(row.get(at.saturating_add(4))?);
                 }
                 if let Some(place) = drifts.entry(key).or_default().get_mut(side) {
                     *place = amounts;
                 }
             }
         }
-        let drift = |((day, who, dataset, operation, _), [kept, found]): (Key, [[u64; 7]; 2])| CounterDrift {
+        let drift = |((day, who, dataset, operation), [kept, found]): (Key, [[u64; 7]; 2])| CounterDrift {
             day,
             who,
             dataset,
@@ -173,4 +173,4 @@ impl Store {
     }
 }
 
-type Key = (DayNumber, String, String, u8, i64);
+type Key = (DayNumber, String, String, u8);

@@ -3,7 +3,8 @@
 use rusqlite::params;
 
 use super::{AlertDesk, Committed, Store, StoreError, alerts, count};
-use crate::detect::book::DayNumber;
+use crate::access::WhoId;
+use crate::detect::book::{DayNumber, PageKey};
 use crate::detect::coverage::{SILENT_DAYS, Seen, SourceSeen};
 
 /// Setting: the version of the register that was last held against the past.
@@ -82,10 +83,11 @@ impl Store {
         if let Some(newest) = newest {
             let day = crate::calendar::day_of(newest).0;
             let mut select = self.conn.prepare_cached(
-                "SELECT DISTINCT d.name FROM page AS p JOIN dataset AS d ON d.id = p.dataset WHERE p.day = ?1 AND p.who = 0",
+                "SELECT DISTINCT d.name FROM page AS p JOIN dataset AS d ON d.id = p.dataset WHERE p.key BETWEEN ?1 AND ?2",
             )?;
+            let (first, last) = PageKey::of_person(WhoId(0));
             for day in day.saturating_sub(SILENT_DAYS).saturating_add(1)..=day {
-                for name in select.query_map([day], |r| r.get::<_, String>(0))? {
+                for name in select.query_map((first.row(day), last.row(day)), |r| r.get::<_, String>(0))? {
                     let name = name?;
                     if !datasets.contains(&name) {
                         datasets.push(name);

@@ -9,6 +9,7 @@ use rusqlite::{OptionalExtension, Transaction};
 
 use super::{Store, StoreError};
 use crate::access::{DatasetId, SourceId, WhoId};
+use crate::detect::book::WHO_MAX;
 use crate::parse::place::WhoIds;
 
 /// What kind of name.
@@ -70,10 +71,13 @@ impl Names {
         match self.known.raw_entry_mut().from_key(&key) {
             RawEntryMut::Occupied(e) => *e.get(),
             RawEntryMut::Vacant(e) => {
-                let id = WhoId(self.next);
-                self.next = self.next.saturating_add(1);
-                self.added.push((id, kind, name.into()));
-                e.insert(key, id);
+                // Behind the last number whoever comes shares it.
+                let id = WhoId(self.next.min(WHO_MAX));
+                if self.next <= WHO_MAX {
+                    self.next = self.next.saturating_add(1);
+                    self.added.push((id, kind, name.into()));
+                    e.insert(key, id);
+                }
                 id
             }
         }

@@ -4,26 +4,23 @@ use rusqlite::{CachedStatement, OptionalExtension, Row, Transaction, params};
 
 use super::lists::Lists;
 use super::{Names, Store, StoreError, count, int};
-use crate::access::{DatasetId, Operation, Ordinal, Subject, WhoId};
+use crate::access::{DatasetId, Ordinal, Subject, WhoId};
 use crate::detect::List;
-use crate::detect::book::{Book, DayNumber, History, HistoryError, PageKey, Select};
+use crate::detect::book::{Book, DayNumber, History, HistoryError, PageKey, Select, WHO_MAX};
 use crate::detect::memo::Space;
 use crate::detect::page::{Amounts, Page};
 use crate::parse::place::SubjectKey;
 
 const SELECT_ONE: &str = "
-SELECT accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects
-FROM page WHERE day = ?1 AND who = ?2 AND dataset = ?3 AND operation = ?4 AND job = 0";
+SELECT accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects FROM book WHERE key = ?1";
 
 const INSERT: &str = "
-INSERT INTO page (day, who, dataset, operation, job, accesses, records, records_unknown, bytes, bytes_unknown,
-    denied, subjects_distinct, cells, subjects)
-VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+INSERT INTO book (key, accesses, records, records_unknown, bytes, bytes_unknown, denied, subjects_distinct, cells, subjects)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
 
 const UPDATE: &str = "
-UPDATE page SET accesses = ?5, records = ?6, records_unknown = ?7, bytes = ?8, bytes_unknown = ?9, denied = ?10,
-    subjects_distinct = ?11, cells = ?12, subjects = ?13
-WHERE day = ?1 AND who = ?2 AND dataset = ?3 AND operation = ?4 AND job = 0";
+UPDATE book SET accesses = ?2, records = ?3, records_unknown = ?4, bytes = ?5, bytes_unknown = ?6, denied = ?7,
+    subjects_distinct = ?8, cells = ?9, subjects = ?10 WHERE key = ?1";
 
 /// Writes the net change of the book, page by page in key order.
 pub(super) fn write(tx: &Transaction<'_>, book: &mut Book) -> Result<(), StoreError> {
@@ -31,49 +28,136 @@ pub(super) fn write(tx: &Transaction<'_>, book: &mut Book) -> Result<(), StoreEr
         return Ok(());
     }
     // Pages of days the store has never seen need no look before they are written.
-    let newest: Option<DayNumber> = tx.query_row("SELECT max(day) FROM page", [], |r| r.get(0))?;
+    let newest: Option<i64> = tx.query_row("SELECT max(key) FROM book", [], |r| r.get(0))?;
+    let newest = newest.map(|row| PageKey::of_row(row).0);
     let mut select = tx.prepare_cached(SELECT_ONE)?;
-    let mut insert = tx.prepare_cached(INSERT)?;
     let mut update = tx.prepare_cached(UPDATE)?;
-    let (mut cells, mut subjects) = (Vec::new(), Vec::new());
+    let mut fresh = Fresh::new(tx)?;
     book.fold(|day, key, change| {
-        let mut before = match newest {
+        let before = match newest {
             Some(newest) if day <= newest => read_one(&mut select, day, key)?,
             _ => None,
         };
-        let (page, statement) = match &mut before {
-            Some(before) => {
-                before.merge(change);
-                (before, &mut update)
-            }
-            None => (change, &mut insert),
+        let Some(mut page) = before else {
+            change.coarsen();
+            return fresh.add(key.row(day), change);
         };
+        page.merge(change);
         page.coarsen();
+        let (mut cells, mut subjects) = (Vec::new(), Vec::new());
         page.encode_cells(&mut cells);
         page.encode_subjects(&mut subjects);
-        let t = &page.total;
-        statement.execute(params![
-            day,
-            key.who().0,
-            key.dataset().0,
-            key.operation() as u8,
-            int(t.accesses),
-            int(t.records),
-            int(t.records_unknown),
-            int(t.bytes),
-            int(t.bytes_unknown),
-            int(t.denied),
-            int(page.distinct()),
-            cells,
-            subjects
-        ])?;
+        let [key, a, b, c, d, e, f, g] = numbers(key.row(day), &page);
+        update.execute(params![key, a, b, c, d, e, f, g, cells, subjects])?;
         Ok(())
-    })
+    })?;
+    fresh.write()
+}
+
+/// Key, sums and number of subjects, as the columns are ordered.
+fn numbers(key: i64, page: &Page) -> [i64; 8] {
+    let t = &page.total;
+    [
+        key,
+        int(t.accesses),
+        int(t.records),
+        int(t.records_unknown),
+        int(t.bytes),
+        int(t.bytes_unknown),
+        int(t.denied),
+        int(page.distinct()),
+    ]
+}
+
+/// Pages that are new, collected so that one statement writes many: beginning and ending a statement costs more than a row.
+struct Fresh<'t> {
+    one: CachedStatement<'t>,
+    many: CachedStatement<'t>,
+    rows: Vec<[i64; 8]>,
+    /// Cells and subjects of each row, one behind the other, and where each ends.
+    blobs: Vec<u8>,
+    ends: Vec<usize>,
+    scratch: Vec<u8>,
+}
+
+/// Rows a statement writes.
+const MANY: usize = 64;
+
+impl<'t> Fresh<'t> {
+    fn new(tx: &'t Transaction<'_>) -> Result<Fresh<'t>, StoreError> {
+        let row = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let (head, _) = INSERT.split_once("(?1").unwrap_or((INSERT, ""));
+        Ok(Fresh {
+            one: tx.prepare_cached(INSERT)?,
+            many: tx.prepare_cached(&format!("{head}{}", [row; MANY].join(", ")))?,
+            rows: Vec::with_capacity(MANY),
+            blobs: Vec::new(),
+            ends: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    fn add(&mut self, key: i64, page: &Page) -> Result<(), StoreError> {
+        self.rows.push(numbers(key, page));
+        page.encode_cells(&mut self.scratch);
+        self.blobs.extend_from_slice(&self.scratch);
+        self.ends.push(self.blobs.len());
+        page.encode_subjects(&mut self.scratch);
+        self.blobs.extend_from_slice(&self.scratch);
+        self.ends.push(self.blobs.len());
+        if self.rows.len() < MANY {
+            return Ok(());
+        }
+        bind(&mut self.many, &self.rows, &self.ends, &self.blobs)?;
+        self.clear();
+        Ok(())
+    }
+
+    /// Writes what is left.
+    fn write(&mut self) -> Result<(), StoreError> {
+        let mut start = 0;
+        for (row, ends) in self.rows.iter().zip(self.ends.chunks(2)) {
+            let end = ends.last().copied().unwrap_or(start);
+            let ends: Vec<usize> = ends.iter().map(|end| end.saturating_sub(start)).collect();
+            let blobs = self.blobs.get(start..end).unwrap_or_default();
+            bind(&mut self.one, std::slice::from_ref(row), &ends, blobs)?;
+            start = end;
+        }
+        self.clear();
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.blobs.clear();
+        self.ends.clear();
+    }
+}
+
+/// Writes rows with a statement that has ten places for each of them.
+fn bind(
+    statement: &mut CachedStatement<'_>,
+    rows: &[[i64; 8]],
+    ends: &[usize],
+    blobs: &[u8],
+) -> Result<(), StoreError> {
+    let (mut place, mut start) = (1, 0);
+    for (row, ends) in rows.iter().zip(ends.chunks(2)) {
+        for number in row {
+            statement.raw_bind_parameter(place, number)?;
+            place += 1;
+        }
+        for end in ends {
+            statement.raw_bind_parameter(place, blobs.get(start..*end).unwrap_or_default())?;
+            (place, start) = (place + 1, *end);
+        }
+    }
+    statement.raw_execute()?;
+    Ok(())
 }
 
 fn read_one(select: &mut CachedStatement<'_>, day: DayNumber, key: PageKey) -> Result<Option<Page>, StoreError> {
-    let by = params![day, key.who().0, key.dataset().0, key.operation() as u8];
-    match select.query_row(by, |row| Ok(page(row, 0))).optional()? {
+    match select.query_row([key.row(day)], |row| Ok(page(row, 0))).optional()? {
         None => Ok(None),
         Some(Err(e)) => Err(e),
         Some(Ok(page)) => Ok(Some(page)),
@@ -116,17 +200,10 @@ pub struct PageHistory<'a> {
     pub lists: Option<&'a Lists>,
 }
 
-const PERSON: &str = "
-SELECT dataset, operation, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects
-FROM page WHERE day = ?1 AND who = ?2";
-
-const PERSON_DATASET: &str = "
-SELECT dataset, operation, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects
-FROM page WHERE day = ?1 AND who = ?2 AND dataset = ?3";
-
-const DATASET_BY_PERSON: &str = "
-SELECT dataset, operation, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects
-FROM page WHERE day = ?1 AND ?2 < who AND dataset = ?3";
+/// A range of pages; ?3: the dataset, or null for any.
+const RANGE: &str = "
+SELECT key, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects
+FROM page WHERE key BETWEEN ?1 AND ?2 AND (?3 IS NULL OR dataset = ?3)";
 
 impl History for PageHistory<'_> {
     fn knows(&self, who: WhoId) -> bool {
@@ -177,19 +254,14 @@ impl Store {
         sink: &mut dyn FnMut(DayNumber, PageKey, &Page),
     ) -> Result<(), StoreError> {
         let mut statement = self.conn.prepare_cached(
-            "SELECT day, who, dataset, operation, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, x''
-             FROM page WHERE ?1 <= day AND day <= ?2 AND 0 < who",
+            "SELECT key, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, x''
+             FROM page WHERE key BETWEEN ?1 AND ?2 AND 0 < who",
         )?;
-        let mut rows = statement.query((from, to))?;
+        let mut rows = statement.query(PageKey::rows(from, to))?;
         while let Some(row) = rows.next()? {
-            let (day, who) = (row.get(0)?, WhoId(row.get(1)?));
-            if wanted(day, who) {
-                let operation = Operation::from_number(row.get(3)?).unwrap_or(Operation::Other);
-                sink(
-                    day,
-                    PageKey::new(who, DatasetId(row.get(2)?), operation),
-                    &page(row, 4)?,
-                );
+            let (day, key) = PageKey::of_row(row.get(0)?);
+            if wanted(day, key.who()) {
+                sink(day, key, &page(row, 1)?);
             }
         }
         Ok(())
@@ -212,35 +284,27 @@ impl PageHistory<'_> {
         sink: &mut dyn FnMut(DayNumber, PageKey, &Page),
     ) -> Result<(), StoreError> {
         let conn = &self.store.conn;
-        let range: (Option<DayNumber>, Option<DayNumber>) = conn
-            .prepare_cached("SELECT (SELECT min(day) FROM page), (SELECT max(day) FROM page)")?
+        let range: (Option<i64>, Option<i64>) = conn
+            .prepare_cached("SELECT (SELECT min(key) FROM book), (SELECT max(key) FROM book)")?
             .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
         let (Some(oldest), Some(newest)) = range else {
             return Ok(());
         };
-        let (who, dataset) = match select {
-            Select::Person(who) => (who, None),
-            Select::PersonDataset(who, dataset) => (who, Some(dataset)),
-            Select::Dataset(dataset) | Select::DatasetByPerson(dataset) => (WhoId(0), Some(dataset)),
+        let ((first, last), dataset) = match select {
+            Select::Person(who) => (PageKey::of_person(who), None),
+            Select::PersonDataset(who, dataset) => (PageKey::of_dataset(who, dataset), None),
+            Select::Dataset(dataset) => (PageKey::of_dataset(WhoId(0), dataset), None),
+            Select::DatasetByPerson(dataset) => {
+                let (first, last) = (PageKey::of_person(WhoId(1)).0, PageKey::of_person(WhoId(WHO_MAX)).1);
+                ((first, last), Some(dataset))
+            }
         };
-        let statement = match select {
-            Select::Person(_) => PERSON,
-            Select::PersonDataset(..) | Select::Dataset(_) => PERSON_DATASET,
-            Select::DatasetByPerson(_) => DATASET_BY_PERSON,
-        };
-        let mut statement = conn.prepare_cached(statement)?;
-        for day in from.max(oldest)..=to.min(newest) {
-            let mut rows = match dataset {
-                Some(dataset) => statement.query(params![day, who.0, dataset.0])?,
-                None => statement.query(params![day, who.0])?,
-            };
+        let mut statement = conn.prepare_cached(RANGE)?;
+        for day in from.max(PageKey::of_row(oldest).0)..=to.min(PageKey::of_row(newest).0) {
+            let mut rows = statement.query(params![first.row(day), last.row(day), dataset.map(|d| d.0)])?;
             while let Some(row) = rows.next()? {
-                let operation = Operation::from_number(row.get(1)?).unwrap_or(Operation::Other);
-                sink(
-                    day,
-                    PageKey::new(who, DatasetId(row.get(0)?), operation),
-                    &page(row, 2)?,
-                );
+                let (_, key) = PageKey::of_row(row.get(0)?);
+                sink(day, key, &page(row, 1)?);
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::{Store, StoreError, count};
 use crate::access::SourceId;
 use crate::clock::{EventTime, WallTime};
-use crate::detect::book::DayNumber;
+use crate::detect::book::{DayNumber, PageKey};
 
 /// What counters are grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,9 +72,10 @@ impl Store {
             "SELECT CASE WHEN ?1 THEN p.who END, CASE WHEN ?2 THEN p.dataset END, CASE WHEN ?3 THEN p.operation END,
                 CASE WHEN ?4 THEN p.day END, sum(p.accesses), sum(p.records), sum(p.records_unknown), sum(p.bytes),
                 sum(p.bytes_unknown), sum(p.denied)
-             FROM page AS p WHERE p.day BETWEEN ?5 AND ?6 AND p.who <> 0 GROUP BY 4, 1, 2, 3 ORDER BY 4, 1, 2, 3",
+             FROM page AS p WHERE p.key BETWEEN ?5 AND ?6 AND p.who <> 0 GROUP BY 4, 1, 2, 3 ORDER BY 4, 1, 2, 3",
         )?;
-        let mut rows = select.query(params![by.person, by.dataset, by.operation, by.day, from, to])?;
+        let (first, last) = PageKey::rows(from, to);
+        let mut rows = select.query(params![by.person, by.dataset, by.operation, by.day, first, last])?;
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let who: Option<u32> = row.get(0)?;

@@ -9,7 +9,9 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Store, StoreError, count, int, unopened};
+use crate::access::WhoId;
 use crate::clock::WallTime;
+use crate::detect::book::PageKey;
 
 /// Rows a transaction of an import writes: a few hundredths of a second.
 const CHUNK: usize = 8_000;
@@ -253,7 +255,7 @@ impl Store {
                 sum(CASE WHEN ?2 <= p.day THEN p.records ELSE 0 END),
                 sum(CASE WHEN ?2 <= p.day THEN p.denied ELSE 0 END)
              FROM page AS p JOIN who AS w ON w.id = p.who JOIN dataset AS d ON d.id = p.dataset
-             WHERE ?1 <= p.day AND 0 < p.who GROUP BY p.who, p.dataset ORDER BY w.name, d.name",
+             WHERE ?1 << 47 <= p.key AND 0 < p.who GROUP BY p.who, p.dataset ORDER BY w.name, d.name",
         )?;
         let usage = |r: &Row<'_>| {
             Ok(Usage {
@@ -279,7 +281,7 @@ impl Store {
             .prepare_cached(find)?
             .query_row([person], |r| r.get(0))
             .optional()?;
-        let first = "SELECT (SELECT min(day) FROM page), (SELECT max(day) FROM page)";
+        let first = "SELECT (SELECT min(key) FROM book) >> 47, (SELECT max(key) FROM book) >> 47";
         let (first, last): (Option<i32>, Option<i32>) = self
             .conn
             .prepare_cached(first)?
@@ -290,10 +292,11 @@ impl Store {
         // Day by day: the pages of a day are found by the person, those of a person by the day only.
         let mut of_day = self
             .conn
-            .prepare_cached("SELECT coalesce(sum(accesses), 0) FROM page WHERE day = ?1 AND who = ?2")?;
+            .prepare_cached("SELECT coalesce(sum(accesses), 0) FROM book WHERE key BETWEEN ?1 AND ?2")?;
         let mut sum = 0u64;
+        let (least, most) = PageKey::of_person(WhoId(who));
         for day in from.max(first)..=to.min(last) {
-            sum = sum.saturating_add(count(of_day.query_row((day, who), |r| r.get(0))?));
+            sum = sum.saturating_add(count(of_day.query_row((least.row(day), most.row(day)), |r| r.get(0))?));
         }
         Ok(sum)
     }

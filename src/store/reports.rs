@@ -8,7 +8,7 @@ use super::{Store, StoreError, Tally, alerts, count, ledger};
 use crate::access::{DatasetId, Operation, SourceId, WhoId};
 use crate::calendar::{Day, day_start};
 use crate::clock::WallTime;
-use crate::detect::book::DayNumber;
+use crate::detect::book::{DayNumber, PageKey};
 use crate::detect::page::{Amounts, Page};
 
 /// What one person did with one dataset and operation on one day.
@@ -78,26 +78,23 @@ fn page(row: &Row<'_>, at: usize) -> Result<Page, StoreError> {
     })
 }
 
-fn operation(n: u8) -> Operation {
-    Operation::from_number(n).unwrap_or(Operation::Other)
-}
-
 impl Store {
     /// Every amount of the days `from..=to`, person by person, in order of day and person. Cells and subjects stay where
     /// they are: a year of a large agency is read in about two seconds.
     pub fn uses(&self, from: DayNumber, to: DayNumber, sink: &mut dyn FnMut(DayUse)) -> Result<(), StoreError> {
         let mut select = self.conn.prepare_cached(
-            "SELECT day, who, dataset, operation, accesses, records, records_unknown, bytes, bytes_unknown, denied
-             FROM page WHERE day BETWEEN ?1 AND ?2 AND 0 < who",
+            "SELECT key, accesses, records, records_unknown, bytes, bytes_unknown, denied
+             FROM page WHERE key BETWEEN ?1 AND ?2 AND 0 < who",
         )?;
-        let mut rows = select.query([from, to])?;
+        let mut rows = select.query(PageKey::rows(from, to))?;
         while let Some(row) = rows.next()? {
+            let (day, key) = PageKey::of_row(row.get(0)?);
             sink(DayUse {
-                day: row.get(0)?,
-                who: WhoId(row.get(1)?),
-                dataset: DatasetId(row.get(2)?),
-                operation: operation(row.get(3)?),
-                amounts: amounts(row, 4)?,
+                day,
+                who: key.who(),
+                dataset: key.dataset(),
+                operation: key.operation(),
+                amounts: amounts(row, 1)?,
             });
         }
         Ok(())
@@ -112,13 +109,14 @@ impl Store {
         sink: &mut dyn FnMut(DayNumber, Operation, &Page),
     ) -> Result<(), StoreError> {
         let mut select = self.conn.prepare_cached(
-            "SELECT operation, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, x''
-             FROM page WHERE day = ?1 AND who = 0 AND dataset = ?2",
+            "SELECT key, accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, x''
+             FROM book WHERE key BETWEEN ?1 AND ?2",
         )?;
+        let (first, last) = PageKey::of_dataset(WhoId(0), dataset);
         for day in from..=to {
-            let mut rows = select.query(params![day, dataset.0])?;
+            let mut rows = select.query((first.row(day), last.row(day)))?;
             while let Some(row) = rows.next()? {
-                sink(day, operation(row.get(0)?), &page(row, 1)?);
+                sink(day, PageKey::of_row(row.get(0)?).1.operation(), &page(row, 1)?);
             }
         }
         Ok(())
@@ -134,9 +132,9 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut select = self.conn.prepare_cached(
             "SELECT dataset, accesses, records, records_unknown, bytes, bytes_unknown, denied, x'', subjects
-             FROM page WHERE day BETWEEN ?1 AND ?2 AND 0 < who AND 0 < subjects_distinct",
+             FROM page WHERE key BETWEEN ?1 AND ?2 AND 0 < who AND 0 < subjects_distinct",
         )?;
-        let mut rows = select.query([from, to])?;
+        let mut rows = select.query(PageKey::rows(from, to))?;
         while let Some(row) = rows.next()? {
             let dataset = DatasetId(row.get(0)?);
             if wanted(dataset) {
@@ -150,9 +148,10 @@ impl Store {
     pub fn page_of(&self, of: &DayUse) -> Result<Option<Page>, StoreError> {
         let mut select = self.conn.prepare_cached(
             "SELECT accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, x''
-             FROM page WHERE day = ?1 AND who = ?2 AND dataset = ?3 AND operation = ?4",
+             FROM book WHERE key = ?1",
         )?;
-        let mut rows = select.query(params![of.day, of.who.0, of.dataset.0, of.operation as u8])?;
+        let key = PageKey::new(of.who, of.dataset, of.operation);
+        let mut rows = select.query([key.row(of.day)])?;
         match rows.next()? {
             Some(row) => Ok(Some(page(row, 0)?)),
             None => Ok(None),

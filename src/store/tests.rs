@@ -506,7 +506,7 @@ fn a_damaged_page_is_an_error_and_not_an_empty_one() {
         },
     )
     .unwrap();
-    p.store.conn.execute("UPDATE page SET cells = x'ffff'", []).unwrap();
+    p.store.conn.execute("UPDATE book SET cells = x'ffff'", []).unwrap();
     let names = p.store.names().unwrap();
     let mut history = PageHistory {
         store: &p.store,

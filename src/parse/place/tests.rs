@@ -2,7 +2,7 @@ mod grants;
 
 use std::borrow::Cow;
 
-use sha2::Digest;
+use sha2::{Digest, Sha256};
 
 use super::spellings::SPELLINGS_MAX;
 use super::*;
@@ -83,7 +83,7 @@ fn record<'a>(user: Option<&'a str>, resource: &'a str) -> Record<'a> {
 }
 
 fn placed(placer: &mut Placer, record: &Record<'_>, ids: &mut dyn WhoIds) -> Placed {
-    let surveyed = placer.surveyor().survey(record.clone(), 0);
+    let surveyed = placer.surveyor().survey(record, 0);
     placer.place(&surveyed, LineRef::default(), SourceId(3), ids)
 }
 
@@ -122,7 +122,7 @@ fn the_hash_of_a_citizens_number_is_hmac_sha_256() {
         let head = u64::from_be_bytes(whole[..8].try_into().unwrap());
         assert_eq!(
             SubjectKey::new(&secret).hash(number.as_bytes()),
-            Subject(head),
+            crate::access::Subject(head),
             "{number}"
         );
     }
@@ -389,7 +389,7 @@ fn a_flood_of_made_up_names_does_not_fill_memory() {
 #[test]
 fn the_class_is_the_formats_where_the_register_of_datasets_leaves_it_to_it() {
     let mut one = record(Some("x"), "/list");
-    let class = |placer: &Placer, one: &Record<'_>| placer.surveyor().survey(one.clone(), 0).sight.map(|s| s.operation);
+    let class = |placer: &Placer, one: &Record<'_>| placer.surveyor().survey(one, 0).sight.map(|s| s.operation);
     one.class = Some(Operation::Print);
     assert_eq!(class(&placer(), &one), Some(Operation::Export), "the 台帳 says it");
     let placer = placer_with(|dataset| dataset.matches.iter_mut().for_each(|m| m.class = None));

@@ -136,16 +136,13 @@ fn looking_back_reads_the_days_and_persons_asked_for_only() {
             .map(|s| plan(&p.store, s).join("; "))
             .unwrap()
     };
+    assert!(of("FROM book WHERE key = ?1").contains("(rowid=?)"));
+    assert!(of("FROM page WHERE key BETWEEN ?1 AND ?2 AND (?3 IS NULL").contains("(rowid>? AND rowid<?)"));
+    assert!(of("SELECT max(key) FROM book").contains("SEARCH book"));
     assert!(
-        of("WHERE day = ?1 AND who = ?2 AND dataset = ?3 AND operation = ?4")
-            .contains("(day=? AND who=? AND dataset=? AND operation=? AND job=?)")
-    );
-    assert!(of("FROM page WHERE day = ?1 AND ?2 < who").contains("(day=? AND who>?)"));
-    assert!(of("SELECT max(day) FROM page").contains("SEARCH page"));
-    assert!(
-        of("SELECT (SELECT min(day) FROM page)").contains("SEARCH"),
+        of("SELECT (SELECT min(key) FROM book)").contains("SEARCH"),
         "{}",
-        of("SELECT (SELECT min(day) FROM page)")
+        of("SELECT (SELECT min(key) FROM book)")
     );
     assert!(of("SELECT id, first_seen, last_seen, lead FROM alert").contains("alert_key"));
     assert!(of("SELECT min(next_at) FROM mail_recipient").contains("mail_waiting"));

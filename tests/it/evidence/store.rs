@@ -36,8 +36,8 @@ fn case_23_a_lowered_counter_is_named_with_person_dataset_and_day() {
     counters(&archive).clean();
     tamper(
         &archive,
-        "UPDATE page SET accesses = accesses - 1, records = records - 1 WHERE who = (SELECT id FROM who WHERE name = '010007')
-         AND day = (SELECT min(day) FROM page WHERE who = (SELECT id FROM who WHERE name = '010007'))",
+        "UPDATE book SET accesses = accesses - 1, records = records - 1
+         WHERE key = (SELECT min(key) FROM page WHERE who = (SELECT id FROM who WHERE name = '010007'))",
     );
     let verdict = counters(&archive);
     let found = verdict.found("COUNTER_DRIFT");
@@ -56,7 +56,7 @@ fn case_23_a_page_that_is_gone_or_made_up_is_named() {
     let archive = Archive::five_days();
     tamper(
         &archive,
-        "DELETE FROM page WHERE who = (SELECT id FROM who WHERE name = '010009')",
+        "DELETE FROM book WHERE (key >> 20) & 0x7ffffff = (SELECT id FROM who WHERE name = '010009')",
     );
     let verdict = counters(&archive);
     assert_eq!(verdict.found("COUNTER_DRIFT")["who"], "person 010009");
