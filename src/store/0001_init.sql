@@ -188,6 +188,7 @@ CREATE TABLE alert (
     retro INTEGER NOT NULL DEFAULT 0,    -- 1: found in hindsight, by a corrected register (遡及)
     register INTEGER NOT NULL DEFAULT 0  -- version of the account register it rests on; of the first finding
 ) STRICT;
+CREATE INDEX alert_first ON alert (first_seen);
 CREATE INDEX alert_key ON alert (rule, who, dataset, last_seen);
 CREATE INDEX alert_lead ON alert (lead);
 CREATE INDEX alert_who ON alert (who, dataset);

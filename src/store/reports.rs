@@ -4,7 +4,8 @@
 
 use rusqlite::{Row, params};
 
-use super::{Store, StoreError, Tally, alerts, count, ledger};
+use super::alerts::{self, COLUMNS};
+use super::{Store, StoreError, Tally, count, ledger};
 use crate::access::{DatasetId, Operation, SourceId, WhoId};
 use crate::calendar::{Day, day_start};
 use crate::clock::WallTime;
@@ -223,9 +224,8 @@ impl Store {
     /// Alerts whose first finding lies on the days `from..=to` (JST), oldest first, with who each is about.
     pub fn alerts_in(&self, from: Day, to: Day) -> Result<Vec<(alerts::StoredAlert, String)>, StoreError> {
         let mut select = self.conn.prepare_cached(&format!(
-            "SELECT {}, coalesce(w.name, '') FROM alert AS a LEFT JOIN who AS w ON w.id = a.who
+            "SELECT {COLUMNS}, coalesce(w.name, '') FROM alert AS a LEFT JOIN who AS w ON w.id = a.who
              WHERE ?1 <= a.first_seen AND a.first_seen < ?2 ORDER BY a.first_seen, a.id",
-            alerts::COLUMNS
         ))?;
         let rows = select.query_map(span(from, to), |r| Ok((alerts::stored(r)?, r.get(37)?)))?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -13,9 +13,17 @@ fn statements() -> Vec<String> {
     let strings = Regex::new(r#"(?s)"((?:[^"\\]|\\.)*)""#).unwrap();
     let verb = Regex::new(r"^\s*(SELECT|INSERT|UPDATE|DELETE)\s").unwrap();
     let columns = Regex::new(r#"(?s)const COLUMNS: &str =\s*"((?:[^"\\]|\\.)*)""#).unwrap();
-    let columns = sources.iter().find_map(|s| columns.captures(s)).unwrap()[1].to_owned();
-    let all = sources.iter().flat_map(|s| strings.captures_iter(s));
-    let all = all.map(|c| c[1].replace("{COLUMNS}", &columns).replace("\\\"", "\""));
+    let of = |file: &String| columns.captures(file).map(|c| c[1].to_owned());
+    let of_alerts = sources
+        .iter()
+        .filter(|s| s.contains("FROM alert AS a"))
+        .find_map(of)
+        .unwrap();
+    let all = sources.iter().flat_map(|file| {
+        let columns = of(file).unwrap_or_else(|| of_alerts.clone());
+        let all = strings.captures_iter(file);
+        all.map(move |c| c[1].replace("{COLUMNS}", &columns).replace("\\\"", "\""))
+    });
     all.filter(|s| verb.is_match(s)).collect()
 }
 
@@ -64,6 +72,18 @@ const WHOLE: &[(&str, &str)] = &[
     (
         "FROM register_row AS r WHERE r.since",
         "at an import, off the ingest thread: the whole register is wanted",
+    ),
+    (
+        "WHERE phase IN (0, 1) AND caught_at < last_read",
+        "for a report; a row a file that was ever read",
+    ),
+    (
+        "FROM exception_hit WHERE day BETWEEN",
+        "for a report; a row a day and exception",
+    ),
+    (
+        "FROM report ORDER BY id",
+        "for a command of a person: every report that was made",
     ),
     (
         "FROM page AS p LEFT JOIN who AS w",
