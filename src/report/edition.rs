@@ -39,8 +39,12 @@ impl Edition {
     /// # Errors
     /// The content is no report this program knows.
     pub fn of(row: ReportRow, reviews: Vec<ReviewRow>) -> Result<Edition, serde_json::Error> {
+        let report = Report::read(&row.report.content)?;
+        let mut reviews = reviews;
+        // Two posts of one sheet are registered in the same moment.
+        reviews.sort_by_key(|r| report.reviewers.iter().position(|of| of.role == r.review.role));
         Ok(Edition {
-            report: Report::read(&row.report.content)?,
+            report,
             number: row.number,
             version: row.version,
             sha256: row.report.sha256,

@@ -8,6 +8,7 @@
 //!
 //! Not here: when reports are made and whom they are mailed to (`service`), files and the command line (`cli`).
 
+pub mod audit;
 mod compose;
 mod differ;
 pub mod doc;

@@ -246,6 +246,13 @@ impl Store {
         ledger::bound(&self.conn, &serde_json::json!({"draw": text}))
     }
 
+    /// The first day (JST) anything is on record of.
+    pub fn first_day(&self) -> Result<Option<Day>, StoreError> {
+        let mut select = self.conn.prepare_cached("SELECT min(key) FROM book")?;
+        let first: Option<i64> = select.query_row([], |r| r.get(0))?;
+        Ok(first.map(|row| Day(PageKey::of_row(row).0)))
+    }
+
     /// Kind (`person`, `account`) and name of everybody who ever was counted.
     pub fn everybody(&self) -> Result<Vec<(WhoId, String, String)>, StoreError> {
         let mut select = self.conn.prepare_cached("SELECT id, kind, name FROM who ORDER BY id")?;

@@ -31,6 +31,8 @@ mod live_equals_replay;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod rights;
 #[cfg(test)]
 mod scenarios;

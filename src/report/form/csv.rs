@@ -1,7 +1,7 @@
 //! CSV for spreadsheets: UTF-8 with a byte order mark, tables one below the other, nothing that a spreadsheet would run.
 //! The same file can be filled in and returned (`report::sheet`).
 
-use super::super::doc::Cell;
+use super::super::doc::{Cell, Table};
 use super::super::sheet;
 use crate::calendar::{Day, Jst};
 use crate::clock::WallTime;
@@ -35,13 +35,29 @@ fn value(cell: &Cell, lang: Lang) -> String {
     }
 }
 
+/// A table alone: its heads in the first line.
+pub(super) fn alone(table: &Table, lang: Lang) -> String {
+    let mut out = String::from("\u{feff}");
+    put(table, lang, &mut |cells| line(&mut out, cells));
+    out
+}
+
+fn line(out: &mut String, cells: &[String]) {
+    out.push_str(&cells.join(","));
+    out.push_str("\r\n");
+}
+
+fn put(table: &Table, lang: Lang, line: &mut dyn FnMut(&[String])) {
+    line(&table.columns.iter().map(|c| guarded(&c.title)).collect::<Vec<_>>());
+    for row in &table.rows {
+        line(&row.iter().map(|cell| value(cell, lang)).collect::<Vec<_>>());
+    }
+}
+
 pub(super) fn draw(edition: &Edition) -> String {
     let (report, lang) = (&edition.report, edition.lang());
     let mut out = String::from("\u{feff}");
-    let mut line = |cells: &[String]| {
-        out.push_str(&cells.join(","));
-        out.push_str("\r\n");
-    };
+    let mut line = |cells: &[String]| line(&mut out, cells);
     line(&[guarded(&report.title), guarded(&report.period)]);
     for (name, value) in edition.seal() {
         line(&[guarded(&name), guarded(&value)]);
@@ -65,10 +81,7 @@ pub(super) fn draw(edition: &Edition) -> String {
     for (part, table) in report.tables() {
         line(&[]);
         line(&[format!("{part} {}", table.title)].map(|t| guarded(&t)));
-        line(&table.columns.iter().map(|c| guarded(&c.title)).collect::<Vec<_>>());
-        for row in &table.rows {
-            line(&row.iter().map(|cell| value(cell, lang)).collect::<Vec<_>>());
-        }
+        put(table, lang, &mut line);
     }
     out
 }

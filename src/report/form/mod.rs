@@ -68,6 +68,11 @@ pub fn draw(edition: &Edition, form: Form) -> Result<Vec<u8>, FormError> {
     })
 }
 
+/// A table alone, as CSV.
+pub(super) fn table_csv(table: &super::doc::Table, lang: Lang) -> String {
+    csv::alone(table, lang)
+}
+
 /// A cell as people read it.
 fn shown(cell: &Cell, lang: Lang) -> Cow<'_, str> {
     match cell {

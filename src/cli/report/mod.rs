@@ -1,4 +1,7 @@
-//! `sekimori report`: makes, lists and shows the periodic アクセス記録分析報告書.
+//! `sekimori report`: makes, lists, shows and signs the periodic アクセス記録分析報告書.
+
+mod audit;
+mod sign;
 
 use std::path::{Path, PathBuf};
 
@@ -110,6 +113,9 @@ pub(super) fn command(lang: Lang) -> Command {
                 .arg(forms().default_value("html"))
                 .arg(folder()),
         )
+        .subcommand(sign::command(lang))
+        .subcommand(sign::overdue_command(lang))
+        .subcommand(audit::command(lang))
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -117,6 +123,9 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     match args.subcommand() {
         Some(("make", args)) => make(&config, args, out),
         Some(("show", args)) => show(&config, args, out),
+        Some(("sign", args)) => sign::run(&config, args, out),
+        Some(("overdue", args)) => sign::overdue(&config, args, out),
+        Some(("audit", args)) => audit::run(&config, args, out),
         Some((_, args)) => list(&config, args, out),
         None => Ok(()),
     }
@@ -205,24 +214,34 @@ fn register_of(config: &Config, store: &Store, period: Period) -> Result<(Regist
     }
 }
 
+/// Names of the sources, in order of configuration.
+fn site_of(config: &Config) -> Vec<&str> {
+    config.sources.iter().map(|s| s.read.name.as_str()).collect()
+}
+
+/// What is configured, as far as reports speak of it.
+fn site<'a>(config: &'a Config, sources: &'a [&'a str], register: (&'a Register, i64)) -> Site<'a> {
+    Site {
+        agency: &config.agency,
+        lang: config.lang,
+        datasets: &config.datasets,
+        rules: &config.rules,
+        sources,
+        sections: &config.sections,
+        calendar: &config.calendar,
+        register,
+        hash: &config.hash,
+    }
+}
+
 fn make(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let (period, forms) = (period(args, out)?, forms(args)?);
     let by = inert(args.get_one::<String>("by").map_or("", String::as_str).trim(), 40);
     let folder = args.get_one::<PathBuf>("out");
     let mut store = Store::open(&config.store)?;
-    let (register, version) = register_of(config, &store, period)?;
-    let sources: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
-    let site = Site {
-        agency: &config.agency,
-        lang: config.lang,
-        datasets: &config.datasets,
-        rules: &config.rules,
-        sources: &sources,
-        sections: &config.sections,
-        calendar: &config.calendar,
-        register: (&register, version),
-        hash: &config.hash,
-    };
+    let register = register_of(config, &store, period)?;
+    let sources = site_of(config);
+    let site = site(config, &sources, (&register.0, register.1));
     let owners = report::owners(&site);
     let mut sections: Vec<Option<&str>> = Vec::new();
     for given in args.get_many::<String>("section").into_iter().flatten() {
@@ -274,20 +293,25 @@ fn make(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
 
 /// Puts the forms of an edition into a folder; readable by the owner only.
 fn write(edition: &Edition, forms: &[Form], folder: &Path, out: &mut Out) -> Result<(), Failure> {
-    use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let failed = |path: &Path, e: &std::io::Error| Failure::Failed(format!("cannot write {}: {e}", path.display()));
-    std::fs::create_dir_all(folder).map_err(|e| failed(folder, &e))?;
     for form in forms {
         let path = folder.join(format!("{}.{}", edition.file_stem(), form.as_str()));
-        let bytes = report::draw(edition, *form).map_err(ReportError::Form)?;
-        let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&path).map_err(|e| failed(&path, &e))?;
-        file.write_all(&bytes).map_err(|e| failed(&path, &e))?;
+        put(&path, &report::draw(edition, *form).map_err(ReportError::Form)?)?;
         out.line(&format!("  {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Writes a file that only its owner reads; makes its folder.
+fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let write = || {
+        std::fs::create_dir_all(path.parent().unwrap_or(path))?;
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        file.write_all(bytes)
+    };
+    write().map_err(|e: std::io::Error| Failure::Failed(format!("cannot write {}: {e}", path.display())))
 }
 
 fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
