@@ -28,7 +28,7 @@
 //!   hashes from `parse::place` on.
 //!
 //! # Not here yet
-//! The ladder of who is told next.
+//! A console of its own for people who acknowledge and sign.
 
 #![cfg_attr(
     test,

@@ -5,6 +5,8 @@
 
 pub mod decide;
 pub mod gaps;
+pub mod incident;
+pub mod ladder;
 pub mod notice;
 pub mod outbox;
 pub mod text;
@@ -28,6 +30,8 @@ pub struct AlertSettings {
     pub repeat_critical: Duration,
     /// The same for warnings.
     pub repeat_warning: Duration,
+    /// Who is told next while nobody answers.
+    pub ladder: ladder::LadderSettings,
 }
 
 /// Row id of an alert; never reused.
@@ -194,4 +198,8 @@ pub struct AlertFacts {
     pub evidence: Vec<LineRef>,
     /// When the offices of the agency are closed.
     pub calendar: Arc<Calendar>,
+    /// Who was told so far, or passed over, in the order in which it happened.
+    pub told: Vec<ladder::Hop>,
+    /// How long whoever is told now has before the next level is told; none: nobody is told next.
+    pub answer_within: Option<Duration>,
 }

@@ -2,6 +2,7 @@
 
 mod changes;
 mod events;
+mod held;
 
 use super::text::{MailContext, MailText};
 use crate::calendar::Jst;
@@ -74,6 +75,10 @@ pub enum Notice {
         /// One line an alert.
         alerts: Vec<String>,
     },
+    /// What waited while no relay could be used, in one mail: when each was composed, and its subject.
+    HeldBack(Vec<(WallTime, String)>),
+    /// Alerts that are handed on together to whoever is next, one line each.
+    Unanswered(Vec<String>),
     /// The notices (注意) since the last digest.
     Digest {
         /// One line a notice, the first ones.
@@ -174,6 +179,8 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         Notice::Checkpoint(standing) => changes::checkpoint(standing, lang),
         Notice::Rejects { source, why, lines } => rejects(source, why, *lines, lang),
         Notice::Many { rule, alerts } => many(rule, alerts, lang),
+        Notice::HeldBack(mails) => held::held_back(mails, lang),
+        Notice::Unanswered(alerts) => held::unanswered(alerts, lang),
         Notice::Digest { alerts, total } => digest(alerts, *total, lang),
     };
     let at = match lang {
@@ -210,6 +217,20 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
             lang.pick(
                 "同じ規則の警告が短時間に多数発生したため、まとめてお知らせします。",
                 "Many alerts of one rule came in a short time; this mail tells of them together:",
+            ),
+        ),
+        Notice::HeldBack(_) => (
+            lang.pick("【警告】", "[WARNING] "),
+            lang.pick(
+                "メールの中継サーバを利用できなかった間の通知を、まとめてお知らせします。",
+                "The mail relay could not be used for a while; this mail tells of what waited:",
+            ),
+        ),
+        Notice::Unanswered(_) => (
+            lang.pick("【警告】[未確認] ", "[WARNING, NOT ACKNOWLEDGED] "),
+            lang.pick(
+                "次の警告について、確認の登録がありません。",
+                "Nobody has acknowledged the following alerts:",
             ),
         ),
         Notice::Digest { .. } => (
@@ -356,6 +377,7 @@ mod tests {
             agency: "○○市".into(),
             lang,
             contact: Some("内線 2345".into()),
+            phone: None,
             host: "log1".into(),
             now: WallTime::from_secs(1_795_237_407),
             calendar: std::sync::Arc::default(),

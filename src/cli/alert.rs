@@ -1,20 +1,19 @@
 //! `sekimori alert`: what is open, and what named people did about it.
 
+pub(super) mod act;
+mod route;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::out::Out;
 use super::{Failure, config_arg, json, json_arg, load};
-use crate::alert::text::{describe, one_line};
-use crate::alert::{AlertFacts, ClosedAs};
-use crate::calendar::{Jst, day_of};
-use crate::clock::{Clock, EventTime, SystemClock};
+use crate::alert::AlertFacts;
+use crate::alert::text::{describe, hop_line, one_line};
+use crate::calendar::Jst;
 use crate::config::Config;
 use crate::pipeline::Teller;
-use crate::store::{AlertFilter, Store, StoredAlert};
+use crate::store::{AlertFilter, Store, StoredAlert, Times};
 use crate::text::{Lang, inert};
-
-/// Longest reason kept, in characters.
-const REASON_CHARS_MAX: usize = 400;
 
 pub(super) fn command(lang: Lang) -> Command {
     let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
@@ -24,29 +23,6 @@ pub(super) fn command(lang: Lang) -> Command {
             .required(true)
             .help(t("警告番号（A-2026-000001）", "number (A-2026-000001)"))
     };
-    let by = || {
-        Arg::new("by")
-            .long("by")
-            .value_name("STAFF")
-            .required(true)
-            .help(t("登録する人の職員番号", "staff number of who does it"))
-    };
-    let reason = || {
-        Arg::new("reason")
-            .long("reason")
-            .value_name("TEXT")
-            .required(true)
-            .help(t("理由", "why"))
-    };
-    let outcome = Arg::new("as")
-        .long("as")
-        .value_name("OUTCOME")
-        .required(true)
-        .value_parser(ClosedAs::ALL.map(ClosedAs::as_str))
-        .help(t(
-            "判断：legitimate 正当、false-alarm 誤検知、incident 事案",
-            "legitimate, false-alarm or incident",
-        ));
     Command::new("alert")
         .about(t("警告の一覧・確認・終了", "alerts: list, show, acknowledge, close"))
         .subcommand_required(true)
@@ -69,28 +45,8 @@ pub(super) fn command(lang: Lang) -> Command {
                 .arg(json_arg(lang))
                 .arg(number()),
         )
-        .subcommand(
-            Command::new("ack")
-                .about(t("確認（認知）を登録します", "takes notice of an alert"))
-                .arg(number())
-                .arg(by())
-                .arg(reason()),
-        )
-        .subcommand(
-            Command::new("close")
-                .about(t("判断と理由を添えて終了します", "closes an alert with an outcome"))
-                .arg(number())
-                .arg(by())
-                .arg(reason())
-                .arg(outcome),
-        )
-        .subcommand(
-            Command::new("reopen")
-                .about(t("終了した警告を再開します", "opens a closed alert again"))
-                .arg(number())
-                .arg(by())
-                .arg(reason()),
-        )
+        .subcommand(route::command(lang, number()))
+        .subcommands(act::commands(lang, &number))
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -101,11 +57,12 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     match what {
         "list" => list(&config, args, out),
         "show" => show(&config, args, out),
-        _ => turn(&config, what, args, out),
+        "route" => route::run(&config, args, out),
+        _ => act::run(&config, what, args, out),
     }
 }
 
-fn facts(store: &Store, teller: &Teller, stored: &StoredAlert) -> Result<AlertFacts, Failure> {
+pub(super) fn facts(store: &Store, teller: &Teller, stored: &StoredAlert) -> Result<AlertFacts, Failure> {
     let mut facts = teller.facts(stored, store.who(stored.alert.who)?, store.evidence(stored.alert.id)?);
     for reason in store.reasons(stored.alert.id)? {
         facts.reasons.push(teller.facts(&reason, None, Vec::new()));
@@ -157,9 +114,20 @@ fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
     let stored = store.alert(args.get_one::<String>("number").map_or("", String::as_str))?;
     let facts = facts(&store, &teller, &stored)?;
     if args.get_flag("json") {
-        return Ok(out.line(&json::alert(&stored, &facts).to_string())?);
+        let mut value = json::alert(&stored, &facts);
+        json::life(
+            &mut value,
+            &store.times(stored.alert.id)?,
+            &store.steps(stored.alert.id)?,
+        );
+        if let Some(members) = value.as_object_mut() {
+            let hops = store.hops(stored.alert.id)?;
+            members.insert("route".into(), hops.iter().map(route::hop).collect());
+        }
+        return Ok(out.line(&value.to_string())?);
     }
     out.line(describe(&facts, out.lang()).trim_end())?;
+    times(&stored, &store.times(stored.alert.id)?, out)?;
     if 0 < stored.register {
         let version = stored.register;
         out.line(&match out.lang() {
@@ -167,7 +135,14 @@ fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
             Lang::En => format!("account register: version {version} (sekimori account list --versions)"),
         })?;
     }
+    let mut hops = store.hops(stored.alert.id)?.into_iter();
     for step in store.steps(stored.alert.id)? {
+        if matches!(step.step.as_str(), "told" | "passed-over")
+            && let Some(hop) = hops.next()
+        {
+            out.line(&hop_line(&hop, out.lang()))?;
+            continue;
+        }
         let by = if step.by.is_empty() {
             "sekimori".to_owned()
         } else {
@@ -179,65 +154,46 @@ fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
             (Lang::Ja, "acknowledged") => "認知",
             (Lang::Ja, "closed") => "終了",
             (Lang::Ja, "reopened") => "再開",
+            (Lang::Ja, "assigned") => "担当",
+            (Lang::Ja, "commented") => "経過",
             (_, other) => other,
         };
         out.line(&format!(
             "{}  {word}  {by}  {}",
             Jst::from(step.at).iso(),
-            inert(&step.reason, REASON_CHARS_MAX)
+            inert(&step.reason, act::REASON_CHARS_MAX)
         ))?;
     }
     Ok(())
 }
 
-fn turn(config: &Config, what: &str, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
-    let text = |name: &str| {
-        args.get_one::<String>(name)
-            .map_or("", String::as_str)
-            .trim()
-            .to_owned()
+/// 検知・送信・認知・処置: four times that are not the same.
+fn times(stored: &StoredAlert, times: &Times, out: &mut Out) -> Result<(), Failure> {
+    let lang = out.lang();
+    let at = |at: crate::clock::WallTime| match lang {
+        Lang::Ja => Jst::from(at).wareki(),
+        Lang::En => Jst::from(at).iso(),
     };
-    let (number, by, reason) = (text("number"), text("by"), inert(text("reason"), REASON_CHARS_MAX));
-    if reason.is_empty() {
-        return Err(Failure::Failed(
-            out.pick("理由を書いてください", "give a reason").to_owned(),
-        ));
+    let by = |step: &Option<(crate::clock::WallTime, String)>| {
+        let step = step.as_ref();
+        step.map_or_else(
+            || lang.pick("まだ", "not yet").to_owned(),
+            |(when, by)| format!("{}  {}", at(*when), inert(by, 40)),
+        )
+    };
+    let sent = times.sent.map_or_else(|| lang.pick("まだ", "not yet").to_owned(), at);
+    let assignee = times.assignee.as_deref().map(|person| inert(person, 40));
+    let rows = [
+        (lang.pick("検知", "noticed"), at(stored.alert.detected_at)),
+        (lang.pick("送信", "mailed"), sent),
+        (lang.pick("認知", "known"), by(&times.known)),
+        (lang.pick("処置", "dealt with"), by(&times.dealt_with)),
+    ];
+    for (word, value) in rows {
+        out.line(&format!("{word}  {value}"))?;
     }
-    if !Store::open_read(&config.store)?.path().exists() {
-        return Ok(());
+    if let Some(person) = assignee {
+        out.line(&format!("{}  {person}", lang.pick("担当", "assigned to")))?;
     }
-    let (register, _) = super::in_force(config)?;
-    let now = SystemClock.now();
-    if !register.is_in_force(&by, day_of(EventTime::from_micros(now.micros()))) {
-        let why = out.pick(
-            "はアカウント台帳にない職員番号です",
-            " is no staff number of the register",
-        );
-        return Err(Failure::Failed(format!("{}{why}", inert(&by, 40))));
-    }
-    let mut store = Store::open(&config.store)?;
-    let done = match what {
-        "ack" => store
-            .acknowledge(&number, &by, &reason, now)
-            .map(|()| ("を確認済みにしました", "acknowledged")),
-        "close" => {
-            let word = text("as");
-            let outcome = ClosedAs::ALL
-                .into_iter()
-                .find(|o| o.as_str() == word)
-                .unwrap_or(ClosedAs::FalseAlarm);
-            store
-                .close_alert(&number, &by, outcome, &reason, now)
-                .map(|()| ("を終了しました", "closed"))
-        }
-        _ => store
-            .reopen(&number, &by, &reason, now)
-            .map(|()| ("を再開しました", "reopened")),
-    }?;
-    let number = inert(&number, 40);
-    out.line(&match out.lang() {
-        Lang::Ja => format!("{number} {}", done.0),
-        Lang::En => format!("{number} {}", done.1),
-    })?;
     Ok(())
 }

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::alert::{Alert, AlertFacts};
 use crate::calendar::rfc3339;
-use crate::store::StoredAlert;
+use crate::clock::WallTime;
+use crate::store::{StepRow, StoredAlert, Times};
 
 /// One alert.
 pub(super) fn alert(stored: &StoredAlert, facts: &AlertFacts) -> Value {
@@ -39,6 +40,21 @@ pub(super) fn alert(stored: &StoredAlert, facts: &AlertFacts) -> Value {
         "mails": a.notified.map_or(0, |n| n.mails),
         "reasons": facts.reasons.iter().map(|r| reason(&r.alert)).collect::<Vec<_>>(),
     })
+}
+
+/// Adds the times of an alert's life, who sees to it, and its steps.
+pub(super) fn life(value: &mut Value, times: &Times, steps: &[StepRow]) {
+    let Some(members) = value.as_object_mut() else { return };
+    let by = |step: &Option<(WallTime, String)>| match step {
+        Some((at, by)) => json!({"at": rfc3339(at.micros()), "by": by}),
+        None => Value::Null,
+    };
+    members.insert("sent_at".into(), json!(times.sent.map(|at| rfc3339(at.micros()))));
+    members.insert("known".into(), by(&times.known));
+    members.insert("dealt_with".into(), by(&times.dealt_with));
+    members.insert("assignee".into(), json!(times.assignee));
+    let step = |s: &StepRow| json!({"at": rfc3339(s.at.micros()), "step": s.step, "by": s.by, "reason": s.reason});
+    members.insert("steps".into(), steps.iter().map(step).collect());
 }
 
 /// What a further rule found in the same situation.

@@ -12,6 +12,7 @@ mod exception;
 mod explain;
 mod export;
 mod formats;
+mod incident;
 mod json;
 mod out;
 mod parse;
@@ -164,6 +165,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("count", args)) => count::run(args, out),
         Some(("status", args)) => status::run(args, out),
         Some(("alert", args)) => alert::run(args, out),
+        Some(("incident", args)) => incident::run(args, out),
         Some(("account", args)) => account::run(args, out),
         Some(("exception", args)) => exception::run(args, out),
         Some(("report", args)) => report::run(args, out),
@@ -203,6 +205,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(count::command(lang))
         .subcommand(status::command(lang))
         .subcommand(alert::command(lang))
+        .subcommand(incident::command(lang))
         .subcommand(account::command(lang))
         .subcommand(exception::command(lang))
         .subcommand(report::command(lang))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::alert::AlertSettings;
+use crate::alert::ladder::LadderSettings;
 use crate::calendar::Calendar;
 use crate::evidence::EvidenceSettings;
 use crate::mail::MailSettings;
@@ -16,7 +17,7 @@ use super::section::{Found, Section};
 use super::sources::{self, Sources};
 use super::units::{DAY, MINUTE};
 use super::values::Words;
-use super::{evidence, mail};
+use super::{escalation, evidence, mail};
 
 /// Name of the key file beside the store.
 const SUBJECT_KEY: &str = "subject.key";
@@ -100,7 +101,8 @@ pub(super) fn read(root: &Section<'_>, lang: Lang, warnings: &mut Vec<Problem>) 
     let evidence = evidence::read(root, beside_store.as_deref());
     let mail = mail::read(&root.required_table("mail"), beside_store, warnings);
     let mut owners = Vec::new();
-    let alerts = alerts(&root.required_table("alerts"), &mut owners);
+    let ladder = escalation::read(root);
+    let alerts = alerts(&root.required_table("alerts"), &mut owners, ladder);
     let sources = sources::read(root);
     root.finish();
     General {
@@ -225,7 +227,11 @@ pub(super) fn encoding(section: &Section<'_>) -> Option<Encoding> {
         .map(|f| f.value)
 }
 
-fn alerts(alerts: &Section<'_>, sections: &mut Vec<Found<String>>) -> Option<AlertSettings> {
+fn alerts(
+    alerts: &Section<'_>,
+    sections: &mut Vec<Found<String>>,
+    ladder: Option<LadderSettings>,
+) -> Option<AlertSettings> {
     let to = alerts
         .required_strings("to")
         .and_then(|list| mail::addresses(alerts, &list));
@@ -251,5 +257,6 @@ fn alerts(alerts: &Section<'_>, sections: &mut Vec<Found<String>>) -> Option<Ale
         owners: owners?,
         repeat_critical: repeat_critical?,
         repeat_warning: repeat_warning?,
+        ladder: ladder?,
     })
 }

@@ -13,6 +13,7 @@ mod account;
 mod calendar;
 mod datasets;
 mod doc;
+mod escalation;
 mod evidence;
 mod formats;
 mod general;

@@ -88,6 +88,8 @@ pub(super) struct Sealed {
     names: NewNames,
     situations: BTreeMap<Key, Ongoing>,
     rejects: Vec<RejectCount>,
+    /// Who is in office, for whom to tell.
+    register: Arc<Register>,
     now: WallTime,
 }
 
@@ -108,6 +110,7 @@ impl Sealed {
             day: day_of(EventTime::from_micros(self.now.micros())).0,
             now: self.now,
         };
+        teller.set_register(Arc::clone(&self.register));
         store.commit(batch, &mut |desk| {
             teller.tell_events(desk, &self.of_sources.events, self.now)?;
             teller.tell_rejects(desk, &self.rejects, self.now)?;
@@ -394,6 +397,7 @@ impl Work {
             names: self.names.take_added(),
             situations: std::mem::take(&mut self.situations),
             rejects: std::mem::take(&mut self.rejects),
+            register: self.register(),
             now,
         })
     }

@@ -1,15 +1,20 @@
-//! What is no more than a notice: told once a business day, in one mail.
+//! What comes with time, not with lines: the digest of notices on business days, and whoever is told next of an alert.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Pipeline, PipelineError, Proof};
+use super::{Pipeline, PipelineError, Proof, Teller};
 use crate::alert::notice::{DIGEST_MINUTE, Notice};
 use crate::calendar::Jst;
 use crate::clock::WallTime;
 
+/// How often ladders are looked at.
+const TEND_EVERY: Duration = Duration::from_secs(1);
+
 impl Pipeline {
     /// On business days in the morning, once: what is no more than a notice, in one mail.
     pub(super) fn digest_if_due(&mut self, now: WallTime) -> Result<(), PipelineError> {
+        self.tend_ladders(now)?;
         let at = Jst::from(now);
         let day = Some(at.day.0);
         if self.digest_day == day || at.minute_of_day() < DIGEST_MINUTE || self.writer.is_busy() {
@@ -25,6 +30,29 @@ impl Pipeline {
         self.done.mails += done.mails;
         self.digest_day = day;
         Ok(())
+    }
+
+    /// Tells whoever is next of alerts that nobody answered for in time, or whose mail came to nobody.
+    fn tend_ladders(&mut self, now: WallTime) -> Result<(), PipelineError> {
+        let lately = |at: WallTime| at <= now && now.since(at) < TEND_EVERY;
+        if self.writer.tended_at.is_some_and(lately) || self.writer.is_busy() {
+            return Ok(());
+        }
+        let store = self.writer.store()?;
+        if store.is_ladder_due(now)? {
+            let teller = Arc::clone(&self.teller);
+            teller.set_register(self.work.register());
+            let done = store.at_desk(&mut |desk| teller.tend(desk, now))?;
+            self.done.mails += done.mails;
+            self.done.committed |= 0 < done.mails;
+        }
+        self.writer.tended_at = Some(now);
+        Ok(())
+    }
+
+    /// What people are told, for those who tell of mails.
+    pub fn shared_teller(&self) -> Arc<Teller> {
+        Arc::clone(&self.teller)
     }
 
     /// The checkpoint of the day, also on closed ones: until it has left, what is recorded is only consistent with itself.

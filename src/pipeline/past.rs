@@ -22,6 +22,7 @@ impl Pipeline {
     /// Goes on with another version of the register, bound already. What was read before must be committed. The next step
     /// holds what is in the book against it, unless [`Pipeline::recheck`] is asked for before.
     pub fn set_register(&mut self, register: Arc<Register>, version: i64) {
+        self.teller.set_register(Arc::clone(&register));
         let before = self.work.set_register(register);
         let before = self.to_reconsider.take().map_or(before, |(before, _)| before);
         self.to_reconsider = Some((before, version));

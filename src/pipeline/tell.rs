@@ -6,11 +6,12 @@
 
 mod excepted;
 mod hindsight;
+mod ladder;
 mod notices;
 mod routing;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use super::batch::Key;
 use super::cases::Lead;
@@ -26,9 +27,9 @@ use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
 use crate::detect::{RuleKind, RuleSettings, Severity};
-use crate::register::DatasetSettings;
 use crate::register::sections::Sections;
-use crate::store::{AlertDesk, NewMail, Store, StoreError, StoredAlert};
+use crate::register::{DatasetSettings, Register};
+use crate::store::{AlertDesk, LookAt, NewMail, Store, StoreError, StoredAlert};
 use crate::text::Lang;
 
 /// Line references an alert keeps at most.
@@ -38,7 +39,7 @@ const EVIDENCE_PER_ALERT_MAX: usize = 10 * EVIDENCE_MAX;
 #[derive(Debug, Default)]
 struct Crowd {
     told: BTreeMap<String, u64>,
-    held: BTreeMap<String, Vec<String>>,
+    held: BTreeMap<String, Vec<(Option<String>, String)>>,
 }
 
 impl Crowd {
@@ -76,6 +77,8 @@ pub struct Teller {
     host: String,
     calendar: Arc<Calendar>,
     sections: Sections,
+    /// Who has left; none where only the configuration is asked.
+    register: RwLock<Option<Arc<Register>>>,
 }
 
 impl Teller {
@@ -101,6 +104,7 @@ impl Teller {
             host: host.to_owned(),
             calendar: Arc::new(config.calendar.clone()),
             sections: config.sections.clone(),
+            register: RwLock::default(),
         }
     }
 
@@ -164,11 +168,12 @@ impl Teller {
             self.speak(desk, lead, &mut crowd, now)?;
         }
         for (rule, alerts) in crowd.held {
-            let notice = Notice::Many {
+            let local = format!("M-{rule}-{}", now.micros());
+            let many = |alerts| Notice::Many {
                 rule: rule.clone(),
                 alerts,
             };
-            desk.mail(&self.notice(&notice, &format!("M-{rule}-{}", now.micros()), now))?;
+            self.list(desk, alerts, &many, &local, None, now)?;
         }
         Ok(())
     }
@@ -274,11 +279,11 @@ impl Teller {
         shown.alert.number.clone_from(&first.alert.number);
         (shown.alert.state, shown.alert.notified) = (first.alert.state, first.alert.notified);
         if alone {
-            return self.mail(desk, &shown, &others, reason, now);
+            return self.mail(desk, &shown, (&others, state == AlertState::Closed), reason, now);
         }
         let facts = self.facts(&shown, desk.who(shown.alert.who)?, Vec::new());
         let held = crowd.held.entry(shown.alert.rule.clone()).or_default();
-        held.push(one_line(&facts, self.lang));
+        held.push((facts.person.clone(), one_line(&facts, self.lang)));
         desk.step(lead, now, "mailed", "together with others")
     }
 
@@ -319,7 +324,7 @@ impl Teller {
         &self,
         desk: &mut AlertDesk<'_, '_>,
         stored: &StoredAlert,
-        others: &[&StoredAlert],
+        (others, reopened): (&[&StoredAlert], bool),
         reason: NotifyReason,
         now: WallTime,
     ) -> Result<(), StoreError> {
@@ -327,13 +332,27 @@ impl Teller {
         let evidence = desk.evidence_of(alert.id)?;
         let mut facts = self.facts(stored, desk.who(alert.who)?, evidence);
         facts.reasons = others.iter().map(|s| self.facts(s, None, Vec::new())).collect();
+        let (owner, section, person) = (facts.owner.clone(), facts.section.clone(), facts.person.clone());
+        let case = self.case(&owner, section.as_deref(), person.as_deref(), alert.severity);
+        let steps = self.stand(desk, (alert.id, &case), reopened, now)?;
+        let told: Vec<_> = steps.all.iter().map(ladder::arrived).collect();
+        facts.told.clone_from(&steps.all);
+        facts.answer_within = self
+            .answer_within(&case, &told, now)
+            .filter(|_| alert.state == AlertState::Open);
         let text = compose(&facts, reason, &self.context(now));
         let nth = alert.notified.map_or(1, |n| n.mails);
+        let message_id = self.message_id(alert, nth);
+        self.keep(desk, alert.id, &steps, &message_id)?;
+        if steps.new.is_empty() && !steps.all.is_empty() {
+            // Worse than before, it may be due for the next level already.
+            desk.look_at(alert.id, steps.round, LookAt::At(now))?;
+        }
         let message = Message {
-            message_id: self.message_id(alert, nth),
+            message_id,
             in_reply_to: (1 < nth).then(|| self.message_id(alert, 1)),
             from: self.from.clone(),
-            to: self.recipients(&facts.owner, facts.person.as_deref(), now),
+            to: self.recipients(&case, &steps.all, now),
             subject: text.subject,
             body: text.body,
             date: now,
@@ -365,6 +384,7 @@ impl Teller {
             agency: self.agency.clone(),
             lang: self.lang,
             contact: self.contact.clone(),
+            phone: self.settings.ladder.phone.clone(),
             host: self.host.clone(),
             now,
             calendar: Arc::clone(&self.calendar),
@@ -416,6 +436,8 @@ impl Teller {
             reasons: Vec::new(),
             evidence,
             calendar: Arc::clone(&self.calendar),
+            told: Vec::new(),
+            answer_within: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::thread::JoinHandle;
 
 use super::Teller;
 use super::batch::Sealed;
+use crate::clock::WallTime;
 use crate::detect::book::Book;
 use crate::store::{Committed, Store, StoreError};
 
@@ -13,6 +14,8 @@ use crate::store::{Committed, Store, StoreError};
 pub(super) struct Writer {
     store: Option<Store>,
     under_way: Option<JoinHandle<Done>>,
+    /// When ladders were last looked at.
+    pub tended_at: Option<WallTime>,
 }
 
 /// What a commit comes back with.
@@ -23,6 +26,7 @@ impl Writer {
         Writer {
             store: Some(store),
             under_way: None,
+            tended_at: None,
         }
     }
 

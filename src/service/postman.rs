@@ -5,7 +5,7 @@
 //!   under the same Message-ID, never a new one;
 //! * one recipient's mails go one after another, critical ones first, then the oldest; recipients do not wait for
 //!   each other, and a mail put off or refused holds back none;
-//! * while the relay cannot be used, one mail at a time probes it and the others stay untouched; when it can be
+//! * while it is not known whether the relay can be used, one mail at a time probes it and the others stay untouched; when it can be
 //!   used again, everything that waited for it goes at once;
 //! * no mail is given up because the relay was away; only five days of refusals of that very mail end it.
 //!
@@ -61,6 +61,10 @@ pub trait Outbox: Send + Sync + 'static {
     fn next_due(&self, now: WallTime) -> Result<Option<WallTime>, OutboxError>;
     /// Makes every mail due that waits because the relay could not be used (`Settled::Retry { blocked: true, .. }`).
     fn wake_waiting(&self, now: WallTime) -> Result<(), OutboxError>;
+    /// Puts mails together that waited long because the relay could not be used: one mail instead of a flood.
+    fn fold(&self, _now: WallTime) -> Result<(), OutboxError> {
+        Ok(())
+    }
     /// After which pause a call that failed so is worth making again (a full disk, say); none: the postman ends.
     fn pause_after(&self, _error: &OutboxError) -> Option<Duration> {
         None
@@ -150,13 +154,10 @@ impl Relay {
         }
     }
 
-    /// How many mails may be tried at once: one alone finds out whether a relay that failed is back.
+    /// How many mails may be tried at once: one alone finds out whether a relay can be used (again), before anything else
+    /// of what waited is tried.
     fn lanes(self) -> usize {
-        if matches!(self, Relay::Unusable { .. }) {
-            1
-        } else {
-            LANES
-        }
+        if matches!(self, Relay::Usable) { LANES } else { 1 }
     }
 
     /// What is known after a round; true where it has just become usable.
@@ -209,7 +210,7 @@ pub async fn run<O: Outbox>(
             let back = relay.learn(&done, now);
             tell(&relay, &done);
             if back {
-                match unless_stopped(call(&outbox, move |outbox| outbox.wake_waiting(now)), &stop).await {
+                match unless_stopped(call(&outbox, move |outbox| usable_again(outbox, now)), &stop).await {
                     Some(woken) => woken?,
                     None => break,
                 }
@@ -248,7 +249,7 @@ pub async fn drain<O: Outbox>(outbox: &Arc<O>, mailer: &dyn Mailer, now: WallTim
         let back = relay.learn(&done, now);
         tell(&relay, &done);
         if back {
-            call(outbox, move |outbox| outbox.wake_waiting(now)).await?;
+            call(outbox, move |outbox| usable_again(outbox, now)).await?;
         }
         if done.answered == 0 && !back {
             all.blocked = done.blocked.is_some();
@@ -256,6 +257,12 @@ pub async fn drain<O: Outbox>(outbox: &Arc<O>, mailer: &dyn Mailer, now: WallTim
             return Ok(all);
         }
     }
+}
+
+/// What waited for the relay goes now; many mails that waited long as one.
+fn usable_again<O: Outbox>(outbox: &O, now: WallTime) -> Result<(), OutboxError> {
+    outbox.fold(now)?;
+    outbox.wake_waiting(now)
 }
 
 /// Time to sleep: until a mail is due and the relay may be tried.

@@ -169,7 +169,7 @@ pub fn run_until_idle(config: &Config, clock: &dyn Clock) -> Result<Ran, RunErro
             break;
         }
     }
-    let outbox = Arc::new(StoreOutbox::open(&config.store)?);
+    let outbox = Arc::new(StoreOutbox::open(&config.store)?.telling(&pipeline));
     let drained = runtime()?.block_on(postman::drain(&outbox, mailer.as_ref(), clock.now()));
     let drained = drained.map_err(|e| RunError::Ended(e.to_string()))?;
     // Last of all, so that what became of the mails is signed, too.
@@ -243,7 +243,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
     let in_force = register(&config, clock.now())?;
     let version = in_force.version;
     let (pipeline, _) = build(&config, in_force, clock.now(), true)?;
-    let outbox = Arc::new(StoreOutbox::open(&config.store)?.patient());
+    let outbox = Arc::new(StoreOutbox::open(&config.store)?.telling(&pipeline).patient());
     let wake = NotifyWake::new();
     let poker = wake.poker();
     let mail_wake = Arc::new(Notify::new());
@@ -278,7 +278,7 @@ pub fn run(options: &RunOptions, config: Config) -> Result<(), RunError> {
                 news.notify_one();
             }
         }),
-        build: rebuild(Arc::clone(&mailer), told_tx.clone()),
+        build: rebuild(Arc::clone(&mailer), Arc::clone(&outbox), told_tx.clone()),
         recheck: elsewhere(told_tx.clone()),
         on_refused: Box::new(move |pipeline, why, now| {
             note(&store_path, now, "reload-refused", &why);
@@ -343,7 +343,7 @@ fn elsewhere(told: SyncSender<Told>) -> Elsewhere {
 }
 
 /// How a new configuration comes into force: pipeline and mailer together, or neither.
-fn rebuild(in_force: Arc<MailerInForce>, told: SyncSender<Told>) -> Build {
+fn rebuild(in_force: Arc<MailerInForce>, outbox: Arc<StoreOutbox>, told: SyncSender<Told>) -> Build {
     Box::new(move |(config, register), now| {
         let mailer = mailer_for(&config.mail).map_err(|e| e.to_string())?;
         let version = register.version;
@@ -351,6 +351,7 @@ fn rebuild(in_force: Arc<MailerInForce>, told: SyncSender<Told>) -> Build {
         // Gone only while everything ends; full only while eight reloads wait, and the last of them says the same.
         drop(told.try_send(Told::Settings(Box::new(config.accounts), version, pipeline.naming())));
         in_force.set(Arc::from(mailer));
+        outbox.tell_with(&pipeline);
         Ok(pipeline)
     })
 }

@@ -82,7 +82,18 @@ pub(super) fn alert_step(
     tx: &Transaction<'_>,
     alert: AlertId,
     at: WallTime,
+    step: (&str, &str, &str),
+) -> Result<(), StoreError> {
+    alert_step_with(tx, alert, at, step, &[])
+}
+
+/// The same with further fields that are told.
+pub(super) fn alert_step_with(
+    tx: &Transaction<'_>,
+    alert: AlertId,
+    at: WallTime,
     (step, by, reason): (&str, &str, &str),
+    told: &[(&str, &str)],
 ) -> Result<(), StoreError> {
     let mut select = tx.prepare_cached("SELECT number, rule, severity, who, dataset FROM alert WHERE id = ?1")?;
     let (number, rule, severity, who, dataset) = select.query_row([alert.0], |r| {
@@ -103,6 +114,9 @@ pub(super) fn alert_step(
         .with("row", row);
     if !by.is_empty() {
         entry = entry.with("by", by);
+    }
+    for (key, value) in told {
+        entry = entry.with(key, *value);
     }
     if step == "detected" {
         let (kind, name) = alerts::who_name(tx, WhoId(who))?.unwrap_or_default();

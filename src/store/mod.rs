@@ -10,7 +10,10 @@ mod backup;
 mod commit;
 mod compare;
 mod exceptions;
+mod fold;
 mod hindsight;
+mod incidents;
+mod ladder;
 mod ledger;
 mod lists;
 mod memos;
@@ -35,6 +38,9 @@ pub use archive::ArchiveBatch;
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
 pub use compare::{CounterDrift, StepDrift};
 pub use exceptions::ExceptionRow;
+pub use fold::HeldMail;
+pub use incidents::NewIncident;
+pub use ladder::{LadderRow, LookAt};
 pub use ledger::Signed;
 pub use lists::{ListVersion, Lists};
 pub use names::{Names, NewNames};
@@ -43,7 +49,7 @@ pub use query::{CountBy, CountRow, MailCounts, RuleRecord, SourceRow};
 pub use register::{Importing, NewRegister, RegisterVersion, Usage};
 pub use reports::{DayTally, DayUse, EventRow};
 pub use reviews::{Deciding, NewReport, NewReview, ReportRow, ReviewRow};
-pub use steps::StepRow;
+pub use steps::{StepRow, Times};
 
 /// Schema version of this program.
 const VERSION: i64 = 1;
@@ -409,6 +415,7 @@ impl Store {
         if found == 0 {
             tx.execute_batch(include_str!("0001_init.sql"))?;
             tx.execute_batch(include_str!("0001_reports.sql"))?;
+            tx.execute_batch(include_str!("0001_ladder.sql"))?;
             tx.pragma_update(None, "application_id", APPLICATION)?;
         }
         tx.pragma_update(None, "user_version", VERSION)?;

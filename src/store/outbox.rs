@@ -2,7 +2,7 @@
 
 use rusqlite::{Transaction, params};
 
-use super::{Journal, NewMail, Store, StoreError, commit, ledger};
+use super::{Journal, NewMail, Store, StoreError, commit, ladder, ledger};
 use crate::alert::outbox::{Attachment, Due, MailId, Message, Settled};
 use crate::clock::WallTime;
 
@@ -168,6 +168,9 @@ impl Store {
             blocked,
             refused
         ])?;
+        if !blocked {
+            ladder::wake(&tx, mail.0, now)?;
+        }
         if settled != 0 {
             ledger::mail(&tx, mail.0, recipient, state, answer, now)?;
         }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::alerts::{COLUMNS, stored, who_name};
-use super::{Store, StoreError, ledger};
+use super::{Store, StoreError, StoredAlert, ladder, ledger};
 use crate::alert::{Alert, AlertId, AlertState, ClosedAs};
 use crate::clock::WallTime;
 use crate::register::accounts::normal;
@@ -13,7 +13,7 @@ use crate::register::accounts::normal;
 pub struct StepRow {
     /// When.
     pub at: WallTime,
-    /// `detected`, `mailed`, `acknowledged`, `closed`, `reopened`.
+    /// `detected`, `mailed`, `told`, `passed-over`, `acknowledged`, `assigned`, `commented`, `closed`, `reopened`.
     pub step: String,
     /// 職員番号; empty: sekimori itself.
     pub by: String,
@@ -33,6 +33,37 @@ pub(super) fn insert(
     tx.prepare_cached("INSERT INTO alert_step (alert, at, step, by, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![alert.0, at.micros(), step, by, reason])?;
     ledger::alert_step(tx, alert, at, (step, by, reason))
+}
+
+/// The times of an alert's life. 検知 is the alert's own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Times {
+    /// 送信: when a relay first accepted a mail about it; none where it was told in a list, or not yet.
+    pub sent: Option<WallTime>,
+    /// 認知: when a named person first took notice, and who. The periods of the law run from here.
+    pub known: Option<(WallTime, String)>,
+    /// 処置: when it was closed, and by whom; none while it is open.
+    pub dealt_with: Option<(WallTime, String)>,
+    /// 担当: who sees to it.
+    pub assignee: Option<String>,
+}
+
+/// Refuses whoever an alert is about, however he writes his number.
+pub(super) fn not_about(
+    tx: &Transaction<'_>,
+    found: &StoredAlert,
+    number: &str,
+    person: &str,
+) -> Result<(), StoreError> {
+    let person = person.trim();
+    if let Some((_, name)) = who_name(tx, found.alert.who)?
+        && normal(name.as_bytes()) == normal(person.as_bytes())
+    {
+        return Err(StoreError::Refused(format!(
+            "alert {number} is about {person}; somebody else must answer for it"
+        )));
+    }
+    Ok(())
 }
 
 impl Store {
@@ -84,15 +115,64 @@ impl Store {
         })
     }
 
-    fn turn(
-        &mut self,
-        number: &str,
-        by: &str,
-        now: WallTime,
-        step: &str,
-        reason: &str,
-        rule: impl Fn(&Alert) -> Result<(AlertState, &'static str), &'static str>,
-    ) -> Result<(), StoreError> {
+    /// A named person gives an alert to somebody who sees to it (担当); never to the one it is about.
+    pub fn assign(&mut self, number: &str, by: &str, to: &str, reason: &str, now: WallTime) -> Result<(), StoreError> {
+        let (tx, found) = self.about(number, by, reason)?;
+        if found.alert.state == AlertState::Closed {
+            return Err(StoreError::Refused(format!(
+                "alert {number} is closed; reopen it first"
+            )));
+        }
+        not_about(&tx, &found, number, to)?;
+        tx.execute(
+            "INSERT INTO alert_assignee (alert, person) VALUES (?1, ?2)
+             ON CONFLICT (alert) DO UPDATE SET person = excluded.person",
+            params![found.alert.id.0, to],
+        )?;
+        insert(&tx, found.alert.id, now, "assigned", by, &format!("{to}: {reason}"))?;
+        Ok(tx.commit()?)
+    }
+
+    /// A named person notes something about an alert; its state stays.
+    pub fn comment(&mut self, number: &str, by: &str, text: &str, now: WallTime) -> Result<(), StoreError> {
+        let (tx, found) = self.about(number, by, text)?;
+        insert(&tx, found.alert.id, now, "commented", by, text)?;
+        Ok(tx.commit()?)
+    }
+
+    /// The times of an alert's life that the law and the directive tell apart.
+    pub fn times(&self, alert: AlertId) -> Result<Times, StoreError> {
+        let mut sent = self.conn.prepare_cached(
+            "SELECT min(r.settled_at) FROM mail AS m JOIN mail_recipient AS r ON r.mail = m.id
+             WHERE m.alert = ?1 AND r.state = 'sent'",
+        )?;
+        let sent: Option<i64> = sent.query_row([alert.0], |r| r.get(0))?;
+        let mut person = self
+            .conn
+            .prepare_cached("SELECT person FROM alert_assignee WHERE alert = ?1")?;
+        let mut times = Times {
+            sent: sent.map(WallTime::from_micros),
+            assignee: person.query_row([alert.0], |r| r.get(0)).optional()?,
+            ..Times::default()
+        };
+        for step in self.steps(alert)? {
+            let by = Some((step.at, step.by)).filter(|(_, by)| !by.is_empty());
+            match step.step.as_str() {
+                // Whoever closes an alert knows of it, too.
+                "acknowledged" | "closed" if times.known.is_none() => times.known.clone_from(&by),
+                _ => {}
+            }
+            match step.step.as_str() {
+                "closed" => times.dealt_with = by,
+                "reopened" => times.dealt_with = None,
+                _ => {}
+            }
+        }
+        Ok(times)
+    }
+
+    /// The transaction in which a named person does something about an alert that is not about him.
+    fn about(&mut self, number: &str, by: &str, reason: &str) -> Result<(Transaction<'_>, StoredAlert), StoreError> {
         if by.trim().is_empty() || reason.trim().is_empty() {
             let why = "say who does it (a staff number) and why";
             return Err(StoreError::Refused(format!("alert {number}: {why}")));
@@ -105,20 +185,35 @@ impl Store {
                 "there is no alert {number}; see sekimori alert list"
             )));
         };
-        // However somebody writes his own number: it is his own.
-        if let Some((_, name)) = who_name(&tx, found.alert.who)?
-            && normal(name.as_bytes()) == normal(by.as_bytes())
-        {
+        if found.lead != found.alert.id {
+            let lead = tx.query_row("SELECT number FROM alert WHERE id = ?1", [found.lead.0], |r| {
+                r.get::<_, String>(0)
+            })?;
             return Err(StoreError::Refused(format!(
-                "alert {number} is about {by}; somebody else must answer for it"
+                "{number} is a further reason of {lead}; answer for that one"
             )));
         }
+        not_about(&tx, &found, number, by)?;
+        Ok((tx, found))
+    }
+
+    fn turn(
+        &mut self,
+        number: &str,
+        by: &str,
+        now: WallTime,
+        step: &str,
+        reason: &str,
+        rule: impl Fn(&Alert) -> Result<(AlertState, &'static str), &'static str>,
+    ) -> Result<(), StoreError> {
+        let (tx, found) = self.about(number, by, reason)?;
         let (state, closed_as) =
             rule(&found.alert).map_err(|why| StoreError::Refused(format!("alert {number} {why}")))?;
         tx.execute(
             "UPDATE alert SET state = ?2, closed_as = ?3 WHERE id = ?1",
             params![found.alert.id.0, state.as_str(), closed_as],
         )?;
+        ladder::turned(&tx, found.alert.id, state == AlertState::Open, now)?;
         let said = if closed_as.is_empty() {
             reason.to_owned()
         } else {

@@ -21,6 +21,8 @@ mod crash;
 #[cfg(test)]
 mod crash_points;
 #[cfg(test)]
+mod escalation;
+#[cfg(test)]
 mod evidence;
 #[cfg(test)]
 mod exports;
@@ -28,6 +30,8 @@ mod exports;
 mod faults;
 #[cfg(test)]
 mod live_equals_replay;
+#[cfg(test)]
+mod outage;
 #[cfg(test)]
 mod quickstart;
 #[cfg(test)]

@@ -82,6 +82,7 @@ fn settings() -> AlertSettings {
         owners: Vec::new(),
         repeat_critical: HOUR,
         repeat_warning: DAY,
+        ladder: Default::default(),
     }
 }
 

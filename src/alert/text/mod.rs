@@ -14,6 +14,7 @@ mod view;
 use std::sync::Arc;
 
 use super::AlertFacts;
+use super::ladder::{Hop, Why};
 use crate::calendar::Calendar;
 use crate::clock::WallTime;
 use crate::detect::Severity;
@@ -44,6 +45,8 @@ pub enum NotifyReason {
     Reopened,
     /// A rule of another kind holds in the same situation.
     Further,
+    /// It is handed on to whoever is next on the ladder.
+    Handed(Why),
 }
 
 impl NotifyReason {
@@ -56,13 +59,14 @@ impl NotifyReason {
             NotifyReason::Repeat => "repeat",
             NotifyReason::Reopened => "reopened",
             NotifyReason::Further => "further",
+            NotifyReason::Handed(_) => "handed-on",
         }
     }
 
     /// Of several reasons the one that says most is told.
     pub fn weight(self) -> u64 {
         match self {
-            NotifyReason::Repeat => 0,
+            NotifyReason::Repeat | NotifyReason::Handed(_) => 0,
             NotifyReason::Reopened => 1,
             NotifyReason::Grown { times } => 2u64.saturating_add(times.min(1 << 20)),
             NotifyReason::Further => 1 << 21,
@@ -81,6 +85,8 @@ pub struct MailContext {
     pub lang: Lang,
     /// Where people ask (内線 …).
     pub contact: Option<String>,
+    /// Telephone numbers for whoever is told of an alert that nobody answered for.
+    pub phone: Option<String>,
     /// Name of the host on which the commands are run.
     pub host: String,
     /// When the mail is composed.
@@ -183,6 +189,14 @@ pub fn one_line(facts: &AlertFacts, lang: Lang) -> String {
     match lang {
         Lang::Ja => ja::one_line(&view),
         Lang::En => en::one_line(&view),
+    }
+}
+
+/// One hop of the ladder in one line, for the console and mails.
+pub fn hop_line(hop: &Hop, lang: Lang) -> String {
+    match lang {
+        Lang::Ja => ja::hop(hop),
+        Lang::En => en::hop(hop),
     }
 }
 

@@ -13,6 +13,7 @@ fn context(lang: Lang, now: &str) -> MailContext {
         agency: "関守市".into(),
         lang,
         contact: Some("情報システム担当 内線1234".into()),
+        phone: None,
         host: "kansi01".into(),
         now: wall(now),
         calendar: Default::default(),

@@ -12,6 +12,9 @@ use crate::clock::{EventTime, WallTime};
 use crate::detect::{Facts, Hindsight, Severity};
 use crate::store::{AlertDesk, StoreError, StoredAlert};
 
+/// An alert in a list: how bad it is, whom it is about, and what is said of it.
+type Line = (Severity, Option<String>, String);
+
 /// A finding in hindsight, with what people are told of the person.
 #[derive(Debug, Clone)]
 pub(in crate::pipeline) struct Corrected {
@@ -35,8 +38,8 @@ impl Teller {
         now: WallTime,
     ) -> Result<(), StoreError> {
         let year = day_of(EventTime::from_micros(now.micros())).date().year;
-        let mut all: Vec<(Severity, String)> = Vec::new();
-        let mut by_owner: BTreeMap<String, Vec<(Severity, String)>> = BTreeMap::new();
+        let mut all: Vec<Line> = Vec::new();
+        let mut by_owner: BTreeMap<String, Vec<Line>> = BTreeMap::new();
         for one in corrected {
             let Some(rule) = self.rules.get(usize::from(one.found.rule.0)) else {
                 continue;
@@ -66,21 +69,23 @@ impl Teller {
             )?;
             desk.step(id, now, "mailed", "together with others")?;
             let facts = self.facts(&stored, desk.who(one.found.who)?, Vec::new());
-            let line = (one.found.severity, one_line(&facts, self.lang));
+            let line = (one.found.severity, facts.person.clone(), one_line(&facts, self.lang));
             by_owner.entry(facts.owner.clone()).or_default().push(line.clone());
             all.push(line);
         }
         if all.is_empty() {
             return Ok(());
         }
-        desk.mail(&self.notice(&listed(version, all), &format!("H-{version}"), now))?;
+        let notice = |alerts| Notice::Hindsight { version, alerts };
+        self.list(desk, sorted(all), &notice, &format!("H-{version}"), None, now)?;
         for (n, (owner, lines)) in by_owner.into_iter().enumerate() {
-            let mut to = self.recipients(&owner, None, now);
+            let case = self.case(&owner, None, None, Severity::Warning);
+            let office = crate::alert::ladder::look(&case, &self.office(), &[], now);
+            let mut to = self.recipients(&case, &office.hops, now);
             to.retain(|address| !self.settings.to.contains(address));
             if !to.is_empty() {
-                let mut mail = self.notice(&listed(version, lines), &format!("H-{version}-{n}"), now);
-                mail.message.to = to;
-                desk.mail(&mail)?;
+                let local = format!("H-{version}-{n}");
+                self.list(desk, sorted(lines), &notice, &local, Some(to), now)?;
             }
         }
         Ok(())
@@ -88,12 +93,9 @@ impl Teller {
 }
 
 /// The worst first.
-fn listed(version: i64, mut lines: Vec<(Severity, String)>) -> Notice {
-    lines.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    Notice::Hindsight {
-        version,
-        alerts: lines.into_iter().map(|(_, line)| line).collect(),
-    }
+fn sorted(mut lines: Vec<Line>) -> Vec<(Option<String>, String)> {
+    lines.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.cmp(&b.2)));
+    lines.into_iter().map(|(_, person, line)| (person, line)).collect()
 }
 
 fn situation(one: &Corrected) -> Situation {

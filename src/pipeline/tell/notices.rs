@@ -10,7 +10,7 @@ use crate::alert::text::one_line;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::source::SourceEvent;
-use crate::store::{AlertDesk, NewMail, RejectCount, StoreError};
+use crate::store::{AlertDesk, HeldMail, NewMail, RejectCount, StoreError};
 
 impl Teller {
     /// Events, each with the name of its source.
@@ -71,13 +71,74 @@ impl Teller {
         let mut alerts = Vec::with_capacity(untold.len());
         for stored in &untold {
             let facts = self.facts(stored, desk.who(stored.alert.who)?, Vec::new());
-            alerts.push(one_line(&facts, self.lang));
+            alerts.push((facts.person.clone(), one_line(&facts, self.lang)));
             desk.step(stored.alert.id, now, "mailed", "in the daily digest")?;
         }
         let last = untold.last().map_or(0, |s| s.alert.id.0);
         desk.told_of_notices(now)?;
         let day = day_of(EventTime::from_micros(now.micros())).0;
-        desk.mail(&self.notice(&Notice::Digest { alerts, total }, &format!("D-{day}-{last}"), now))
+        let listed = u64::try_from(alerts.len()).unwrap_or(total);
+        let digest = |alerts: Vec<String>| {
+            let left_out = listed.saturating_sub(u64::try_from(alerts.len()).unwrap_or(listed));
+            let total = total.saturating_sub(left_out);
+            Notice::Digest { alerts, total }
+        };
+        self.list(desk, alerts, &digest, &format!("D-{day}-{last}"), None, now)
+    }
+
+    /// Queues a mail that lists alerts, each with the person it is about: at an address of his own nobody gets the lines
+    /// about himself. `to`: other recipients than usual.
+    pub(super) fn list(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        lines: Vec<(Option<String>, String)>,
+        notice: &dyn Fn(Vec<String>) -> Notice,
+        local: &str,
+        to: Option<Vec<String>>,
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        let text = |keep: &dyn Fn(&str) -> bool| -> Vec<String> {
+            let kept = lines.iter().filter(|(person, _)| person.as_deref().is_none_or(keep));
+            kept.map(|(_, line)| line.clone()).collect()
+        };
+        let mut mail = self.notice(&notice(text(&|_| true)), local, now);
+        let to = to.unwrap_or_else(|| std::mem::take(&mut mail.message.to));
+        let office = self.office();
+        let stands = |address: &String| {
+            let mut own = lines.iter().filter_map(|(person, _)| person.as_deref());
+            own.any(|person| office.is_own(address, person))
+        };
+        let (himself, others): (Vec<String>, Vec<String>) = to.into_iter().partition(stands);
+        for (n, address) in himself.iter().enumerate() {
+            let kept = text(&|person| !office.is_own(address, person));
+            if !kept.is_empty() {
+                let mut mail = self.notice(&notice(kept), &format!("{local}-{n}"), now);
+                mail.message.to = vec![address.clone()];
+                desk.mail(&mail)?;
+            }
+        }
+        mail.message.to = match others.is_empty() {
+            true => self.above_all(&lines, now),
+            false => others,
+        };
+        desk.mail(&mail)
+    }
+
+    /// Who gets a list where everybody else stands in it himself.
+    fn above_all(&self, lines: &[(Option<String>, String)], now: WallTime) -> Vec<String> {
+        let mut to = self.of_the_watch(now);
+        let stands = |address: &String| {
+            let mut people = lines.iter().filter_map(|(person, _)| person.as_deref());
+            people.any(|person| self.office().is_own(address, person))
+        };
+        to.retain(|address| !stands(address));
+        to
+    }
+
+    /// One mail in the place of many that waited, without recipients yet; the `nth` of this moment.
+    pub fn held_back(&self, mails: &[HeldMail], nth: usize, now: WallTime) -> Message {
+        let local = format!("O-{}-{nth}", now.micros());
+        self.notice(&Notice::HeldBack(mails.to_vec()), &local, now).message
     }
 
     /// A mail about the watch itself, to everybody who gets every alert. `local` makes its Message-ID: the same one

@@ -1,84 +1,87 @@
-//! Whom a mail goes to first: who gets every alert, the addresses of the owner section, and whoever holds its posts.
+//! Whom a mail goes to: who gets every alert, the mailboxes of the owner section, and whoever the ladder names.
 //!
-//! Whoever is away is passed over for the deputy; where nobody is there, or the holder is the one the alert is about, the
-//! next level is told at once. Nobody is told of an alert about himself at an address of his own. If it is about somebody
-//! who runs the systems, 監査責任者 are told too.
-//!
-//! Not here: what happens when nobody answers.
+//! Nobody is told of an alert about himself at an address of his own. Where nobody else is left, whoever stands above
+//! is told in their place; a mail to the person concerned is never made.
+
+use std::sync::{Arc, PoisonError};
 
 use super::Teller;
+use crate::alert::ladder::{Case, Hop, Office};
 use crate::clock::{EventTime, WallTime};
+use crate::detect::Severity;
+use crate::register::Register;
 use crate::register::sections::{Post, Role};
 
 impl Teller {
-    /// Recipients of an alert of a dataset of the section `owner`, about `suspect` (職員番号) where that is somebody.
-    pub(super) fn recipients(&self, owner: &str, suspect: Option<&str>, now: WallTime) -> Vec<String> {
-        let at = EventTime::from_micros(now.micros());
-        let mut out: Vec<String> = Vec::new();
-        let owners = self.settings.owners.iter().filter(|(section, _)| section == owner);
-        out.extend(self.settings.to.iter().chain(owners.flat_map(|o| &o.1)).cloned());
-        let is_own = |post: &&Post| Some(post.person.as_str()) == suspect;
-        if !owner.is_empty() && self.sections.posts.iter().any(|post| post.section == owner) {
-            let mut above = false;
-            for role in [Role::Officer, Role::Manager] {
-                let holding = self.sections.who_holds(role, owner, at, None);
-                let holds_it_himself = holding.there.first().is_some_and(is_own);
-                match holding.there.into_iter().find(|post| !is_own(post)) {
-                    Some(post) => out.extend(self.addresses(post, at)),
-                    None => above |= role == Role::Manager,
-                }
-                above |= holds_it_himself && role == Role::Manager;
-            }
-            if above {
-                out.extend(self.of_role(Role::General, suspect, at));
-            }
+    /// Who there is to be told.
+    pub(super) fn office(&self) -> Office<'_> {
+        Office {
+            settings: &self.settings.ladder,
+            sections: &self.sections,
+            calendar: &self.calendar,
+            register: self.register(),
+            security: &self.settings.to,
+            owners: &self.settings.owners,
         }
-        let runs_systems = |post: &Post| post.role == Role::System && is_own(&post);
-        if self.sections.posts.iter().any(runs_systems) {
-            out.extend(self.of_role(Role::Auditor, suspect, at));
+    }
+
+    /// Goes by this register where it asks who holds a post.
+    pub fn set_register(&self, register: Arc<Register>) {
+        *self.register.write().unwrap_or_else(PoisonError::into_inner) = Some(register);
+    }
+
+    fn register(&self) -> Option<Arc<Register>> {
+        self.register.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whom an alert concerns: of what no section owns, the section of the person it is about.
+    pub fn case<'a>(
+        &self,
+        owner: &'a str,
+        section: Option<&'a str>,
+        suspect: Option<&'a str>,
+        severity: Severity,
+    ) -> Case<'a> {
+        Case {
+            owner: if owner.is_empty() { section.unwrap_or("") } else { owner },
+            severity,
+            suspect,
         }
-        self.without(out, suspect)
+    }
+
+    /// Recipients of a mail about an alert: who gets every one, its owner section, and whoever `hops` tell.
+    pub(super) fn recipients(&self, case: &Case<'_>, hops: &[Hop], now: WallTime) -> Vec<String> {
+        let owners = self.settings.owners.iter().filter(|(section, _)| section == case.owner);
+        let all = self.settings.to.iter().chain(owners.flat_map(|o| &o.1));
+        let all = all.chain(hops.iter().flat_map(|hop| &hop.addresses));
+        let out = self.office().without(all, case.suspect);
+        if !out.is_empty() {
+            return out;
+        }
+        // A mail to nobody would be an alert nobody hears of.
+        let above = [Role::Auditor, Role::General, Role::System];
+        let mut above = above.into_iter().map(|role| self.of_role(role, case.suspect, now));
+        above.find(|list| !list.is_empty()).unwrap_or_default()
     }
 
     /// Recipients of what changes whom the watch sees: who gets every alert, and 監査責任者.
     pub(super) fn of_the_watch(&self, now: WallTime) -> Vec<String> {
-        let at = EventTime::from_micros(now.micros());
-        let mut out = self.settings.to.clone();
-        out.extend(self.of_role(Role::Auditor, None, at));
-        self.without(out, None)
+        let auditor = self.of_role(Role::Auditor, None, now);
+        self.office().without(self.settings.to.iter().chain(&auditor), None)
     }
 
-    fn of_role(&self, role: Role, suspect: Option<&str>, at: EventTime) -> Vec<String> {
-        let holding = self.sections.who_holds(role, "", at, None);
+    fn of_role(&self, role: Role, suspect: Option<&str>, now: WallTime) -> Vec<String> {
+        let at = EventTime::from_micros(now.micros());
+        let holding = self.sections.who_holds(role, "", at, self.register().as_deref());
         let mut there = holding.there.into_iter();
         let post = there.find(|post| Some(post.person.as_str()) != suspect);
-        post.map_or_else(Vec::new, |post| self.addresses(post, at))
+        let list = post.map_or(&[][..], |post| self.addresses(post, at));
+        self.office().without(list, suspect)
     }
 
     /// At the desk while the person is on duty, else where he is reached then.
-    fn addresses(&self, post: &Post, at: EventTime) -> Vec<String> {
+    fn addresses<'p>(&self, post: &'p Post, at: EventTime) -> &'p [String] {
         let on_duty = self.sections.on_duty(&post.person, &post.section, at, &self.calendar);
-        post.addresses(on_duty).to_vec()
-    }
-
-    /// Each address once, and none that is the suspect's own alone.
-    fn without(&self, addresses: Vec<String>, suspect: Option<&str>) -> Vec<String> {
-        let posts = || self.sections.posts.iter();
-        let has = |post: &Post, address: &String| post.office.contains(address) || post.off_hours.contains(address);
-        let is_own = |address: &String| {
-            posts().any(|post| Some(post.person.as_str()) == suspect && has(post, address))
-                && !posts().any(|post| Some(post.person.as_str()) != suspect && has(post, address))
-        };
-        let mut out: Vec<String> = Vec::new();
-        for address in &addresses {
-            if !out.contains(address) && !is_own(address) {
-                out.push(address.clone());
-            }
-        }
-        if out.is_empty() {
-            // A mail to nobody would be an alert nobody hears of.
-            out.extend(addresses.into_iter().take(1));
-        }
-        out
+        post.addresses(on_duty)
     }
 }

@@ -182,7 +182,7 @@ impl TestDaemon {
         if let Some((lines, turn_bytes)) = self.batches {
             pipeline.set_batch_max(lines, turn_bytes);
         }
-        let outbox = Arc::new(StoreOutbox::open(&self.config.store).unwrap());
+        let outbox = Arc::new(StoreOutbox::open(&self.config.store).unwrap().telling(&pipeline));
         self.alive = Some(Alive { pipeline, outbox });
         self.fill_disk(self.full);
     }

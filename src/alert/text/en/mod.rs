@@ -1,6 +1,7 @@
 //! The English text: complete, and saying the same as the Japanese. Titles stay as configured.
 
 mod judged;
+mod route;
 mod rows;
 mod steps;
 mod summary;
@@ -10,8 +11,9 @@ use super::{MailContext, NotifyReason, Parts, Piece, Row, Style};
 use crate::alert::AlertState;
 use crate::calendar::Jst;
 use crate::detect::{Count, Severity};
-use crate::text::{Lang, number};
+use crate::text::{Lang, duration_text, number};
 
+pub(super) use route::hop;
 pub(super) use rows::{proof, rows};
 use steps::steps;
 use summary::summary;
@@ -37,6 +39,11 @@ pub(super) fn subject(view: &View, why: NotifyReason) -> String {
         NotifyReason::Repeat => ", ongoing".to_string(),
         NotifyReason::Reopened => ", reopened".to_string(),
         NotifyReason::Further => ", further reason".to_string(),
+        NotifyReason::Handed(why) => route::mark(why),
+    };
+    let mark = match view.facts.answer_within {
+        Some(within) => format!("{mark}, acknowledge within {}", duration_text(within, Lang::En)),
+        None => mark,
     };
     let section = if view.owner.is_empty() {
         view.section.as_deref()
@@ -62,6 +69,10 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
             "(copy: information security staff)".to_string(),
         ],
     };
+    let greeting = match why {
+        NotifyReason::Handed(_) => route::greeting(view).map_or(greeting, |line| vec![line]),
+        _ => greeting,
+    };
     let mut summary = vec![summary(view)];
     summary.extend(Some(said(view.facts.words.explain(Lang::En))).filter(|text| !text.is_empty()));
     summary.extend(news(view, why));
@@ -72,11 +83,13 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
             .as_deref()
             .map(|contact| format!("Contact: {}", title(contact))),
     );
+    let phone = ctx.phone.as_deref().filter(|_| !view.facts.told.is_empty());
+    closing.extend(phone.map(|phone| format!("Telephone: {}", said(phone))));
     let (agency, host) = (title(&ctx.agency), title(&ctx.host));
     Parts {
         greeting,
         summary,
-        rows: rows(view),
+        rows: rows(view).into_iter().chain(route::told(view)).collect(),
         steps: steps(view),
         answer: answer(view, &host),
         proof: proof(view),
@@ -118,6 +131,7 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
         NotifyReason::Further => {
             "Since the last mail another kind of rule has come to hold for the same user.".to_string()
         }
+        NotifyReason::Handed(why) => route::news(why),
         NotifyReason::Reopened => {
             "This alert was closed; the same situation came back, so it is open again.".to_string()
         }
@@ -152,6 +166,12 @@ fn answer(view: &View, host: &str) -> Vec<Piece> {
         )),
         Piece::say("Someone other than the person concerned must acknowledge. Acknowledging does not close the alert."),
     ]);
+    if let Some(within) = view.facts.answer_within {
+        let within = duration_text(within, Lang::En);
+        answer.push(Piece::say(format!(
+            "If nobody has acknowledged it within {within}, deputies and superiors are told one after another."
+        )));
+    }
     answer
 }
 

@@ -1,6 +1,7 @@
 //! The Japanese text: official, plain, and fair. An account acted; whether the person did is still to be found out.
 
 mod judged;
+mod route;
 mod rows;
 mod steps;
 mod summary;
@@ -13,6 +14,7 @@ use crate::calendar::Jst;
 use crate::detect::Count;
 use crate::text::{Lang, columns, duration_text, number};
 
+pub(super) use route::hop;
 pub(super) use rows::{proof, rows};
 use steps::steps;
 use summary::summary;
@@ -34,6 +36,11 @@ pub(super) fn subject(view: &View, why: NotifyReason) -> String {
         NotifyReason::Repeat => "要確認・継続中".to_string(),
         NotifyReason::Reopened => "要確認・再発".to_string(),
         NotifyReason::Further => "要確認・理由追加".to_string(),
+        NotifyReason::Handed(why) => route::mark(why),
+    };
+    let mark = match view.facts.answer_within {
+        Some(within) => mark.replacen("要確認", &format!("要確認 {}以内", duration_text(within, Lang::Ja)), 1),
+        None => mark,
     };
     let section = if view.owner.is_empty() {
         view.section.as_deref()
@@ -59,6 +66,10 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
             "（写：情報セキュリティ担当者）".to_string(),
         ],
     };
+    let greeting = match why {
+        NotifyReason::Handed(_) => route::greeting(view).map_or(greeting, |line| vec![line]),
+        _ => greeting,
+    };
     let mut summary = vec![summary(view)];
     summary.extend(Some(said(view.facts.words.explain(Lang::Ja))).filter(|text| !text.is_empty()));
     summary.extend(news(view, why));
@@ -69,11 +80,13 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
             .as_deref()
             .map(|contact| format!("問合せ：{}", title(contact))),
     );
+    let phone = ctx.phone.as_deref().filter(|_| !view.facts.told.is_empty());
+    closing.extend(phone.map(|phone| format!("電話連絡先：{}", said(phone))));
     let (agency, host) = (title(&ctx.agency), title(&ctx.host));
     Parts {
         greeting,
         summary,
-        rows: rows(view),
+        rows: rows(view).into_iter().chain(route::told(view)).collect(),
         steps: steps(view),
         answer: answer(view, &host),
         proof: proof(view),
@@ -110,6 +123,7 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
         }
         NotifyReason::Repeat => "前回の通知の後も続いています。".to_string(),
         NotifyReason::Further => "前回の通知の後、同じ利用者について別の規則にも該当しました。".to_string(),
+        NotifyReason::Handed(why) => route::news(why),
         NotifyReason::Reopened => "終結した警告と同じ状況が再び検知されたため、警告を再開しました。".to_string(),
     })
 }
@@ -140,6 +154,12 @@ fn answer(view: &View, host: &str) -> Vec<Piece> {
         )),
         Piece::say("登録は、警告の対象となった本人以外の方が行ってください。登録しても警告は終結しません。"),
     ]);
+    if let Some(within) = view.facts.answer_within {
+        let within = duration_text(within, Lang::Ja);
+        answer.push(Piece::say(format!(
+            "{within}以内に登録がないときは、代理の方や上位の方へ順次通知します。"
+        )));
+    }
     answer
 }
 

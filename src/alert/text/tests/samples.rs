@@ -80,6 +80,8 @@ pub fn volume() -> AlertFacts {
         reasons: Vec::new(),
         evidence: evidence(2),
         calendar: Default::default(),
+        told: Vec::new(),
+        answer_within: None,
     }
 }
 
