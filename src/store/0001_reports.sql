@@ -41,3 +41,21 @@ CREATE TABLE review (
 ) STRICT, WITHOUT ROWID;
 CREATE TRIGGER review_unchanged BEFORE UPDATE ON review BEGIN SELECT raise(ABORT, 'reviews are append-only'); END;
 CREATE TRIGGER review_whole BEFORE DELETE ON review BEGIN SELECT raise(ABORT, 'reviews are append-only'); END;
+
+-- Read-only views for people who come with sqlite3.
+CREATE VIEW v_source_day AS
+SELECT date(t.day * 86400, 'unixepoch') AS day, s.name AS source, t.lines, t.bytes, t.accesses, t.no_dataset,
+    t.no_record, t.rejects, t.damaged
+FROM tally AS t JOIN source AS s ON s.id = t.source;
+
+CREATE VIEW v_report AS
+SELECT number, kind, section, date(from_day * 86400, 'unixepoch') AS from_day, date(to_day * 86400, 'unixepoch') AS to_day,
+    version, sha256, verdict, datetime(made_at / 1000000 + 32400, 'unixepoch') AS made_jst,
+    date(due_day * 86400, 'unixepoch') AS due
+FROM report;
+
+CREATE VIEW v_review AS
+SELECT r.number, r.kind, r.section, r.version, v.role, v.by, date(v.on_day * 86400, 'unixepoch') AS confirmed_on,
+    v.method, v.result, v.measures, datetime(v.at / 1000000 + 32400, 'unixepoch') AS registered_jst,
+    max(0, (v.at / 1000000 + 32400) / 86400 - r.due_day) AS days_late
+FROM review AS v JOIN report AS r ON r.id = v.report;

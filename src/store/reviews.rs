@@ -284,3 +284,71 @@ fn find(conn: &rusqlite::Connection, number: &str) -> Result<ReportRow, StoreErr
     let found = conn.prepare_cached(&select)?.query_row([number], report).optional()?;
     found.ok_or_else(|| StoreError::NotFound(format!("there is no report {number}; see sekimori report list")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_questions_of_the_manual_can_be_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("s.db")).unwrap();
+        let manual = include_str!("../../docs/manual.md");
+        let questions: Vec<&str> = manual
+            .split("```sql\n")
+            .skip(1)
+            .map(|q| q.split("```").next().unwrap())
+            .collect();
+        assert_eq!(questions.len(), 5);
+        for question in questions {
+            let mut select = store
+                .conn
+                .prepare(question)
+                .unwrap_or_else(|e| panic!("{question}: {e}"));
+            assert!(select.readonly() && 3 < select.column_count(), "{question}");
+            assert!(select.query([]).unwrap().next().unwrap().is_none());
+        }
+    }
+
+    fn new(content: &str) -> NewReport {
+        NewReport {
+            kind: "monthly".into(),
+            section: "税務課".into(),
+            from: Day(20_727),
+            to: Day(20_757),
+            sha256: format!("{content}-hash"),
+            content: content.into(),
+            verdict: "normal".into(),
+            by: String::new(),
+            due: Day(20_772),
+        }
+    }
+
+    #[test]
+    fn a_changed_report_is_a_new_version_and_nothing_kept_is_ever_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("s.db")).unwrap();
+        let now = WallTime::from_secs(1_795_150_800);
+        let mut keep = |content: &str| store.keep_report(&new(content), &|_| "[\"x\"]".into(), now).unwrap();
+        let (first, is_new) = keep("a");
+        assert!(is_new && first.version == 1 && first.changes == "[]");
+        assert_eq!(keep("a"), (first, false), "nothing is written twice");
+        let (second, _) = keep("b");
+        assert_eq!((second.version, second.changes.as_str()), (2, "[\"x\"]"));
+        assert_eq!(store.ledger_of("report", 9).unwrap().len(), 2);
+        for change in [
+            "UPDATE report SET verdict = 'normal'",
+            "DELETE FROM report",
+            "DELETE FROM review",
+        ] {
+            let done = store.conn.execute(change, []);
+            assert!(change.contains("review") || done.is_err(), "{change}");
+        }
+        let refused = store.sign_report("R-000001", now, &|_, _, newest| {
+            assert!(!newest);
+            Err("superseded".into())
+        });
+        assert!(matches!(refused, Err(StoreError::Refused(_))));
+        assert!(store.reviews(1).unwrap().is_empty() && store.ledger_of("review", 9).unwrap().is_empty());
+    }
+}

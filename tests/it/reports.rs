@@ -437,3 +437,79 @@ fn edition_views(edition: &Edition) -> u64 {
         other => panic!("{other:?}"),
     }
 }
+
+/// The real binary, as its timer runs it: what is over is made once, mailed to whoever confirms first, and stands open as overdue.
+#[test]
+fn what_is_due_is_made_once_and_caught_up_after_a_time_without_runs() {
+    use crate::support::site::{Setup, Site, line, says};
+    use sekimori::clock::{Clock as _, SystemClock};
+    let site = Site::new(&Setup::default());
+    let today = Jst::from(SystemClock.now()).day;
+    let with_today_open = |text: String| text + &format!("[calendar]\nopen = [\"{}\"]\n", today.iso());
+    let text = std::fs::read_to_string(&site.config).unwrap();
+    std::fs::write(&site.config, with_today_open(text)).unwrap();
+    // Something of last month, whenever this runs.
+    let month = Period::around(Kind::Monthly, today).unwrap().before();
+    let date = month.from.plus(9).date();
+    let names = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let stamp = format!("{:02}/{}/{}", date.day, names[usize::from(date.month) - 1], date.year);
+    for n in 0..30 {
+        site.append(line(n, "user01", "juki", n).replace("02/Jun/2025", &stamp));
+    }
+    site.pass().good();
+    let made = site.run(&["report", "make", "--due", "--mail"]).good();
+    let monthly = |made: &str| made.lines().filter(|l| l.starts_with("R-")).count();
+    assert!(
+        2 <= monthly(&made.out),
+        "市民課 and 税務課, and quarter or year where one is over: {}",
+        made.out
+    );
+    let again = site.run(&["report", "make", "--due", "--mail"]).good();
+    assert_eq!(monthly(&again.out), 0, "{}", again.out);
+    let listed = site.objects(&["report", "list", "--json"]);
+    assert_eq!(listed.len(), monthly(&made.out));
+    assert!(listed.iter().all(|r| r["complete"] == false && r["version"] == 1));
+    // The daemon sends what was queued; 税務課 has an address of its own.
+    site.pass().good();
+    let files = std::fs::read_dir(site.path("mails"))
+        .unwrap()
+        .map(|f| f.unwrap().path());
+    let mails: Vec<String> = files
+        .filter(|f| f.extension().is_some_and(|e| e == "eml"))
+        .map(|f| crate::support::mail::readable(&std::fs::read_to_string(f).unwrap()))
+        .collect();
+    let asks: Vec<&String> = mails.iter().filter(|m| m.contains("[to confirm]")).collect();
+    assert_eq!(asks.len(), listed.len(), "{mails:?}");
+    assert!(asks.iter().any(|m| m.contains("zei@city.example.jp")), "{asks:?}");
+    let number = listed[0]["number"].as_str().unwrap();
+    let by = [
+        "--by",
+        "010001",
+        "--method",
+        "sample",
+        "--result",
+        "normal",
+        "--measures",
+        "x",
+    ];
+    site.run(&[&["report", "sign", number][..], &by].concat())
+        .bad(1, &["nothing found is not offered"]);
+    let by = [
+        "--by",
+        "010001",
+        "--method",
+        "sample",
+        "--result",
+        "check",
+        "--measures",
+        "the watch begins",
+    ];
+    says(
+        &site.run(&[&["report", "sign", number][..], &by].concat()).good().out,
+        &["confirmed by 010001"],
+    );
+    site.run(&[&["report", "sign", number][..], &by].concat())
+        .bad(1, &["nobody confirms twice"]);
+}

@@ -1,6 +1,7 @@
 //! `sekimori report`: makes, lists, shows and signs the periodic アクセス記録分析報告書.
 
 mod audit;
+mod due;
 mod sign;
 
 use std::path::{Path, PathBuf};
@@ -50,43 +51,7 @@ pub(super) fn command(lang: Lang) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .arg(config_arg(lang))
-        .subcommand(
-            Command::new("make")
-                .about(t(
-                    "報告書を作成します（内容が前の版と同じときは前の版を出力します）",
-                    "makes a report; where it would say the same, the newest version is given again",
-                ))
-                .arg(named(
-                    "month",
-                    "YYYY-MM",
-                    "対象月（2026-10, R8.10）",
-                    "the month (2026-10)",
-                ))
-                .arg(named(
-                    "quarter",
-                    "YYYY-N",
-                    "対象の年度と四半期（2026-3）",
-                    "fiscal year and quarter (2026-3)",
-                ))
-                .arg(
-                    named("fiscal-year", "YYYY", "対象の年度（2026）", "the fiscal year (2026)")
-                        .value_parser(clap::value_parser!(i32)),
-                )
-                .arg(named("from", "DATE", "随時：この日から", "on demand: from this day"))
-                .arg(named("to", "DATE", "随時：この日まで", "on demand: to this day"))
-                .arg(
-                    named(
-                        "section",
-                        "NAME",
-                        "所属（繰り返し可。all はすべての所属）",
-                        "section (may be repeated; all: each one)",
-                    )
-                    .action(ArgAction::Append),
-                )
-                .arg(named("by", "STAFF", "作成者の職員番号", "staff number of who makes it"))
-                .arg(forms().default_value("html"))
-                .arg(folder()),
-        )
+        .subcommand(make_command(lang, forms().default_value("html"), folder()))
         .subcommand(
             Command::new("list")
                 .about(t("作成した報告書を一覧します", "lists the reports that were made"))
@@ -118,9 +83,72 @@ pub(super) fn command(lang: Lang) -> Command {
         .subcommand(audit::command(lang))
 }
 
+fn make_command(lang: Lang, forms: Arg, folder: Arg) -> Command {
+    let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
+    let named = |name: &'static str, value: &'static str, ja: &'static str, en: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(t(ja, en))
+    };
+    Command::new("make")
+        .about(t(
+            "報告書を作成します（内容が前の版と同じときは前の版を出力します）",
+            "makes a report; where it would say the same, the newest version is given again",
+        ))
+        .arg(named(
+            "month",
+            "YYYY-MM",
+            "対象月（2026-10, R8.10）",
+            "the month (2026-10)",
+        ))
+        .arg(named(
+            "quarter",
+            "YYYY-N",
+            "対象の年度と四半期（2026-3）",
+            "fiscal year and quarter (2026-3)",
+        ))
+        .arg(
+            named("fiscal-year", "YYYY", "対象の年度（2026）", "the fiscal year (2026)")
+                .value_parser(clap::value_parser!(i32)),
+        )
+        .arg(named("from", "DATE", "随時：この日から", "on demand: from this day"))
+        .arg(named("to", "DATE", "随時：この日まで", "on demand: to this day"))
+        .arg(
+            named(
+                "section",
+                "NAME",
+                "所属（繰り返し可。all はすべての所属）",
+                "section (may be repeated; all: each one)",
+            )
+            .action(ArgAction::Append),
+        )
+        .arg(
+            Arg::new("due")
+                .long("due")
+                .action(ArgAction::SetTrue)
+                .conflicts_with_all(["month", "quarter", "fiscal-year", "from", "to", "section"])
+                .help(t(
+                    "期間が終わり、まだ作成していない報告書をすべて作成します（開庁日のみ。タイマーから実行します）",
+                    "every report whose period is over and that was not made yet, on open days (for a timer)",
+                )),
+        )
+        .arg(
+            Arg::new("mail")
+                .long("mail")
+                .action(ArgAction::SetTrue)
+                .requires("due")
+                .help(t(
+                    "次に確認する者へメールで送付し、期限を過ぎたものを督促します",
+                    "mails them to whoever confirms next, and reminds of those overdue",
+                )),
+        )
+        .arg(named("by", "STAFF", "作成者の職員番号", "staff number of who makes it"))
+        .arg(forms)
+        .arg(folder)
+}
+
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let (config, _) = load(args, out)?;
     match args.subcommand() {
+        Some(("make", args)) if args.get_flag("due") => due::run(&config, args, out),
         Some(("make", args)) => make(&config, args, out),
         Some(("show", args)) => show(&config, args, out),
         Some(("sign", args)) => sign::run(&config, args, out),
