@@ -7,19 +7,16 @@
 
 use std::collections::BTreeMap;
 
+use super::checklist::{Ledger, checklist};
 use super::doc::{Cell, Column, Table};
 use super::gather::Site;
 use super::period::Period;
 use super::{ReportError, form};
 use crate::calendar::{Day, Jst};
-use crate::clock::WallTime;
 use crate::detect::coverage::{self, looks_at};
-use crate::evidence::{Entry, Frontier, hex, leaf_hash};
+use crate::evidence::hex;
 use crate::store::{Store, StoreError};
 use crate::text::{Lang, inert};
-
-/// Entries read at once.
-const ENTRIES: u32 = 10_000;
 
 /// A file of the bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +67,9 @@ pub fn bundle(store: &Store, site: Site<'_>, year: Period, today: Day) -> Result
     Ok(out)
 }
 
-type Head<'a> = (&'a str, &'a str, &'a str);
+pub(super) type Head<'a> = (&'a str, &'a str, &'a str);
 
-fn table(id: &str, lang: Lang, (ja, en): (&str, &str), heads: &[Head<'_>], rows: Vec<Vec<Cell>>) -> Table {
+pub(super) fn table(id: &str, lang: Lang, (ja, en): (&str, &str), heads: &[Head<'_>], rows: Vec<Vec<Cell>>) -> Table {
     Table {
         id: id.to_owned(),
         title: lang.pick(ja, en).to_owned(),
@@ -415,172 +412,5 @@ fn alerts(store: &Store, site: Site<'_>, year: Period) -> Result<Table, StoreErr
             ("config", "設定 SHA-256", "configuration"),
         ],
         rows,
-    ))
-}
-
-/// The ledger: what kinds of entries the year has, and whether all of it hashes to the root the store keeps.
-struct Ledger {
-    kinds: BTreeMap<String, (u64, u64)>,
-    config: Vec<(WallTime, String, String, u64)>,
-    size: u64,
-    root: String,
-    holds: bool,
-}
-
-impl Ledger {
-    fn read(store: &Store, year: Period) -> Result<Ledger, StoreError> {
-        let kept = store.ledger_tree()?;
-        let mut tree = Frontier::default();
-        let mut out = Ledger {
-            kinds: BTreeMap::new(),
-            config: Vec::new(),
-            size: kept.size(),
-            root: hex(&kept.root()),
-            holds: false,
-        };
-        loop {
-            let lines = store.ledger_lines(tree.size(), ENTRIES)?;
-            if lines.is_empty() {
-                break;
-            }
-            for line in &lines {
-                tree.push(leaf_hash(line.as_bytes()));
-                let Ok(entry) = Entry::read(line.as_bytes()) else {
-                    continue;
-                };
-                let (all, within) = out.kinds.entry(entry.kind().to_owned()).or_default();
-                *all += 1;
-                let at = WallTime::from_micros(entry.at_micros());
-                if !year.holds(Jst::from(at).day) {
-                    continue;
-                }
-                *within += 1;
-                if entry.kind() == "config" {
-                    let uid = entry.number("uid").unwrap_or(0);
-                    out.config
-                        .push((at, entry.text("from").to_owned(), entry.text("to").to_owned(), uid));
-                }
-            }
-        }
-        out.holds = tree.root() == kept.root() && tree.size() == kept.size();
-        Ok(out)
-    }
-
-    fn table(&self, lang: Lang) -> Table {
-        let mut rows: Vec<Vec<Cell>> = self
-            .kinds
-            .iter()
-            .map(|(kind, (all, within))| vec![kind.as_str().into(), (*within).into(), (*all).into()])
-            .collect();
-        let total = self.kinds.values().map(|k| k.1).sum::<u64>();
-        rows.push(vec![
-            lang.pick("年度計", "in the year").into(),
-            total.into(),
-            self.size.into(),
-        ]);
-        rows.push(vec![
-            lang.pick("根", "root").into(),
-            self.root.as_str().into(),
-            self.verdict(lang).into(),
-        ]);
-        table(
-            "ledger",
-            lang,
-            ("証跡台帳の項目", "entries of the ledger"),
-            &[
-                ("kind", "種別", "kind"),
-                ("year", "年度", "year"),
-                ("all", "全期間", "all"),
-            ],
-            rows,
-        )
-    }
-
-    fn verdict(&self, lang: Lang) -> &'static str {
-        if self.holds {
-            lang.pick("全項目から計算した根と一致", "all entries hash to it")
-        } else {
-            lang.pick(
-                "全項目から計算した根と不一致（改ざん又は欠落）",
-                "the entries do not hash to it: altered or cut",
-            )
-        }
-    }
-}
-
-/// What an audit has to ask, from what was seen (訓令第41条・第42条).
-fn checklist(
-    store: &Store,
-    site: Site<'_>,
-    tables: &[Table],
-    ledger: &Ledger,
-    today: Day,
-) -> Result<Table, StoreError> {
-    let lang = site.lang;
-    let rows_of = |id: &str| tables.iter().find(|t| t.id == id).map_or(&[][..], |t| &t.rows);
-    let count = |id: &str, test: &dyn Fn(&Table, &[Cell]) -> bool| {
-        let found = tables.iter().find(|t| t.id == id);
-        found.map_or(0, |t| t.rows.iter().filter(|row| test(t, row)).count())
-    };
-    let blank = |t: &Table, row: &[Cell], column: &str| t.cell(row, column) == Some(&Cell::None);
-    let unsigned = count("reviews", &|t, row| blank(t, row, "on"));
-    let late = count(
-        "reviews",
-        &|t, row| matches!(t.cell(row, "days_late"), Some(Cell::Count(n)) if 0 < *n),
-    );
-    let silent = count("coverage_sources", &|t, row| {
-        let state = lang.pick("記録なし（開庁日）", "nothing, open day");
-        t.cell(row, "state") == Some(&Cell::from(state))
-    });
-    let unacknowledged = count("alerts", &|t, row| t.cell(row, "state") == Some(&Cell::from("open")));
-    let seen = store.seen(today.0)?;
-    let holes = coverage::gaps(site.datasets, site.rules, site.sources, &seen).len();
-    let facts: [(&str, &str, usize); 8] = [
-        (
-            "確認されていない報告書（職別）",
-            "reports not confirmed, by post",
-            unsigned,
-        ),
-        (
-            "期限を過ぎて確認された、又は未確認の報告書",
-            "reports confirmed late or not at all",
-            late,
-        ),
-        (
-            "記録のない開庁日（ログ源別の延べ）",
-            "open days without a record, by source",
-            silent,
-        ),
-        ("監視の例外", "exceptions", rows_of("exceptions").len()),
-        ("未確認の警告", "alerts nobody has acknowledged", unacknowledged),
-        ("設定の変更", "changes of the settings", rows_of("settings").len()),
-        ("現在監視されていないもの", "holes in the watch now", holes),
-        (
-            "証跡台帳の不一致",
-            "ledger that does not hash to its root",
-            usize::from(!ledger.holds),
-        ),
-    ];
-    let rows = facts.into_iter().map(|(ja, en, n)| {
-        vec![
-            lang.pick(ja, en).into(),
-            u64::try_from(n).unwrap_or(0).into(),
-            Cell::Blank,
-            Cell::Blank,
-            Cell::Blank,
-        ]
-    });
-    Ok(table(
-        "checklist",
-        lang,
-        ("監査・点検の確認表", "checklist"),
-        &[
-            ("item", "項目", "item"),
-            ("count", "件数", "count"),
-            ("checked_on", "確認日", "checked on"),
-            ("checked_by", "確認者", "by"),
-            ("finding", "所見", "finding"),
-        ],
-        rows.collect(),
     ))
 }

@@ -9,6 +9,7 @@
 //! Not here: when reports are made and whom they are mailed to (`service`), files and the command line (`cli`).
 
 pub mod audit;
+mod checklist;
 mod compose;
 mod differ;
 pub mod doc;
