@@ -49,6 +49,8 @@ pub struct Archive {
     journals: BTreeMap<SourceId, SourceSettings>,
     /// Behind the last number of each journal that was handed over.
     ends: BTreeMap<SegmentId, u64>,
+    /// Files that were rotated away and whose segment was closed then.
+    rotated: BTreeSet<SegmentId>,
     /// Up to where files that are read once more are archived already.
     skip: BTreeMap<SegmentId, u64>,
 }
@@ -110,6 +112,7 @@ impl Archive {
                 })
                 .collect(),
             ends: BTreeMap::new(),
+            rotated: BTreeSet::new(),
             skip: BTreeMap::new(),
         })
     }
@@ -164,13 +167,25 @@ impl Archive {
         }
     }
 
-    /// Closes the segments of files that are read to their end.
-    pub fn ended(&self, states: &[(SegmentState, Option<u64>)]) {
-        let over = |state: &SegmentState| matches!(state.phase, Phase::Sealed | Phase::Lost);
-        states
-            .iter()
-            .filter(|(state, _)| over(state))
-            .for_each(|(state, _)| self.sealer.close(state.id.0));
+    /// Closes the segments of files that are read to their end, and once those of files that were rotated away and are read
+    /// as far as they go: more is seldom written to them, and what is closed need not be read again at the next start.
+    pub fn ended(&mut self, states: &[(SegmentState, Option<u64>)]) {
+        for (state, _) in states {
+            let over = match state.phase {
+                Phase::Live => {
+                    self.rotated.remove(&state.id);
+                    false
+                }
+                Phase::Rotated => state.last_read <= state.caught_at && self.rotated.insert(state.id),
+                Phase::Sealed | Phase::Lost => {
+                    self.rotated.remove(&state.id);
+                    true
+                }
+            };
+            if over {
+                self.sealer.close(state.id.0);
+            }
+        }
     }
 
     /// What is finished and may be committed now, together with everything consumed so far. `states`: positions of files, for

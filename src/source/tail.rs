@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use memchr::memrchr;
 use rustix::fs::{Mode, OFlags};
 
 use super::body::Body;
@@ -17,7 +18,7 @@ use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, prove};
 use super::long::Long;
 use super::marks::Marking;
-use super::proofs::proofs;
+use super::proofs::{beside, proofs};
 use super::unpack::Catching;
 use super::{ChunkHash, Proof, SegmentState};
 use crate::access::{Line, SegmentId};
@@ -358,13 +359,17 @@ impl Tail {
         let (from, state_before) = (state.position, job.raw.is_some().then(|| state.format_state.clone()));
         let settled = job.settled == Some(self.stat.size) && chunk.ends_with(b"\n");
         let over = at_end && (job.closing == Some(self.stat.size) || settled);
-        let framed = Framed::run(
-            chunk,
-            state,
-            &job.framer,
-            (job.allowance, job.force, over, !at_end),
-            job.sink,
-        );
+        // Where records will most likely end: so far the bytes are hashed beside the framing.
+        let most = usize::try_from(job.allowance).unwrap_or(usize::MAX).min(chunk.len());
+        let whole = chunk.get(..most).and_then(|most| memrchr(b'\n', most));
+        let likely = chunk
+            .get(..whole.map_or(0, |at| at.saturating_add(1)))
+            .unwrap_or_default();
+        let (framed, ahead) = beside(self.hashing.as_ref(), likely, || {
+            let how = (job.allowance, job.force, over, !at_end);
+            Framed::run(chunk, state, &job.framer, how, job.sink)
+        });
+        let ahead = ahead.filter(|_| likely.len() == framed.consumed);
         let consumed = framed.consumed;
         state.position = state.position.saturating_add(consumed as u64);
         if let (Some(raw), Some(before), 1..) = (job.raw.as_deref_mut(), state_before, consumed) {
@@ -379,7 +384,8 @@ impl Tail {
         state.lines = state.lines.saturating_add(framed.lines);
         let upto = before.saturating_add(consumed);
         let buf = job.buf.get(..room).unwrap_or_default();
-        self.consumed(buf.get(..upto).unwrap_or_default(), consumed, from, &job.framer);
+        let at = (from, consumed);
+        self.consumed(buf.get(..upto).unwrap_or_default(), at, ahead, &job.framer);
         self.note_nuls(&framed.nuls, state.position);
         let rest = buf.get(upto..).unwrap_or_default();
         let end = if framed.stopped {

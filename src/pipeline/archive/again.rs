@@ -29,6 +29,7 @@ impl Archive {
         self.known.clear();
         self.ends.clear();
         self.skip.clear();
+        self.rotated.clear();
         let newest = store.ledger_newest("segment", LOOK_BACK)?;
         // What is committed gets its place, what is not is made again.
         self.placing = left_over(&self.settings.folder, &newest)?;
@@ -166,7 +167,8 @@ impl Archive {
             self.sealer.take(piece, Facts::unknown(), now);
             at = at.saturating_add(len);
         }
-        if matches!(state.phase, Phase::Sealed | Phase::Lost) {
+        let caught = state.last_read <= state.caught_at;
+        if matches!(state.phase, Phase::Sealed | Phase::Lost) || state.phase == Phase::Rotated && caught {
             self.sealer.close(state.id.0);
         }
         true

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sekimori::evidence::{Beginning, Entry, Identity, Recipient, SegmentReader, SegmentWriter};
 
@@ -336,4 +337,35 @@ fn case_24_the_same_without_the_source_is_a_gap() {
         .collect();
     assert!(why.contains(&"archive"), "{verdict:#?}");
     assert_eq!(verdict.code, 1);
+}
+
+#[test]
+fn a_rotated_log_is_sealed_when_it_is_read_so_that_a_start_after_a_crash_has_little_to_read_again() {
+    let mut archive = Archive::new();
+    let mut pipeline = archive.start();
+    archive.write(20);
+    archive.step(&mut pipeline, Duration::from_secs(2));
+    let rotated = PathBuf::from(format!("{}.1", archive.site.log.display()));
+    std::fs::rename(&archive.site.log, &rotated).unwrap();
+    archive.write(20);
+    // Its late writer is still waited for, far longer than this takes. Sealing is done by a thread of its own.
+    let sealed = |archive: &Archive| archive.entries().iter().any(|e| e.contains("\"t\":\"segment\""));
+    for _ in 0..500 {
+        archive.step(&mut pipeline, Duration::from_secs(1));
+        if sealed(&archive) {
+            break;
+        }
+        std::thread::yield_now();
+    }
+    drop(pipeline);
+    let (entry, _) = segment(&archive, 0);
+    let end = std::fs::metadata(&rotated).unwrap().len();
+    assert_eq!(entry.number("recs"), Some(20));
+    assert!(archive.entries()[archive.nth("segment", 0)].contains(&format!("\"off\":[0,{end}]")));
+    // What comes after that is archived once, too.
+    let pipeline = archive.start();
+    archive.stop(pipeline);
+    let verdict = archive.verify(&["full"]);
+    verdict.clean();
+    assert_eq!(verdict.whole["records"], 40);
 }
