@@ -25,6 +25,22 @@ pub struct SegmentId(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct WhoId(pub u32);
 
+impl WhoId {
+    /// Ids of crowds: the highest ones a page of the book can be of (`detect::book`).
+    const CROWDS: std::ops::RangeInclusive<u32> = (1 << 27) - (1 << 16)..=(1 << 27) - 1;
+
+    /// The id under which the many names that nobody registered are taken together, those of one source.
+    pub fn crowd(source: SourceId) -> WhoId {
+        let (first, last) = (*WhoId::CROWDS.start(), *WhoId::CROWDS.end());
+        WhoId(last.saturating_sub(source.0).max(first))
+    }
+
+    /// Whether it stands for many names.
+    pub fn is_crowd(self) -> bool {
+        WhoId::CROWDS.contains(&self.0)
+    }
+}
+
 /// Row id of a dataset of the 台帳 in the store. 0 is "no dataset".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct DatasetId(pub u16);
@@ -252,6 +268,9 @@ pub struct Trace {
     pub ordinal: Option<Ordinal>,
     /// A further row of an operation that was counted: its amounts and its subject count, the access does not.
     pub part: bool,
+    /// How many names without registration the source had shown that day when this one came first, itself included;
+    /// 0: it is registered, or there is none.
+    pub names: u32,
 }
 
 /// A terminal or address as the log says it: a hash that stays the same, 0 for none.

@@ -92,8 +92,10 @@ pub fn gap(rule: &RuleSettings) -> Duration {
 }
 
 /// Whether hits are added up (a single access is one too many) or the fullest window counts (`volume`).
-fn adds_up(rule: &RuleSettings) -> bool {
+fn adds_up(rule: &RuleSettings, limit: u64) -> bool {
     match &rule.kind {
+        // Of many names without registration the largest number counts.
+        RuleKind::Account(account) => account.many.is_none() || limit == 0,
         RuleKind::Volume(_) | RuleKind::Baseline(_) | RuleKind::Sequence(_) => false,
         RuleKind::Relation(r) => !matches!(r.relation, Relation::Converge { .. } | Relation::Repeat),
         _ => true,
@@ -150,7 +152,7 @@ impl Situation {
         if self.observed <= finding.observed {
             self.facts = finding.facts;
         }
-        self.observed = joined(rule, self.observed, finding.observed);
+        self.observed = joined((rule, finding.limit), self.observed, finding.observed);
         self.hits = self.hits.saturating_add(1);
         self.records = self.records.saturating_add(records);
         self.records_unknown = self.records_unknown.saturating_add(records_unknown);
@@ -171,8 +173,12 @@ fn given_out(access: &Access) -> (u64, u64, bool) {
 }
 
 /// Hits add up (`account`); of windows the fullest counts (`volume`).
-fn joined(rule: &RuleSettings, a: u64, b: u64) -> u64 {
-    if adds_up(rule) { a.saturating_add(b) } else { a.max(b) }
+fn joined((rule, limit): (&RuleSettings, u64), a: u64, b: u64) -> u64 {
+    if adds_up(rule, limit) {
+        a.saturating_add(b)
+    } else {
+        a.max(b)
+    }
 }
 
 /// What to do about an alert.
@@ -197,12 +203,12 @@ pub enum Why {
 pub fn level(rule: &RuleSettings, observed: u64, limit: u64) -> u32 {
     const STEPS: [u32; 10] = [1, 2, 5, 10, 20, 50, 100, 1_000, 10_000, 100_000];
     const HITS: [u32; 4] = [1, 100, 1_000, 10_000];
-    let times = if adds_up(rule) {
+    let times = if adds_up(rule, limit) {
         observed
     } else {
         observed / limit.max(1)
     };
-    let steps: &[u32] = if adds_up(rule) { &HITS } else { &STEPS };
+    let steps: &[u32] = if adds_up(rule, limit) { &HITS } else { &STEPS };
     steps
         .iter()
         .rev()
@@ -258,7 +264,7 @@ pub fn grow(alert: &mut Alert, s: &Situation, rule: &RuleSettings) {
     if alert.observed <= s.observed {
         alert.facts = s.facts;
     }
-    alert.observed = joined(rule, alert.observed, s.observed);
+    alert.observed = joined((rule, s.limit), alert.observed, s.observed);
     alert.limit = s.limit;
     alert.hits = alert.hits.saturating_add(s.hits);
     alert.records = alert.records.saturating_add(s.records);
@@ -283,7 +289,7 @@ pub fn decide(alert: &Alert, rule: &RuleSettings, settings: &AlertSettings, now:
         return Decision::Notify(if closed { NotifyReason::Reopened } else { grown });
     }
     // Who has no right is not in the right the next time either: a closed alert of an account opens at once.
-    if closed && adds_up(rule) && last.hits < alert.hits {
+    if closed && adds_up(rule, alert.limit) && last.hits < alert.hits {
         return Decision::Notify(NotifyReason::Reopened);
     }
     let repeat = match alert.severity {

@@ -12,6 +12,8 @@ use super::units::DAY;
 /// The word for an account that was not used for long; its rule remembers, so it stands alone.
 const DORMANT: &str = "dormant";
 const AFTER: Duration = Duration::from_secs(45 * 86_400);
+/// Names of a source and day are counted each by itself up to here.
+const MANY_MAX: u32 = 1_000;
 const AFTER_MAX: Duration = Duration::from_secs(365 * 86_400);
 
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,7 @@ pub(super) fn account(section: &Section<'_>) -> Option<RuleKind> {
             standings: Vec::new(),
             marks: Vec::new(),
             failure: failure?,
+            many: None,
         };
         for word in named {
             match word {
@@ -56,8 +59,16 @@ pub(super) fn account(section: &Section<'_>) -> Option<RuleKind> {
                 Word::Dormant => {}
             }
         }
+        rule.many = many(section, rule.standings.contains(&Standing::Unknown))?;
         return Some(RuleKind::Account(rule));
     }
+    section.refuse(
+        "many",
+        &say!(
+            "standing に unknown を含む規則だけの項目です。",
+            "only for rules whose standing names unknown"
+        ),
+    );
     let after = section.duration("after", AFTER, DAY..=AFTER_MAX);
     if 1 < named.len() {
         let place = section.value("standing").map(|found| found.place);
@@ -76,6 +87,35 @@ pub(super) fn account(section: &Section<'_>) -> Option<RuleKind> {
         after_days: i32::try_from(days).unwrap_or(i32::MAX),
         failure: failure?,
     }))
+}
+
+/// Names without registration that are told of one by one; without the key all of them are.
+fn many(section: &Section<'_>, of_unknown: bool) -> Option<Option<u32>> {
+    if !of_unknown {
+        section.refuse(
+            "many",
+            &say!(
+                "standing に unknown を含む規則だけの項目です。",
+                "only for rules whose standing names unknown"
+            ),
+        );
+        return Some(None);
+    }
+    if section.value("many").is_none() {
+        return Some(None);
+    }
+    let found = section.integer("many")?;
+    match u32::try_from(found.value) {
+        Ok(many) if (1..=MANY_MAX).contains(&many) => Some(Some(many)),
+        _ => {
+            let message = say!(
+                "1 から 1,000 までの数を書いてください。",
+                "write a number from 1 to 1,000"
+            );
+            section.problem(&found.place, message, None);
+            None
+        }
+    }
 }
 
 /// Reads the keys of a grant rule.

@@ -37,7 +37,7 @@ const KINDS: [Kind; 8] = [
     },
     Kind {
         word: "account",
-        keys: &["standing", "after", "failure"],
+        keys: &["standing", "after", "failure", "many"],
         read: |section, _| account::account(section),
     },
     Kind {

@@ -15,6 +15,9 @@ pub struct AccountRule {
     pub marks: Vec<Mark>,
     /// Severity of attempts that failed; `None`: failures are not looked at.
     pub failure: Option<Severity>,
+    /// Names without registration that are told of one by one on a day, for each source; those behind are told of
+    /// together.
+    pub many: Option<u32>,
 }
 
 /// Use of what is not granted.
@@ -32,6 +35,7 @@ pub(super) struct Marked {
     standings: u8,
     marks: Marks,
     failure: Option<Severity>,
+    many: Option<u32>,
 }
 
 impl Marked {
@@ -40,6 +44,7 @@ impl Marked {
             standings: rule.standings.iter().fold(0, |mask, s| mask | 1 << (*s as u8)),
             marks: Marks::of(&rule.marks),
             failure: rule.failure,
+            many: rule.many,
         }
     }
 
@@ -48,7 +53,13 @@ impl Marked {
             standings: 0,
             marks: Marks::of(&rule.lacks),
             failure: rule.failure,
+            many: None,
         }
+    }
+
+    /// Behind how many names without registration it tells of them together.
+    pub(super) fn many(&self) -> Option<u32> {
+        self.many
     }
 
     /// How bad the access is under this rule; `None`: not at all.

@@ -228,6 +228,7 @@ mod tests {
                 standings: Vec::new(),
                 marks: Vec::new(),
                 failure: None,
+                many: None,
             }),
             when: When {
                 tiers: tiers.to_vec(),

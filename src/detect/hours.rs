@@ -141,6 +141,10 @@ impl Judge for HoursJudge {
         self.days.reset();
     }
 
+    fn faces_crowds(&self) -> bool {
+        true
+    }
+
     fn keys(&self) -> usize {
         self.days.len()
     }

@@ -74,6 +74,12 @@ pub trait Judge: std::fmt::Debug + Send {
     /// Forgets everything: the batch failed and is read again.
     fn reset(&mut self);
 
+    /// Whether the rule also makes sense of many names together: what it asks of one person (his usual terminals, his
+    /// past) it cannot ask of a crowd.
+    fn faces_crowds(&self) -> bool {
+        false
+    }
+
     /// Keys in memory.
     fn keys(&self) -> usize;
 }

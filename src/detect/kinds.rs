@@ -162,6 +162,7 @@ fn access((day, second, who, what, number): Raw, line: usize) -> Access {
             section: SectionHash(1 + u64::from(who % 2)),
             ordinal: (what % 8 != 0).then_some(ordinal),
             part: false,
+            names: 0,
         },
     }
 }

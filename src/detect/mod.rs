@@ -9,6 +9,7 @@ mod account;
 mod baseline;
 pub mod book;
 pub mod coverage;
+mod crowd;
 mod dormant;
 mod first_seen;
 mod hours;
@@ -206,6 +207,8 @@ pub struct Detector {
     rules: Vec<Rule>,
     /// Rules that look at a dataset and operation: index `dataset * OPERATIONS + operation`.
     index: Vec<Vec<u16>>,
+    /// Names without registration behind so many of a source and day are taken together.
+    many: u32,
 }
 
 const OPERATIONS: usize = 16;
@@ -269,7 +272,11 @@ impl Detector {
                 );
             }
         }
-        Detector { rules: compiled, index }
+        Detector {
+            rules: compiled,
+            index,
+            many: crowd::many(rules),
+        }
     }
 
     /// Says which accesses come next, so that what rules keep of them is fetched from memory all at once and not one
@@ -294,9 +301,13 @@ impl Detector {
         let Some(applying) = self.index.get(at) else {
             return Ok(());
         };
+        let crowd = self.many < access.trace.names;
         for ix in applying {
             if let Some(rule) = self.rules.get_mut(usize::from(*ix)) {
-                rule.ask(RuleIx(*ix), access, history, out)?;
+                match crowd {
+                    false => rule.ask(RuleIx(*ix), access, history, out)?,
+                    true => rule.ask_of_crowd(RuleIx(*ix), access, history, out)?,
+                }
             }
         }
         Ok(())
@@ -326,7 +337,10 @@ impl Detector {
                 }
                 _ if looks => {
                     let mut found = Vec::new();
-                    rule.ask(RuleIx(ix), access, history, &mut found)?;
+                    match self.many < access.trace.names {
+                        false => rule.ask(RuleIx(ix), access, history, &mut found)?,
+                        true => rule.ask_of_crowd(RuleIx(ix), access, history, &mut found)?,
+                    }
                     explained.finding = found.pop();
                 }
                 _ => {}

@@ -462,6 +462,10 @@ impl Judge for RelationJudge {
         self.chance.reset();
     }
 
+    fn faces_crowds(&self) -> bool {
+        !matches!(self.rule.relation, Relation::Repeat)
+    }
+
     fn keys(&self) -> usize {
         self.viewers.len() + self.visits.len() + self.chance.len()
     }

@@ -481,6 +481,10 @@ impl Judge for SequenceJudge {
         self.recent.reset();
     }
 
+    fn faces_crowds(&self) -> bool {
+        matches!(self.rule.pattern, Pattern::People | Pattern::FailuresAtTerminal)
+    }
+
     fn keys(&self) -> usize {
         self.recent.len()
     }

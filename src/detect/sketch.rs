@@ -33,11 +33,19 @@ impl Default for Sketch {
 impl Sketch {
     /// Adds a uniformly distributed hash.
     pub fn insert(&mut self, hash: u64) {
+        self.raise(hash);
+    }
+
+    /// The same; gives by how much a rank rose.
+    pub fn raise(&mut self, hash: u64) -> u64 {
         let index = usize::try_from(hash >> (64 - BITS)).unwrap_or(0);
         let rank = ((hash << BITS) | (1 << (BITS - 1))).leading_zeros() + 1;
-        if let Some(register) = self.registers.get_mut(index) {
-            *register = (*register).max(u8::try_from(rank).unwrap_or(u8::MAX));
-        }
+        let Some(register) = self.registers.get_mut(index) else {
+            return 0;
+        };
+        let before = *register;
+        *register = before.max(u8::try_from(rank).unwrap_or(u8::MAX));
+        u64::from(*register - before)
     }
 
     /// Adds every value of `other`.

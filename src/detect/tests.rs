@@ -160,6 +160,7 @@ fn an_account_rule_is_as_severe_as_the_outcome() {
                 marks: Vec::new(),
                 standings: vec![Standing::Revoked, Standing::Unknown],
                 failure,
+                many: None,
             }),
             When::default(),
         )
@@ -206,6 +207,7 @@ fn a_grant_rule_asks_for_what_is_lacking_and_an_account_rule_for_marks_beside_st
         standings: vec![Standing::Revoked],
         marks: vec![Mark::Privileged],
         failure: None,
+        many: None,
     });
     let rules = [rule(grant, When::default()), rule(account, When::default())];
     let held = |marks: &[Mark], outcome| {
@@ -418,6 +420,7 @@ mod samples {
             marks: Vec::new(),
             standings: vec![Standing::Unknown],
             failure: None,
+            many: None,
         });
         assert_eq!(
             run(true, &["0 x juki view standing=unknown subject=1 bytes=2"], unknown),

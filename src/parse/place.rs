@@ -43,6 +43,11 @@ pub trait WhoIds {
     fn person(&mut self, number: &str) -> WhoId;
     /// The id of an account that is in no register; the name is normalised, inert and short.
     fn account(&mut self, name: &str) -> WhoId;
+    /// The same for a name that `source` showed on `day`, with its place among the names without registration of that
+    /// source and day. Where there are very many, those behind get one id together.
+    fn unregistered(&mut self, name: &str, _source: SourceId, _day: Day) -> (WhoId, u32) {
+        (self.account(name), 1)
+    }
 }
 
 /// Says what a record means for the 台帳, whoever it was.
@@ -138,6 +143,15 @@ pub struct Placer {
     duties: Vec<Duty>,
 }
 
+/// Whose access it is.
+struct Whose {
+    who: WhoId,
+    standing: Standing,
+    marks: Marks,
+    section: SectionHash,
+    names: u32,
+}
+
 /// What became of a record.
 #[derive(Debug, Clone, Copy)]
 pub enum Placed {
@@ -206,7 +220,13 @@ impl Placer {
         let Some(sight) = record.sight else {
             return Placed::NoDataset;
         };
-        let (who, standing, marks, section) = self.who(record, time, &sight, ids);
+        let Whose {
+            who,
+            standing,
+            marks,
+            section,
+            names,
+        } = self.who(record, time, (&sight, source), ids);
         Placed::Access(Access {
             at,
             source,
@@ -225,6 +245,7 @@ impl Placer {
                 section,
                 ordinal: record.number.as_deref().and_then(Ordinal::read),
                 part: record.part,
+                names,
             },
         })
     }
@@ -233,30 +254,39 @@ impl Placer {
         &mut self,
         record: &Surveyed<'_>,
         time: EventTime,
-        sight: &Sight,
+        (sight, source): (&Sight, SourceId),
         ids: &mut dyn WhoIds,
-    ) -> (WhoId, Standing, Marks, SectionHash) {
+    ) -> Whose {
         let Some(user) = record.user.as_deref().filter(|user| !is_blank(user)) else {
             let anonymous = *self.anonymous.get_or_insert_with(|| ids.account("-"));
-            return (anonymous, Standing::Anonymous, Marks::NONE, SectionHash::default());
+            return Whose {
+                who: anonymous,
+                standing: Standing::Anonymous,
+                marks: Marks::NONE,
+                section: SectionHash::default(),
+                names: 0,
+            };
         };
         let day = day_of(time);
         let known = match self.spellings.get_mut(user) {
             Some(known) => {
-                if known.day != day.0
-                    && let Some((ix, _)) = known.known
-                {
-                    *known = registered((&self.register, &self.duties), ix, day, ids);
+                match known.known {
+                    Some((ix, _)) if known.day != day.0 => {
+                        *known = registered((&self.register, &self.duties), ix, day, ids);
+                    }
+                    None if known.day != day.0 || known.source != source => {
+                        *known = unknown(user, source, day, ids);
+                    }
+                    Some(_) | None => {}
                 }
                 *known
             }
             None => {
                 let fresh = match self.register.find(user) {
                     Some(ix) => registered((&self.register, &self.duties), ix, day, ids),
-                    // Somebody may type a citizen's number, or escapes for a terminal, where the account belongs.
-                    None => Spelling::unknown(ids.account(&inert(normal(user).as_bytes(), NAME_CHARS_MAX))),
+                    None => unknown(user, source, day, ids),
                 };
-                if user.len() <= SPELLING_BYTES_MAX {
+                if user.len() <= SPELLING_BYTES_MAX && !fresh.who.is_crowd() {
                     self.spellings.insert(user, fresh);
                 }
                 fresh
@@ -276,7 +306,13 @@ impl Placer {
         if known.declared || brief.terminals || brief.designated {
             marks = self.narrower(&known, record, time, sight, marks);
         }
-        (known.who, known.standing, marks, known.section)
+        Whose {
+            who: known.who,
+            standing: known.standing,
+            marks,
+            section: known.section,
+            names: known.names,
+        }
     }
 
     fn is_on_duty(&self, duty: u16, time: EventTime) -> bool {
@@ -338,6 +374,13 @@ fn terminal(record: &Record<'_>) -> Terminal {
     }
 }
 
+/// An account that the register does not know.
+fn unknown(user: &[u8], source: SourceId, day: Day, ids: &mut dyn WhoIds) -> Spelling {
+    // Somebody may type a citizen's number, or escapes for a terminal, where the account belongs.
+    let name = inert(normal(user).as_bytes(), NAME_CHARS_MAX);
+    Spelling::unknown(ids.unregistered(&name, source, day), source, day)
+}
+
 /// What the register says of an account on a day.
 fn registered((register, duties): (&Register, &[Duty]), ix: AccountIx, day: Day, ids: &mut dyn WhoIds) -> Spelling {
     let verdict = register.verdict_on(ix, day);
@@ -355,6 +398,8 @@ fn registered((register, duties): (&Register, &[Duty]), ix: AccountIx, day: Day,
         },
         section: section(verdict.section),
         declared: verdict.declared.is_some(),
+        source: SourceId(0),
+        names: 0,
         duty: duty(duties, &verdict),
     }
 }

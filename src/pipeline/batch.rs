@@ -33,6 +33,8 @@ use crate::text::inert;
 
 /// Longest account name or address kept of a log, in characters.
 const TEXT_CHARS_MAX: usize = 64;
+/// Names told of many that nobody registered.
+const EXAMPLES_MAX: usize = 3;
 
 /// Key of a situation.
 pub(super) type Key = (RuleIx, WhoId, DatasetId);
@@ -368,11 +370,11 @@ impl Work {
             let stored = self.store.cases_since(case.0, case.1, from)?;
             self.cases.load(case, stored);
         }
-        let (placer, begun) = (&self.placer, &mut self.begun);
+        let (placer, names, begun) = (&self.placer, &self.names, &mut self.begun);
         let joins = self.cases.joins(case, finding.at);
         let lead = ongoing.join(finding, access, (rule, *gap), joins, || {
             *begun = begun.saturating_add(1);
-            (situation(placer, finding, record, access), *begun)
+            (situation((placer, names), finding, record, access), *begun)
         });
         if let Some(lead) = lead {
             self.cases.hit(case, lead, finding.at);
@@ -469,7 +471,12 @@ fn note(facts: &mut Facts, access: &Access) {
 }
 
 /// The situation a finding begins, with what people are told of the account.
-fn situation(placer: &Placer, finding: &Finding, record: &Surveyed<'_>, access: &Access) -> Situation {
+fn situation(
+    (placer, names): (&Placer, &Names),
+    finding: &Finding,
+    record: &Surveyed<'_>,
+    access: &Access,
+) -> Situation {
     let mut situation = Situation::new(finding, access);
     situation.register = placer.register().version();
     if finding.who == WhoId(0) {
@@ -478,6 +485,11 @@ fn situation(placer: &Placer, finding: &Finding, record: &Surveyed<'_>, access: 
     let text = |field: Option<&[u8]>| field.map(|f| inert(f, TEXT_CHARS_MAX)).unwrap_or_default();
     situation.account = text(record.user.as_deref());
     situation.address = text(record.source.as_deref());
+    if finding.who.is_crowd() {
+        let some = names.examples(access.source, day_of(access.time));
+        situation.account = some.into_iter().take(EXAMPLES_MAX).collect::<Vec<_>>().join(", ");
+        return situation;
+    }
     let register = placer.register();
     if let Some(account) = record.user.as_deref().and_then(|user| register.find(user)) {
         let verdict = register.verdict(account, finding.at);

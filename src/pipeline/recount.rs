@@ -83,6 +83,8 @@ impl Recount<'_> {
     /// Either store.
     pub fn run(&mut self, store: &Store, registers: &mut RegisterOf<'_>) -> Result<Recounted, PipelineError> {
         let mut done = Recounted::default();
+        let sources: Vec<&str> = self.config.sources.iter().map(|s| s.read.name.as_str()).collect();
+        self.into.source_ids(&sources)?;
         let mut tally = Tally {
             names: self.into.names()?,
             book: Book::default(),

@@ -132,7 +132,8 @@ impl Reread {
         let latest = read_at
             .micros()
             .saturating_add(i64::try_from(skew.as_micros()).unwrap_or(i64::MAX));
-        let source = SourceId(u32::try_from(index).unwrap_or(u32::MAX));
+        // As a new store numbers them.
+        let source = SourceId(u32::try_from(index.saturating_add(1)).unwrap_or(u32::MAX));
         let Lane {
             format, decoder, recut, ..
         } = lane;

@@ -117,10 +117,22 @@ CREATE TABLE reject (
 -- Persons (職員番号) and accounts that no register knows: the key of the counters.
 CREATE TABLE who (
     id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('person', 'account')),
+    kind TEXT NOT NULL CHECK (kind IN ('person', 'account', 'crowd')),
     name TEXT NOT NULL,
     UNIQUE (kind, name)
 ) STRICT;
+
+-- Names no register knows, by source and day of the record: the first thousand each by itself (SHA-256, 8 bytes each, in
+-- the order of their coming), those behind in a sketch; they are counted under one row of `who`, a 'crowd'.
+CREATE TABLE unregistered (
+    day INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    names INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    sketch BLOB NOT NULL,
+    examples TEXT NOT NULL,
+    PRIMARY KEY (day, source)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE dataset (
     id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -26,6 +26,7 @@ mod reports;
 mod reviews;
 mod segments;
 mod steps;
+mod unregistered;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -7,8 +7,10 @@
 use hashbrown::HashMap;
 use rusqlite::{OptionalExtension, Transaction};
 
+use super::unregistered::{Changed, NAMES_MAX, Unregistered};
 use super::{Store, StoreError};
 use crate::access::{DatasetId, SourceId, WhoId};
+use crate::calendar::Day;
 use crate::detect::book::WHO_MAX;
 use crate::parse::place::WhoIds;
 
@@ -33,6 +35,7 @@ impl Kind {
 pub struct Names {
     known: HashMap<(Kind, Box<str>), WhoId>,
     added: Vec<(WhoId, Kind, Box<str>)>,
+    unregistered: Unregistered,
     next: u32,
     /// First id that was given out since the start (or the last reset): whoever has it has no history.
     first_new: u32,
@@ -41,7 +44,7 @@ pub struct Names {
 impl Names {
     /// Whether this person or account may have committed pages from before this run.
     pub fn is_old(&self, who: WhoId) -> bool {
-        if who.0 == 0 {
+        if who.0 == 0 || who.is_crowd() {
             self.first_new > 1
         } else {
             who.0 < self.first_new
@@ -85,22 +88,33 @@ impl Names {
 
     /// The names given out since the last call: they belong to the batch in hand.
     pub fn take_added(&mut self) -> NewNames {
-        NewNames(std::mem::take(&mut self.added))
+        NewNames {
+            added: std::mem::take(&mut self.added),
+            unregistered: self.unregistered.take(),
+        }
+    }
+
+    /// Some of the names without registration that a source showed on a day.
+    pub fn examples(&self, source: SourceId, day: Day) -> Vec<&str> {
+        self.unregistered.examples(source, day.0).collect()
     }
 }
 
 /// Names a batch adds.
 #[derive(Debug, Default)]
-pub struct NewNames(Vec<(WhoId, Kind, Box<str>)>);
+pub struct NewNames {
+    added: Vec<(WhoId, Kind, Box<str>)>,
+    unregistered: Changed,
+}
 
 impl NewNames {
     /// Writes them as rows.
     pub(super) fn write(&self, tx: &Transaction<'_>) -> Result<(), StoreError> {
         let mut insert = tx.prepare_cached("INSERT INTO who (id, kind, name) VALUES (?1, ?2, ?3)")?;
-        for (id, kind, name) in &self.0 {
+        for (id, kind, name) in &self.added {
             insert.execute((id.0, kind.word(), name))?;
         }
-        Ok(())
+        self.unregistered.write(tx)
     }
 }
 
@@ -111,12 +125,23 @@ impl WhoIds for Names {
     fn account(&mut self, name: &str) -> WhoId {
         self.get(Kind::Account, name)
     }
+    fn unregistered(&mut self, name: &str, source: SourceId, day: Day) -> (WhoId, u32) {
+        let place = self.unregistered.note(name, source, day.0);
+        if place <= NAMES_MAX {
+            return (self.get(Kind::Account, name), place);
+        }
+        // A name that has an id of its own from another day keeps it.
+        let own = self.known_account(name);
+        (own.unwrap_or(WhoId::crowd(source)), place)
+    }
 }
 
 impl Store {
     /// The names committed so far.
     pub fn names(&self) -> Result<Names, StoreError> {
-        let mut select = self.conn.prepare_cached("SELECT id, kind, name FROM who")?;
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT id, kind, name FROM who WHERE kind <> 'crowd'")?;
         let mut rows = select.query([])?;
         let mut known = HashMap::new();
         let mut next = 1u32;
@@ -129,6 +154,7 @@ impl Store {
         Ok(Names {
             known,
             added: Vec::new(),
+            unregistered: Unregistered::read(&self.conn)?,
             next,
             first_new: next,
         })

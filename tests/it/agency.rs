@@ -8,6 +8,7 @@
 //!
 //! `SEKIMORI_AGENCY=year` runs the whole year with all 1,500 people; without it a smaller agency, less busy, runs for a hundred days.
 
+mod flood;
 mod incidents;
 mod people;
 mod score;

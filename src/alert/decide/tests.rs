@@ -37,6 +37,7 @@ fn account() -> RuleSettings {
         marks: Vec::new(),
         standings: vec![Standing::Revoked],
         failure: None,
+        many: None,
     }))
 }
 

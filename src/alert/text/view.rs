@@ -88,9 +88,14 @@ impl<'a> View<'a> {
         self.alert.who == WhoId(0) && self.facts.count.is_some()
     }
 
-    /// Whether a volume rule adds up over datasets.
+    /// Whether it is about many names that nobody registered.
+    pub fn crowd(&self) -> bool {
+        self.alert.who.is_crowd()
+    }
+
+    /// Whether it is about several datasets: a volume rule adds up over them, or many names used them.
     pub fn over_datasets(&self) -> bool {
-        self.alert.dataset == DatasetId(0) && self.facts.count.is_some()
+        self.alert.dataset == DatasetId(0) && (self.facts.count.is_some() || self.crowd())
     }
 
     pub fn concern(&self) -> Concern {

@@ -2,7 +2,8 @@
 
 use hashbrown::HashMap;
 
-use crate::access::{Marks, SectionHash, Standing, WhoId};
+use crate::access::{Marks, SectionHash, SourceId, Standing, WhoId};
+use crate::calendar::Day;
 use crate::register::{AccountIx, Right};
 
 /// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
@@ -67,19 +68,24 @@ pub(super) struct Spelling {
     /// Number of the duty hours that hold for the person, from 1; 0: office hours.
     pub duty: u16,
     pub section: SectionHash,
+    /// Of a name nobody registered: the source that showed it, and its place among such names of that day.
+    pub source: SourceId,
+    pub names: u32,
 }
 
 impl Spelling {
-    pub(super) fn unknown(who: WhoId) -> Spelling {
+    pub(super) fn unknown((who, names): (WhoId, u32), source: SourceId, day: Day) -> Spelling {
         Spelling {
             who,
             known: None,
-            day: 0,
+            day: day.0,
             standing: Standing::Unknown,
             marks: Marks::NONE,
             section: SectionHash::default(),
             declared: false,
             duty: 0,
+            source,
+            names,
         }
     }
 }

@@ -153,6 +153,7 @@ pub(super) fn measured(n: u64, view: &View) -> String {
             Relation::Repeat => ("day", "days"),
             _ => ("access", "accesses"),
         },
+        Some(RuleKind::Account(_)) if view.crowd() => ("name", "names"),
         _ => return amount(n, view.facts.count),
     };
     format!("{} {}", number(n), if n == 1 { one } else { many })

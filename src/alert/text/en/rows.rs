@@ -104,7 +104,10 @@ fn happened(view: &View) -> Row {
 
 fn asset(view: &View) -> String {
     if view.over_datasets() {
-        return "all datasets of the rule together".to_string();
+        return match view.crowd() {
+            true => dataset(view),
+            false => "all datasets of the rule together".to_string(),
+        };
     }
     match (view.tier.is_empty(), view.owner.is_empty()) {
         (true, _) => dataset(view),
@@ -127,7 +130,8 @@ fn people(view: &View) -> Vec<Row> {
     }
     // On a line of its own, so that a name made up to look like our words stands alone.
     if !view.account.is_empty() && view.person.as_ref() != Some(&view.account) {
-        rows.push(Row::new("Account", format!("\"{}\"", view.account)));
+        let label = if view.crowd() { "Accounts such as" } else { "Account" };
+        rows.push(Row::new(label, format!("\"{}\"", view.account)));
     }
     rows.push(Row::new("Right", standing_text(view, view.alert.standing)));
     if !view.alert.marks.is_empty() {

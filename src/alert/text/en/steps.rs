@@ -57,6 +57,12 @@ pub(super) fn steps(view: &View) -> Vec<Piece> {
 }
 
 fn account_steps(view: &View, standing: Standing) -> &'static [&'static str] {
+    if view.crowd() {
+        return &[
+            "Ask those who manage access rights whether the account register is behind (IDs issued anew at the start of the year, a new system). Once it is up to date this alert stops.",
+            "If it is up to date, suspect somebody who makes up names: find the terminals, and take at once the measures that can be taken at once, such as unplugging the network cable (Article 39(2)).",
+        ];
+    }
     match standing {
         Standing::Revoked if view.all_failed() => &[
             "Have the system staff confirm that the account is stopped (Article 39(2)).",

@@ -18,6 +18,12 @@ pub(super) fn summary(view: &View) -> String {
         return volume_summary(view, count, within);
     }
     let account = match view.alert.standing {
+        Standing::Unknown if view.crowd() && 0 < view.alert.limit => format!(
+            "{} names that are not in the account register were used in one day (up to {} are told of one by one). Accounts \
+             under these names",
+            crate::text::number(view.alert.observed),
+            crate::text::number(view.alert.limit)
+        ),
         Standing::Revoked => {
             let ended = view
                 .facts

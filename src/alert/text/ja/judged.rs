@@ -172,6 +172,7 @@ pub(super) fn measured(n: u64, view: &View) -> String {
             Relation::Repeat => "日",
             _ => "回",
         },
+        Some(RuleKind::Account(_)) if view.crowd() => "種類",
         _ => return amount(n, view.facts.count),
     };
     format!("{}{unit}", number(n))

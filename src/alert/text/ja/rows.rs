@@ -116,7 +116,10 @@ fn happened(view: &View) -> Row {
 
 fn asset(view: &View) -> String {
     if view.over_datasets() {
-        return "規則の対象とする情報資産の合計".to_string();
+        return match view.crowd() {
+            true => dataset(view),
+            false => "規則の対象とする情報資産の合計".to_string(),
+        };
     }
     match (view.tier.is_empty(), view.owner.is_empty()) {
         (true, _) => dataset(view),
@@ -139,7 +142,12 @@ fn people(view: &View) -> Vec<Row> {
     }
     // On a line of its own, so that a name made up to look like our words stands alone.
     if !view.account.is_empty() && view.person.as_ref() != Some(&view.account) {
-        rows.push(Row::new("利用者名", format!("「{}」", view.account)));
+        let label = if view.crowd() {
+            "利用者名の例"
+        } else {
+            "利用者名"
+        };
+        rows.push(Row::new(label, format!("「{}」", view.account)));
     }
     rows.push(Row::new("権限状態", standing_text(view, view.alert.standing)));
     if !view.alert.marks.is_empty() {

@@ -57,6 +57,12 @@ pub(super) fn steps(view: &View) -> Vec<Piece> {
 }
 
 fn account_steps(view: &View, standing: Standing) -> &'static [&'static str] {
+    if view.crowd() {
+        return &[
+            "権限台帳の取込みが遅れていないか（年度当初のID再付与、システムの切替えなど）を、アクセス権限の管理担当に確認してください。台帳が最新になれば、この警告は出なくなります。",
+            "台帳が最新であれば、利用者名を作り変えながらの不正アクセスを疑い、接続元の端末を確認し、LANケーブルを抜くなど、直ちにできる措置をとってください（訓令第39条第2項）。",
+        ];
+    }
     match standing {
         Standing::Revoked if view.all_failed() => &[
             "アカウントが停止されていることを、情報システム担当に確認してください（訓令第39条第2項）。",

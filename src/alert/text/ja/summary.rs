@@ -19,6 +19,13 @@ pub(super) fn summary(view: &View) -> String {
     }
     let done = account_use(view);
     let dataset = dataset(view);
+    if view.crowd() && 0 < view.alert.limit {
+        return format!(
+            "権限台帳に登録のない利用者名が、1日に{}種類現れました（1件ずつ警告する上限は{}種類）。これらの利用者名で、{dataset}{done}",
+            number(view.alert.observed),
+            number(view.alert.limit),
+        );
+    }
     match view.alert.standing {
         Standing::Revoked => {
             let ended = view.facts.valid_to.map_or("権限が失効している".to_string(), |day| {
