@@ -87,7 +87,8 @@ pub fn gap(rule: &RuleSettings) -> Duration {
         | RuleKind::Hours(_)
         | RuleKind::FirstSeen(_)
         | RuleKind::Sequence(_)
-        | RuleKind::Baseline(_) => SITUATION_GAP,
+        | RuleKind::Baseline(_)
+        | RuleKind::Draw(_) => SITUATION_GAP,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Mails about sekimori itself: what keeps it from seeing everything. Silence is not health.
 
 mod changes;
+mod drawn;
 mod events;
 mod held;
 
@@ -8,10 +9,12 @@ use super::text::{MailContext, MailText};
 use crate::calendar::Jst;
 use crate::clock::WallTime;
 use crate::detect::coverage::Gap;
+use crate::detect::silence::{Missed, Silence};
 use crate::register::Exception;
 use crate::source::SourceEvent;
 use crate::text::{Lang, inert, number};
 
+pub use drawn::{DrawnUse, SectionUses};
 pub use events::{is_news, one_line, remedy};
 
 /// Longest detail, in characters.
@@ -79,6 +82,22 @@ pub enum Notice {
     HeldBack(Vec<(WallTime, String)>),
     /// Alerts that are handed on together to whoever is next, one line each.
     Unanswered(Vec<String>),
+    /// A source has fallen silent, or its daily file did not arrive.
+    Silent {
+        /// The source.
+        source: String,
+        /// Since when, and why that is too long.
+        silence: Silence,
+    },
+    /// Uses drawn by lot of a month, to be asked about.
+    Drawn {
+        /// The rule and its title.
+        rule: String,
+        /// Year and month, `202611`.
+        month: i32,
+        /// By section.
+        sections: Vec<SectionUses>,
+    },
     /// The notices (注意) since the last digest.
     Digest {
         /// One line a notice, the first ones.
@@ -181,6 +200,8 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         Notice::Many { rule, alerts } => many(rule, alerts, lang),
         Notice::HeldBack(mails) => held::held_back(mails, lang),
         Notice::Unanswered(alerts) => held::unanswered(alerts, lang),
+        Notice::Silent { source, silence } => silent(source, silence, lang),
+        Notice::Drawn { rule, month, sections } => drawn::drawn(rule, *month, sections, lang),
         Notice::Digest { alerts, total } => digest(alerts, *total, lang),
     };
     let at = match lang {
@@ -240,6 +261,13 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
                 "The watch over access to personal data noticed the following. Nothing is urgent; please look through it today:",
             ),
         ),
+        Notice::Drawn { .. } => (
+            lang.pick("【理由確認】", "[TO BE ASKED ABOUT] "),
+            lang.pick(
+                "個人情報の利用のうち、業務上の理由を確認していただくものを所属ごとに無作為に抽出しました。",
+                "These uses of personal data were drawn by lot, section by section, to be asked about:",
+            ),
+        ),
         Notice::Hindsight { .. } => (
             lang.pick("【警告】[遡及] ", "[WARNING, IN HINDSIGHT] "),
             lang.pick(
@@ -279,6 +307,42 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
 }
 
 type Parts = (&'static str, Vec<String>, &'static str);
+
+fn silent(source: &str, silence: &Silence, lang: Lang) -> Parts {
+    let source = inert(source, DETAIL_CHARS_MAX);
+    let since = Jst::from(silence.since);
+    let clock = |second: i64| format!("{}:{:02}", second / 3_600, second / 60 % 60);
+    let said = match (silence.missed, lang) {
+        (Missed::Quiet { usual_secs }, Lang::Ja) => format!(
+            "・{source}：{}を最後に、記録が届いていません（ふだんは、執務時間中に途切れても{}分程度です）",
+            since.wareki(),
+            number(u64::try_from(usual_secs / 60).unwrap_or(0).max(1))
+        ),
+        (Missed::Quiet { usual_secs }, Lang::En) => format!(
+            "- {source}: no line since {} (usually, within office hours, {} minutes at most)",
+            since.iso(),
+            number(u64::try_from(usual_secs / 60).unwrap_or(0).max(1))
+        ),
+        (Missed::NotArrived { usual }, Lang::Ja) => format!(
+            "・{source}：本日の記録が届いていません（ふだんは{}までに届きます。前回は{}）",
+            clock(usual),
+            since.wareki()
+        ),
+        (Missed::NotArrived { usual }, Lang::En) => format!(
+            "- {source}: today's records have not arrived (usually by {}; last on {})",
+            clock(usual),
+            since.iso()
+        ),
+    };
+    (
+        lang.pick("記録が届いていません", "a log has fallen silent"),
+        vec![said],
+        lang.pick(
+            "記録の出力・転送・ファイルの回転が止まっていないかを、情報システム担当に確認してください。届くまでの間の利用は、集計も警告もされません。\n心当たりがない場合は、監視を逃れるために記録が止められた疑いがあります。",
+            "Ask those who run the system whether logging, transfer or rotation has stopped. Until lines arrive nothing of that system is\ncounted or judged. If nobody knows, somebody may have stopped the log to escape the watch.",
+        ),
+    )
+}
 
 fn rejects(source: &str, why: &[(String, u64)], lines: u64, lang: Lang) -> Parts {
     let reasons: Vec<String> = why.iter().map(|(why, n)| format!("{why} {}", number(*n))).collect();

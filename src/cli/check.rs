@@ -9,7 +9,7 @@ use crate::access::DatasetId;
 use crate::alert::{gaps, notice};
 use crate::config::{Config, SourceConfig};
 use crate::detect::coverage::Gap;
-use crate::detect::run_samples;
+use crate::detect::{List, Relation, RuleKind, RuleSettings, run_samples};
 use crate::mail::mailer_for;
 use crate::parse::time;
 use crate::register::Naming;
@@ -64,6 +64,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         }
     }
     sources(&config, out);
+    lists(&config, out);
     if config.evidence.recipients.is_empty() {
         out.error(out.lang().pick(
             "注意: evidence.recipients がないため、保管するアクセス記録は圧縮のみで、暗号化されません。保管庫のフォルダーを読める者は記録を読めます。改ざんの検知はできますが、窃取は防げません。",
@@ -184,6 +185,39 @@ fn sources(config: &Config, out: &mut Out) {
                 out.error(&format!("{name}: {}: {e}; {hint}", path.display()));
             }
         }
+    }
+}
+
+/// Rules that ask for a list of citizens which nobody has brought: they see nothing, and that must not look like peace.
+fn lists(config: &Config, out: &mut Out) {
+    let known = match config.store.exists() {
+        true => Store::open_read(&config.store).and_then(|store| store.list_versions()),
+        false => Ok(Vec::new()),
+    };
+    let Ok(known) = known else { return };
+    let brought = |list: List| known.iter().any(|v| v.list == list as u8 && 0 < v.entries);
+    for (list, word) in [(List::Watch, "watch"), (List::Staff, "staff")] {
+        let asks = |rule: &&RuleSettings| match &rule.kind {
+            RuleKind::Relation(r) => match r.relation {
+                Relation::Watched => list == List::Watch,
+                Relation::Own | Relation::Colleague => list == List::Staff,
+                Relation::Converge { .. } | Relation::Repeat => false,
+            },
+            _ => false,
+        };
+        let ids: Vec<String> = config.rules.iter().filter(asks).map(|r| inert(&r.id, 32)).collect();
+        if ids.is_empty() || brought(list) {
+            continue;
+        }
+        let ids = ids.join(", ");
+        out.error(&match out.lang() {
+            Lang::Ja => format!(
+                "注意: 規則 {ids} が使う一覧がまだ取り込まれていないため、当たることがありません。sekimori watchlist import {word} で取り込んでください"
+            ),
+            Lang::En => format!(
+                "warning: rules {ids} never hold: the list they ask for was not brought yet; sekimori watchlist import {word}"
+            ),
+        });
     }
 }
 

@@ -150,7 +150,7 @@ fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut
     };
     let dataset = numbered.iter().find(|(id, _)| *id == access.dataset).map(|(_, d)| d);
     placed(&access, dataset.map_or("", |d| d.title.as_str()), out)?;
-    let lists = store.lists(Lists::default(), &names)?;
+    let lists = store.lists(Lists::default())?;
     let mut history = PageHistory {
         store: &store,
         names: &names,

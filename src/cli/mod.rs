@@ -8,6 +8,7 @@ mod alert;
 mod backup;
 mod check;
 mod count;
+mod draw;
 mod exception;
 mod explain;
 mod export;
@@ -23,6 +24,7 @@ mod retain;
 mod rules;
 mod run;
 mod status;
+mod tune;
 mod verify;
 mod watchlist;
 
@@ -159,6 +161,8 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("replay", args)) => replay::run(args, out),
         Some(("explain", args)) => explain::run(args, out),
         Some(("rules", args)) => rules::run(args, out),
+        Some(("tune", args)) => tune::run(args, out),
+        Some(("draw", args)) => draw::run(args, out),
         Some(("watchlist", args)) => watchlist::run(args, out),
         Some(("parse", args)) => parse::run(args, out),
         Some(("formats", args)) => formats::run(args, out),
@@ -199,6 +203,8 @@ fn command(lang: Lang) -> Command {
         .subcommand(replay::command(lang))
         .subcommand(explain::command(lang))
         .subcommand(rules::command(lang))
+        .subcommand(tune::command(lang))
+        .subcommand(draw::command(lang))
         .subcommand(watchlist::command(lang))
         .subcommand(parse::command(lang))
         .subcommand(formats::command(lang))

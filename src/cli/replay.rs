@@ -1,5 +1,7 @@
 //! `sekimori replay`: past logs through the very same pipeline into a scratch store; nothing is mailed.
 
+mod compare;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -50,6 +52,17 @@ pub(super) fn command(lang: Lang) -> Command {
                 )),
         )
         .arg(
+            Arg::new("compare")
+                .long("compare")
+                .value_name("RULES")
+                .value_parser(clap::value_parser!(PathBuf))
+                .conflicts_with_all(["store", "archive"])
+                .help(lang.pick(
+                    "この規則ファイルでも同じ記録を処理し、増える警告・なくなる警告を示します",
+                    "runs the logs through this file of rules as well and shows which alerts come and go",
+                )),
+        )
+        .arg(
             Arg::new("files")
                 .value_name("FILES")
                 .num_args(0..)
@@ -89,35 +102,45 @@ impl Drop for Scratch {
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
-    let (mut config, _) = load(args, out)?;
+    let (config, _) = load(args, out)?;
+    if let Some(rules) = args.get_one::<PathBuf>("compare") {
+        return compare::run(config, args, rules, out);
+    }
+    let scratch = Scratch::new()?;
+    let pipeline = play(config, args, &scratch, "replay.db")?;
+    print(&pipeline, args.get_flag("json"), out)
+}
+
+/// Runs the files of `args` through the rules of `config`.
+fn play(mut config: Config, args: &ArgMatches, scratch: &Scratch, name: &str) -> Result<Pipeline, Failure> {
     let files: Vec<PathBuf> = args
         .get_many::<PathBuf>("files")
         .into_iter()
         .flatten()
         .cloned()
         .collect();
-    choose_files(
-        &mut config,
-        &files,
-        args.get_one::<String>("source").map(String::as_str),
-    )?;
-    let scratch = Scratch::new()?;
+    let named = args.get_one::<String>("source").map(String::as_str);
+    choose_files(&mut config, &files, named)?;
     let kept = args.get_one::<PathBuf>("store");
     if let Some(path) = kept
         && path.exists()
     {
         return Err(Failure::Failed(format!("{} exists; name a new file", path.display())));
     }
-    config.store = kept.cloned().unwrap_or_else(|| scratch.0.join("replay.db"));
+    let daemons = std::mem::replace(&mut config.store, kept.cloned().unwrap_or_else(|| scratch.file(name)));
     let mut store = Store::open(&config.store)?;
     store.scratch()?;
+    if daemons.exists() && config.subject_key.exists() {
+        // Hashes of the same key: what the daemon watches for is watched for here.
+        store.copy_lists(&Store::open_read(&daemons)?)?;
+    }
     store.set_cache(16 * 1024)?;
     let now = SystemClock.now();
     let register = super::register(&config)?;
     let key = if config.subject_key.exists() {
         setup::subject_key(&config.subject_key, &mut store)
     } else {
-        setup::subject_key(&scratch.0.join("subject.key"), &mut store)
+        setup::subject_key(&scratch.file("subject.key"), &mut store)
     };
     let key = key.map_err(|e| Failure::Failed(e.to_string()))?;
     let host = setup::host_name();
@@ -140,7 +163,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         }
     }
     pipeline.finish(now).map_err(|e| Failure::Failed(e.to_string()))?;
-    print(&pipeline, args.get_flag("json"), out)
+    Ok(pipeline)
 }
 
 /// Lets the whole path of writing run, as in the daemon.

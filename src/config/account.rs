@@ -14,6 +14,8 @@ const DORMANT: &str = "dormant";
 const AFTER: Duration = Duration::from_secs(45 * 86_400);
 /// Names of a source and day are counted each by itself up to here.
 const MANY_MAX: u32 = 1_000;
+/// Names of a source and day that are told of one by one where nothing is said.
+const MANY: u32 = 20;
 const AFTER_MAX: Duration = Duration::from_secs(365 * 86_400);
 
 #[derive(Debug, Clone, Copy)]
@@ -89,7 +91,7 @@ pub(super) fn account(section: &Section<'_>) -> Option<RuleKind> {
     }))
 }
 
-/// Names without registration that are told of one by one; without the key all of them are.
+/// Names without registration that are told of one by one.
 fn many(section: &Section<'_>, of_unknown: bool) -> Option<Option<u32>> {
     if !of_unknown {
         section.refuse(
@@ -102,7 +104,7 @@ fn many(section: &Section<'_>, of_unknown: bool) -> Option<Option<u32>> {
         return Some(None);
     }
     if section.value("many").is_none() {
-        return Some(None);
+        return Some(Some(MANY));
     }
     let found = section.integer("many")?;
     match u32::try_from(found.value) {

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::access::Operation;
+use crate::detect::draw::EACH_MAX;
 use crate::detect::{
-    BaselineRule, Count, FirstSeenRule, HoursRule, OffHours, Pattern, Per, Relation, RelationRule, RuleKind,
+    BaselineRule, Count, DrawRule, FirstSeenRule, HoursRule, OffHours, Pattern, Per, Relation, RelationRule, RuleKind,
     SequenceRule, Thing,
 };
 
@@ -246,6 +247,14 @@ pub(super) fn relation(section: &Section<'_>) -> Option<RuleKind> {
         limit: limit?,
         within_days: within?,
         settled_by: settled?,
+    }))
+}
+
+/// Reads the keys of a rule that draws lots.
+pub(super) fn draw(section: &Section<'_>) -> Option<RuleKind> {
+    let each = number(section, "each", 10, &(1..=u64::from(EACH_MAX)))?;
+    Some(RuleKind::Draw(DrawRule {
+        each: u32::try_from(each).ok()?,
     }))
 }
 

@@ -50,6 +50,14 @@ pub fn load_with(path: &Path, read: &dyn Fn(&Path) -> io::Result<Vec<u8>>) -> Re
     read_all(path, read).0
 }
 
+/// As [`load`], with the rules of another file in the place of the configured ones: to compare the two.
+///
+/// # Errors
+/// Everything that is wrong, in all files.
+pub fn load_with_rules(path: &Path, rules: &Path) -> Result<Loaded, Problems> {
+    read_files(path, Some(rules), &read_file).0
+}
+
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     use io::Read as _;
     let mut bytes = Vec::new();
@@ -67,8 +75,17 @@ pub(super) fn read_all(
     path: &Path,
     read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
 ) -> (Result<Loaded, Problems>, BTreeSet<String>) {
+    read_files(path, None, read)
+}
+
+fn read_files(
+    path: &Path,
+    rules: Option<&Path>,
+    read: &dyn Fn(&Path) -> io::Result<Vec<u8>>,
+) -> (Result<Loaded, Problems>, BTreeSet<String>) {
     let mut reading = Reading {
         read,
+        rules: rules.map(Path::to_path_buf),
         hasher: Sha256::new(),
         files: Vec::new(),
         problems: Vec::new(),
@@ -89,6 +106,8 @@ pub(super) fn read_all(
 /// The state of one reading.
 struct Reading<'r> {
     read: &'r dyn Fn(&Path) -> io::Result<Vec<u8>>,
+    /// Rules to be read in the place of the configured ones.
+    rules: Option<PathBuf>,
     hasher: Sha256,
     files: Vec<PathBuf>,
     problems: Vec<Problem>,
@@ -120,7 +139,15 @@ impl Reading<'_> {
         let files = general.datasets.take();
         let dataset_files = files.as_ref().map_or(usize::MAX, Vec::len);
         let of_datasets = self.opened(&doc, "datasets", files.unwrap_or_default());
-        let of_rules = self.opened(&doc, "rules", general.rules.take().unwrap_or_default());
+        let mut rule_files = general.rules.take().unwrap_or_default();
+        if let Some(others) = self.rules.take() {
+            let place = rule_files
+                .first()
+                .map_or_else(|| Place::whole(&others), |f| f.place.clone());
+            let value = std::path::absolute(&others).unwrap_or(others).display().to_string();
+            rule_files = vec![Found { value, place }];
+        }
+        let of_rules = self.opened(&doc, "rules", rule_files);
         let of_sections = self.opened(&doc, "sections", general.sections.take().unwrap_or_default());
         let main_is_right = doc.problem_count() == 0;
         self.take(doc);

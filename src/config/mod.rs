@@ -48,7 +48,7 @@ use crate::register::{AccountsSettings, DatasetSettings};
 use crate::source::SourceSettings;
 use crate::text::Lang;
 
-pub use load::{Loaded, load, load_with};
+pub use load::{Loaded, load, load_with, load_with_rules};
 pub use problem::{Problem, Problems, Say};
 
 /// Everything that is configured, checked.

@@ -29,7 +29,7 @@ struct Kind {
 }
 
 /// Every kind. Kinds may share keys; a key that belongs to other kinds only is refused.
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind {
         word: "volume",
         keys: &["count", "per", "within", "limit", "unknown", "leaving"],
@@ -64,6 +64,11 @@ const KINDS: [Kind; 8] = [
         word: "relation",
         keys: &["relation", "limit", "within", "sections", "settled-by"],
         read: |section, _| judged::relation(section),
+    },
+    Kind {
+        word: "draw",
+        keys: &["each"],
+        read: |section, _| judged::draw(section),
     },
     Kind {
         word: "baseline",

@@ -181,8 +181,8 @@ pub trait History {
     fn is_legitimate(&mut self, _who: WhoId, _dataset: DatasetId, _day: DayNumber) -> Result<bool, HistoryError> {
         Ok(false)
     }
-    /// Whether a citizen stands on a list, and of whom (0 where the list names nobody).
-    fn lists(&mut self, _list: List, _subject: Subject) -> Option<WhoId> {
+    /// Whether a citizen stands on a list, and of whom (0 where the list names nobody); of several of `who`, if he is one.
+    fn lists(&mut self, _list: List, _subject: Subject, _who: WhoId) -> Option<WhoId> {
         None
     }
     /// The keyed hash of a citizen's number, where the key is at hand.

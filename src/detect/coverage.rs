@@ -6,7 +6,7 @@
 //! Pure: what was read and seen lately comes in as [`Seen`], holes come out as values. Not here: how soon the silence of
 //! a single source is noticed, mails (`alert`).
 
-use super::rule::{RuleSettings, When};
+use super::rule::{RuleKind, RuleSettings, When};
 use crate::register::DatasetSettings;
 use crate::register::sections::Role;
 
@@ -132,7 +132,9 @@ pub fn gaps(datasets: &[DatasetSettings], rules: &[RuleSettings], sources: &[&st
     let live = |name: &str| of(name).is_some_and(|s| 0 < s.lines);
     for dataset in datasets {
         let id = || dataset.id.clone();
-        if !rules.iter().any(|rule| looks_at(&rule.when, dataset)) {
+        // Who is drawn by lot is asked, not watched.
+        let watches = |rule: &&RuleSettings| !matches!(rule.kind, RuleKind::Draw(_));
+        if !rules.iter().filter(watches).any(|rule| looks_at(&rule.when, dataset)) {
             out.push(Gap::NoRule { dataset: id() });
         }
         let own: Vec<String> = sources
@@ -192,7 +194,7 @@ pub fn applies(dataset: &DatasetSettings, source: &str) -> bool {
 mod tests {
     use super::*;
     use crate::access::Operation;
-    use crate::detect::{AccountRule, RuleKind, Severity, Words};
+    use crate::detect::{AccountRule, Severity, Words};
     use crate::register::{MatchSettings, Terms, Tier};
 
     fn dataset(id: &str, tier: Tier, sources: &[&str], expected: &[&str]) -> DatasetSettings {

@@ -33,7 +33,8 @@ impl Rule {
         };
         let before = out.len();
         match &self.kind {
-            Compiled::Volume(_) => return self.ask(ix, access, history, out),
+            // Each name its own sums; those that stand together are one situation with the others' findings.
+            Compiled::Volume(_) => self.ask(ix, access, history, out)?,
             Compiled::Judged(judge) if !judge.faces_crowds() => return Ok(()),
             Compiled::Judged(_) | Compiled::Marked(_) => self.ask(ix, &crowd, history, out)?,
         }

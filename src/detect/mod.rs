@@ -11,6 +11,7 @@ pub mod book;
 pub mod coverage;
 mod crowd;
 mod dormant;
+pub mod draw;
 mod first_seen;
 mod hours;
 mod judge;
@@ -21,7 +22,9 @@ mod retro;
 mod rule;
 mod sample;
 mod sequence;
+pub mod silence;
 pub mod sketch;
+pub mod tune;
 mod volume;
 pub mod window;
 
@@ -35,6 +38,7 @@ use account::Marked;
 use baseline::BaselineJudge;
 use book::{History, HistoryError};
 use dormant::Dormant;
+use draw::DrawJudge;
 use first_seen::FirstSeenJudge;
 use hours::HoursJudge;
 use memo::Memo;
@@ -45,6 +49,7 @@ use volume::{Passed, VolumeRule};
 pub use account::{AccountRule, GrantRule};
 pub use baseline::BaselineRule;
 pub use dormant::DormantRule;
+pub use draw::DrawRule;
 pub use first_seen::{FirstSeenRule, Thing};
 pub use hours::{HoursRule, OffHours};
 pub use judge::{Facts, Held, Judge};
@@ -237,6 +242,7 @@ impl Detector {
                     RuleKind::Account(rule) => Compiled::Marked(Marked::of_account(rule)),
                     RuleKind::Grant(rule) => Compiled::Marked(Marked::of_grant(rule)),
                     RuleKind::Dormant(rule) => Compiled::Judged(Box::new(Dormant::new(*rule))),
+                    RuleKind::Draw(draw) => Compiled::Judged(Box::new(DrawJudge::new(&rule.id, *draw))),
                     RuleKind::Hours(hours) => Compiled::Judged(Box::new(HoursJudge::new(&rule.id, *hours, calendar))),
                     RuleKind::FirstSeen(first) => Compiled::Judged(Box::new(FirstSeenJudge::new(&rule.id, *first))),
                     RuleKind::Sequence(sequence) => Compiled::Judged(Box::new(SequenceJudge::new(&rule.id, *sequence))),

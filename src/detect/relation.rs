@@ -432,11 +432,11 @@ impl Judge for RelationJudge {
             Relation::Converge { sections } => self.converge(sections, access, subject, history),
             Relation::Repeat => self.repeat(access, subject, history),
             Relation::Watched => {
-                let listed = !self.settles(access) && history.lists(List::Watch, subject).is_some();
+                let listed = !self.settles(access) && history.lists(List::Watch, subject, access.who).is_some();
                 Ok(listed.then(|| Held::once(access)))
             }
             Relation::Own | Relation::Colleague => {
-                let of = history.lists(List::Staff, subject);
+                let of = history.lists(List::Staff, subject, access.who);
                 let own = of.is_some_and(|of| of == access.who);
                 let asked = self.rule.relation == Relation::Own;
                 Ok((of.is_some() && own == asked && !self.settles(access)).then(|| Held::once(access)))

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::account::{AccountRule, GrantRule};
 use super::baseline::BaselineRule;
 use super::dormant::DormantRule;
+use super::draw::DrawRule;
 use super::first_seen::FirstSeenRule;
 use super::hours::HoursRule;
 use super::relation::RelationRule;
@@ -131,6 +132,8 @@ pub enum RuleKind {
     Relation(RelationRule),
     /// Far more than usual.
     Baseline(BaselineRule),
+    /// A few uses chosen by lot.
+    Draw(DrawRule),
 }
 
 /// A limit on an amount in a window. The rule holds when `observed > limit`.

@@ -3,7 +3,10 @@
 
 use hashbrown::HashMap;
 
-use super::book::NoHistory;
+use super::book::{DayNumber, History, HistoryError, PageKey, Select};
+use super::memo::joined;
+use super::page::Page;
+use super::relation::List;
 use super::{Detector, RuleSettings};
 use crate::access::{
     Access, Amount, DatasetId, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId, Standing,
@@ -58,8 +61,11 @@ pub fn run_samples(
             let mut fired = Vec::new();
             for text in &sample.accesses {
                 match reader.read(text) {
-                    Ok(access) => {
-                        if detector.observe(&access, &mut NoHistory, &mut fired).is_err() {
+                    Ok(read) => {
+                        if read
+                            .all()
+                            .any(|a| detector.observe(&a, &mut read.history(), &mut fired).is_err())
+                        {
                             break;
                         }
                     }
@@ -83,6 +89,58 @@ pub fn run_samples(
     errors
 }
 
+/// Most accesses one text may stand for.
+const TIMES_MAX: u32 = 10_000;
+/// Somebody who is none of those who use anything here.
+const ANOTHER: WhoId = WhoId(u32::MAX);
+
+/// The accesses one text stands for.
+struct Read {
+    access: Access,
+    times: u32,
+    listed: Option<(List, WhoId)>,
+}
+
+impl Read {
+    /// One a second, each of another citizen.
+    fn all(&self) -> impl Iterator<Item = Access> {
+        (0..self.times).map(|n| {
+            let mut access = self.access;
+            if 0 < n {
+                access.time = access.time.plus(std::time::Duration::from_secs(n.into()));
+                access.subject = access.subject.map(|s| Subject(joined(s.0, n.into())));
+                access.trace.ordinal = None;
+            }
+            access
+        })
+    }
+
+    fn history(&self) -> Listed {
+        Listed(self.listed)
+    }
+}
+
+/// A history without a past, in which the citizen stands on a list.
+struct Listed(Option<(List, WhoId)>);
+
+impl History for Listed {
+    fn knows(&self, _who: WhoId) -> bool {
+        false
+    }
+    fn pages(
+        &mut self,
+        _select: Select,
+        _from: DayNumber,
+        _to: DayNumber,
+        _sink: &mut dyn FnMut(DayNumber, PageKey, &Page),
+    ) -> Result<(), HistoryError> {
+        Ok(())
+    }
+    fn lists(&mut self, list: List, _subject: Subject, _who: WhoId) -> Option<WhoId> {
+        self.0.filter(|(on, _)| *on == list).map(|(_, of)| of)
+    }
+}
+
 struct Reader<'a> {
     datasets: &'a [(DatasetId, &'a DatasetSettings)],
     people: HashMap<String, WhoId>,
@@ -90,7 +148,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, text: &str) -> Result<Access, String> {
+    fn read(&mut self, text: &str) -> Result<Read, String> {
         let mut words = text.split_whitespace();
         let mut next = |what: &str| {
             words
@@ -119,10 +177,22 @@ impl Reader<'_> {
             subject: None,
             trace: Trace::default(),
         };
+        let (mut times, mut listed) = (1, None);
         for word in words {
-            apply(&mut access, word)?;
+            match word.split_once('=') {
+                Some(("times", v)) => {
+                    times = v.parse().ok().filter(|n| (1..=TIMES_MAX).contains(n)).unwrap_or(0);
+                    if times == 0 {
+                        return Err(format!("{v:?} is no number from 1 to {TIMES_MAX}"));
+                    }
+                }
+                Some(("listed", "watch")) => listed = Some((List::Watch, WhoId(0))),
+                Some(("listed", "own")) => listed = Some((List::Staff, access.who)),
+                Some(("listed", "staff")) => listed = Some((List::Staff, ANOTHER)),
+                _ => apply(&mut access, word)?,
+            }
         }
-        Ok(access)
+        Ok(Read { access, times, listed })
     }
 }
 
@@ -136,6 +206,7 @@ fn apply(access: &mut Access, word: &str) -> Result<(), String> {
             access.subject = Some(Subject(fnv(v)));
             access.trace.ordinal = Ordinal::read(v.as_bytes());
         }
+        Some(("names", v)) => access.trace.names = v.parse().map_err(|_| format!("{v:?} is no number"))?,
         Some(("terminal", v)) => access.trace.terminal = Terminal(name_hash(v.as_bytes())),
         Some(("section", v)) => access.trace.section = SectionHash(name_hash(v.as_bytes())),
         Some(("standing", v)) => {
@@ -155,7 +226,7 @@ fn apply(access: &mut Access, word: &str) -> Result<(), String> {
         }
         _ => {
             return Err(format!(
-                "{word:?} is unknown; write failure, records=, bytes=, subject=, terminal=, section=, standing= or marks="
+                "{word:?} is unknown; write failure, records=, bytes=, subject=, terminal=, section=, standing=, marks=, names=, listed= or times="
             ));
         }
     }

@@ -141,7 +141,7 @@ impl Work {
         rules: Vec<RuleSettings>,
     ) -> Result<Work, PipelineError> {
         let names = store.names()?;
-        let lists = store.lists(Lists::default(), &names)?;
+        let lists = store.lists(Lists::default())?;
         let gaps = rules.iter().map(decide::gap).collect();
         Ok(Work {
             store,
@@ -391,7 +391,7 @@ impl Work {
         let mut memos = self.detector.seal();
         self.keys
             .seal(day_of(EventTime::from_micros(now.micros())).0, &mut memos);
-        self.lists = self.store.lists(std::mem::take(&mut self.lists), &self.names)?;
+        self.lists = self.store.lists(std::mem::take(&mut self.lists))?;
         Ok(Sealed {
             of_sources,
             book,

@@ -12,6 +12,7 @@ mod archive;
 mod batch;
 mod cases;
 mod digest;
+mod drawn;
 mod full;
 mod keep;
 mod lane;
@@ -47,6 +48,7 @@ use crate::store::{Committed, Store, StoreError};
 
 pub use archive::Archive;
 use batch::{OfSources, Work};
+pub use drawn::{SectionDraw, drawn, month_before};
 use full::BATCH_LINES_MAX;
 use lane::{Budget, Lane};
 pub use proof::{Begin, Proof};
@@ -143,6 +145,11 @@ pub struct Pipeline {
     sources: Vec<String>,
     /// The day on which holes in the watch were last looked for.
     covered_on: Option<Day>,
+    /// When it was last asked which sources are silent, and those that were told of today: day and last line.
+    silence_at: Option<WallTime>,
+    missed: std::collections::BTreeSet<(String, Day, i64)>,
+    /// The day on which it was last seen to whether a draw is to be told.
+    drawn_on: Option<Day>,
     lanes: Vec<Lane>,
     /// Whose turn it is to be read.
     turn: usize,
@@ -226,6 +233,9 @@ impl Pipeline {
             rules: config.rules.clone(),
             sources: names.iter().map(|name| (*name).to_owned()).collect(),
             covered_on: None,
+            silence_at: None,
+            missed: std::collections::BTreeSet::new(),
+            drawn_on: None,
             lanes,
             turn: 0,
             teller,

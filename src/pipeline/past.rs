@@ -7,11 +7,14 @@ use super::{Pipeline, PipelineError, Recheck, Rechecked};
 use crate::calendar::{Jst, day_of};
 use crate::clock::{EventTime, WallTime};
 use crate::detect::coverage::{Gap, gaps};
+use crate::detect::silence::silence;
 use crate::register::{Naming, Register};
 use crate::store::Store;
 
 /// Hour of the day (JST) from which holes in the watch are told.
 const GAPS_HOUR: u32 = 9;
+/// How often it is asked whether a source is silent.
+const SILENCE_EVERY: std::time::Duration = std::time::Duration::from_secs(60);
 
 impl Pipeline {
     /// The datasets by the words a register may use for them: a register is bound with it before it comes into force.
@@ -123,6 +126,36 @@ impl Pipeline {
             section: section.to_owned(),
         };
         vacant.into_iter().map(gap).collect()
+    }
+
+    /// Tells of sources that have fallen silent, and of daily files that did not arrive (I1). Only where everything there
+    /// is was read.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn tell_silence(&mut self, now: WallTime) -> Result<bool, PipelineError> {
+        if !self.idle()
+            || self
+                .silence_at
+                .is_some_and(|at| at <= now && now.since(at) < SILENCE_EVERY)
+        {
+            return Ok(false);
+        }
+        self.silence_at = Some(now);
+        let today = Jst::from(now).day;
+        let mut missed = Vec::new();
+        for (lane, name) in self.lanes.iter().zip(&self.sources) {
+            let arrivals = self.work.store.arrivals(lane.id(), today)?;
+            missed.extend(silence(&arrivals, now, self.teller.calendar()).map(|s| (name.clone(), s)));
+        }
+        // Each once a day, and again on the next while it lasts.
+        missed.retain(|(name, s)| self.missed.insert((name.clone(), today, s.since.micros())));
+        self.missed.retain(|(_, day, _)| *day == today);
+        let any = !missed.is_empty();
+        for (source, silence) in missed {
+            self.notify(&crate::alert::notice::Notice::Silent { source, silence }, now)?;
+        }
+        Ok(any)
     }
 
     /// Looks once a day, in the morning, for what nobody watches, and tells of it. Whether there was any.

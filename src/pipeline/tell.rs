@@ -113,6 +113,11 @@ impl Teller {
         host.clone_into(&mut self.host);
     }
 
+    /// When the offices of the agency work.
+    pub(super) fn calendar(&self) -> &Calendar {
+        &self.calendar
+    }
+
     /// Whether the offices of the agency are closed on a day.
     pub(super) fn is_closed(&self, day: Day) -> bool {
         self.calendar.is_closed(day)

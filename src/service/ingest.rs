@@ -258,6 +258,17 @@ impl Ingest {
             }),
             Err(e) => warn!(error = %e, "cannot say what nobody watches"),
         }
+        match self.pipeline.tell_silence(now) {
+            Ok(false) => {}
+            Ok(true) => (self.on_step)(&Step {
+                mails: 1,
+                ..Step::default()
+            }),
+            Err(e) => warn!(error = %e, "cannot say which logs are silent"),
+        }
+        if let Err(e) = self.pipeline.tell_drawn(now) {
+            warn!(error = %e, "cannot say which uses were drawn");
+        }
     }
 
     /// What was read before is judged by the register it was read under.

@@ -102,6 +102,17 @@ CREATE TABLE tally (
     PRIMARY KEY (day, source)
 ) STRICT, WITHOUT ROWID;
 
+-- When lines of a source came in on a day (wall time), and the longest time without any within office hours: how long it
+-- may be silent is learned from that.
+CREATE TABLE arrival (
+    day INTEGER NOT NULL,
+    source INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    gap INTEGER NOT NULL,
+    PRIMARY KEY (source, day)
+) STRICT, WITHOUT ROWID;
+
 -- Lines no record came from, by reason, and where the latest ones stand. Never their text.
 CREATE TABLE reject (
     day INTEGER NOT NULL,

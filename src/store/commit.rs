@@ -3,7 +3,8 @@
 use rusqlite::{Transaction, params};
 
 use super::{
-    ArchiveBatch, NewNames, Store, StoreError, alerts, archive, int, ledger, memos, outbox, pages, pass, segments,
+    ArchiveBatch, NewNames, Store, StoreError, alerts, archive, arrivals, int, ledger, memos, outbox, pages, pass,
+    segments,
 };
 use crate::access::{LineRef, SourceId};
 use crate::alert::AlertId;
@@ -200,6 +201,9 @@ fn write_tallies(tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreErr
             int(t.damaged),
             t.newest
         ])?;
+        if 0 < t.lines {
+            arrivals::note(tx, *source, batch.now)?;
+        }
     }
     let mut reject = tx.prepare_cached(
         "INSERT INTO reject (day, source, why, lines, last_segment, last_start, last_end)

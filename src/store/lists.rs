@@ -13,14 +13,28 @@ use crate::detect::List;
 /// The lists in force, in memory.
 #[derive(Debug, Default)]
 pub struct Lists {
-    entries: HashMap<(u8, u64), WhoId>,
+    /// 職員番号 a citizen belongs to; an empty one: nobody's.
+    entries: HashMap<(u8, u64), Vec<Box<str>>>,
     version: i64,
 }
 
 impl Lists {
-    /// Whether a citizen stands on a list, and of whom (0: of nobody).
-    pub fn find(&self, list: List, subject: Subject) -> Option<WhoId> {
-        self.entries.get(&(list as u8, subject.0)).copied()
+    /// Whether a citizen stands on a list, and of whom (0: of nobody); of several, as in one household, of `who` if he
+    /// is one of them.
+    pub fn find(&self, list: List, subject: Subject, who: WhoId, names: &Names) -> Option<WhoId> {
+        let people = self.entries.get(&(list as u8, subject.0))?;
+        let id = |person: &str| match person {
+            "" => WhoId(0),
+            // Somebody who was never seen has no id yet; he is nobody the access can be of.
+            person => names.known_person(person).unwrap_or(WhoId(u32::MAX)),
+        };
+        let mut ids = people.iter().map(|person| id(person));
+        let first = ids.next()?;
+        Some(if first == who || ids.any(|id| id == who) {
+            who
+        } else {
+            first
+        })
     }
 
     /// Whether there is nothing on any list.
@@ -46,7 +60,7 @@ pub struct ListVersion {
 
 impl Store {
     /// The lists in force; `known`, if it is still the newest version.
-    pub fn lists(&self, known: Lists, names: &Names) -> Result<Lists, StoreError> {
+    pub fn lists(&self, known: Lists) -> Result<Lists, StoreError> {
         let mut newest = self
             .conn
             .prepare_cached("SELECT coalesce(max(at), 0) FROM list_version WHERE 0 < list")?;
@@ -64,13 +78,8 @@ impl Store {
         let mut rows = select.query([])?;
         while let Some(row) = rows.next()? {
             let (list, subject, person): (u8, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let who = if person.is_empty() {
-                WhoId(0)
-            } else {
-                // Somebody who was never seen has no id yet; he is nobody the access can be of.
-                names.known_person(&person).unwrap_or(WhoId(u32::MAX))
-            };
-            lists.entries.insert((list, subject.cast_unsigned()), who);
+            let people = lists.entries.entry((list, subject.cast_unsigned())).or_default();
+            people.push(person.into());
         }
         Ok(lists)
     }
@@ -101,6 +110,38 @@ impl Store {
             "INSERT INTO list_version (list, at, by, entries, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
             params![list as u8, now.micros(), by, entries, reason],
         )?;
+        tx.commit()?;
+        Ok(())
+    }
+
+    /// Takes over the lists of another store, made with the same key: for replays.
+    ///
+    /// # Errors
+    /// Either store.
+    pub fn copy_lists(&mut self, from: &Store) -> Result<(), StoreError> {
+        let tx = self.begin()?;
+        let mut select = from
+            .conn
+            .prepare("SELECT list, subject, person FROM listed WHERE 0 < list")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let row: (u8, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            tx.execute(
+                "INSERT INTO listed (list, subject, person) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                row,
+            )?;
+        }
+        let mut select = from
+            .conn
+            .prepare("SELECT list, at, by, entries, reason FROM list_version WHERE 0 < list")?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let row: (u8, i64, String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            tx.execute(
+                "INSERT INTO list_version (list, at, by, entries, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+                row,
+            )?;
+        }
         tx.commit()?;
         Ok(())
     }

@@ -39,6 +39,14 @@ impl Store {
             .optional()?)
     }
 
+    /// Everything a rule has kept in `space`.
+    pub fn memos(&self, space: Space) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT value FROM memo WHERE space = ?1 ORDER BY key")?;
+        Ok(select.query_map([space.0], |r| r.get(0))?.collect::<Result<_, _>>()?)
+    }
+
     /// Whether an alert about `who` and `dataset` that covers `day` was closed as legitimate.
     pub fn is_legitimate(&self, who: WhoId, dataset: DatasetId, day: DayNumber) -> Result<bool, StoreError> {
         let mut select = self.conn.prepare_cached(

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod archive;
+mod arrivals;
 mod backup;
 mod commit;
 mod compare;
@@ -26,6 +27,7 @@ mod reports;
 mod reviews;
 mod segments;
 mod steps;
+mod tune;
 mod unregistered;
 
 use std::path::{Path, PathBuf};

@@ -165,7 +165,7 @@ fn read_one(select: &mut CachedStatement<'_>, day: DayNumber, key: PageKey) -> R
 }
 
 /// A page from eight columns, the first of them at `at`.
-fn page(row: &Row<'_>, at: usize) -> Result<Page, StoreError> {
+pub(super) fn page(row: &Row<'_>, at: usize) -> Result<Page, StoreError> {
     let n = |i: usize| row.get::<_, i64>(at + i).map(count);
     let total = Amounts {
         accesses: n(0)?,
@@ -232,8 +232,8 @@ impl History for PageHistory<'_> {
         self.store.is_legitimate(who, dataset, day).map_err(lost)
     }
 
-    fn lists(&mut self, list: List, subject: Subject) -> Option<WhoId> {
-        self.lists?.find(list, subject)
+    fn lists(&mut self, list: List, subject: Subject, who: WhoId) -> Option<WhoId> {
+        self.lists?.find(list, subject, who, self.names)
     }
 
     fn subject_of(&self, number: Ordinal) -> Option<Subject> {

@@ -6,6 +6,7 @@
 //! access that completes it, no trap is told of above a notice, and at most two warnings or criticals come up on a
 //! business day.
 //!
+//! `SEKIMORI_AGENCY_FOLDER=FOLDER` writes the agency's files and its log there instead, for `sekimori replay`.
 //! `SEKIMORI_AGENCY=year` runs the whole year with all 1,500 people; without it a smaller agency, less busy, runs for a hundred days.
 
 mod flood;
@@ -53,6 +54,11 @@ fn every_incident_of_a_season_is_found_at_the_access_that_completes_it_and_no_be
         _ => SMALL,
     };
     let seed = crate::support::dice::number("SEKIMORI_SEED", 8);
+    if let Ok(folder) = std::env::var("SEKIMORI_AGENCY_FOLDER") {
+        let mut agency = Agency::new(size.people, size.busy, seed);
+        let plan = year::plan(&mut agency, size.first, size.last);
+        return score::write(&agency, &plan, std::path::Path::new(&folder));
+    }
     let score = run(size, seed);
     println!("seed {seed}\n{score}");
     assert!(score.missed.is_empty(), "missed: {:#?}", score.missed);

@@ -3,6 +3,8 @@
 //! The first part runs the shipped `config/rules.toml`, `config/datasets.toml` and `config/accounts.csv`; the second
 //! one rule at a time. Not here: faults (`simulation`), how a mail is laid out (`alert::text`).
 
+mod neighbours;
+
 use std::time::Duration;
 
 use sekimori::alert::{AlertState, ClosedAs};

@@ -156,7 +156,10 @@ impl Teller {
             subject: text.subject,
             body: text.body,
             date: now,
-            urgent: !matches!(notice, Notice::Digest { .. } | Notice::Checkpoint(_)),
+            urgent: !matches!(
+                notice,
+                Notice::Digest { .. } | Notice::Checkpoint(_) | Notice::Drawn { .. }
+            ),
             attachments: Vec::new(),
         };
         NewMail { alert: None, message }

@@ -32,6 +32,101 @@ pub(super) fn incidents(agency: &mut Agency, plan: &mut Plan) {
     hours(agency, plan);
     sequences(agency, plan);
     relations(agency, plan);
+    grants(agency, plan);
+}
+
+/// Use that the register does not grant, or by accounts of other sorts.
+fn grants(agency: &mut Agency, plan: &mut Plan) {
+    // The contract has run out, the account has not.
+    let who = agency.cast(2);
+    let person = &mut agency.people[who];
+    (person.sort, person.contract_to, person.works) = ("委託", "R8.5.31", false);
+    let number = person.number.clone();
+    let day = plan.business(46);
+    plan.add(day, [Act::look(agency, who, 2, clock(10, 20), 6_000_000)]);
+    incident(
+        plan,
+        "behind the contract",
+        &["A7"],
+        Critical,
+        (number, "kaigo"),
+        (day, clock(10, 20)),
+    );
+
+    let who = agency.cast(3);
+    let person = &mut agency.people[who];
+    (person.sort, person.works) = ("特権", false);
+    let number = person.number.clone();
+    let day = plan.business(48);
+    plan.add(day, [Act::look(agency, who, 3, clock(11, 40), 6_000_700)]);
+    incident(
+        plan,
+        "an administrator looks",
+        &["A8"],
+        Warning,
+        (number, "koho"),
+        (day, clock(11, 40)),
+    );
+
+    let who = agency.cast(3);
+    let person = &mut agency.people[who];
+    (person.granted, person.works) = (("koho", "照会"), false);
+    let number = person.number.clone();
+    let day = plan.business(49);
+    plan.add(day, [Act::export(agency, who, 3, clock(15, 10), 3)]);
+    incident(
+        plan,
+        "an export nobody granted",
+        &["P3"],
+        Critical,
+        (number, "koho"),
+        (day, clock(15, 10)),
+    );
+
+    let who = agency.cast(3);
+    let person = &mut agency.people[who];
+    (person.granted, person.works) = (("koho", ""), false);
+    let number = person.number.clone();
+    let day = plan.business(51);
+    plan.add(day, [Act::look(agency, who, 0, clock(13, 30), 6_001_400)]);
+    incident(
+        plan,
+        "a dataset nobody granted",
+        &["P1"],
+        Warning,
+        (number, "juki"),
+        (day, clock(13, 30)),
+    );
+
+    let who = agency.cast(2);
+    let number = agency.people[who].number.clone();
+    let day = plan.business(53);
+    plan.add(
+        day,
+        [Act::look(agency, who, 2, clock(12, 40), 6_002_100).at_terminal("KASHI-01")],
+    );
+    incident(
+        plan,
+        "from a lent terminal",
+        &["P2"],
+        Warning,
+        (number, "kaigo"),
+        (day, clock(12, 40)),
+    );
+
+    // Somebody on the list of the 保護管理者.
+    let who = agency.cast(0);
+    let number = agency.people[who].number.clone();
+    let day = plan.business(57);
+    plan.add(day, [Act::look(agency, who, 0, clock(14, 50), super::people::WATCHED)]);
+    incident(
+        plan,
+        "somebody to be protected",
+        &["S3"],
+        Warning,
+        (number, "juki"),
+        (day, clock(14, 50)),
+    );
 }
 
 fn accounts(agency: &mut Agency, plan: &mut Plan) {

@@ -4,6 +4,9 @@ use crate::support::dice::Dice;
 
 pub(super) const DATASETS: [&str; 4] = ["juki", "juminzei", "kaigo", "koho"];
 
+/// A citizen on the watch-list.
+pub(super) const WATCHED: u64 = 8_888_888;
+
 /// Citizens of the town.
 pub(super) const CITIZENS: u64 = 86_420;
 
@@ -23,6 +26,10 @@ pub(super) struct Person {
     pub state_from: &'static str,
     pub state_to: &'static str,
     pub leaving: &'static str,
+    /// 区分, end of contract, what is granted (dataset and operations; empty: not limited).
+    pub sort: &'static str,
+    pub contract_to: &'static str,
+    pub granted: (&'static str, &'static str),
     /// Takes part in daily work; people of incidents and traps do so too unless said.
     pub works: bool,
     /// Already has a part to play.
@@ -82,6 +89,9 @@ impl Agency {
                 state_from: "",
                 state_to: "",
                 leaving: "",
+                sort: "正規",
+                contract_to: "",
+                granted: ("", ""),
                 works: true,
                 cast: false,
             });
@@ -100,7 +110,7 @@ impl Agency {
 
     pub fn register(&self) -> String {
         let mut out = String::from(
-            "職員番号,利用者ID,氏名,区分,所属コード,所属名,権限開始日,権限終了日,状態,状態開始日,状態終了日,退職予定日\n",
+            "職員番号,利用者ID,氏名,区分,所属コード,所属名,権限開始日,権限終了日,状態,状態開始日,状態終了日,退職予定日,契約終了日,情報資産,権限,管理責任者\n",
         );
         for p in &self.people {
             let Person {
@@ -111,12 +121,16 @@ impl Agency {
                 state_from,
                 state_to,
                 leaving,
+                sort,
+                contract_to,
+                granted: (granted, operations),
                 ..
             } = p;
             out.push_str(&format!(
-                "{number},u{number},,正規,{:04},{},{from},{to},{state},{state_from},{state_to},{leaving}\n",
+                "{number},u{number},,{sort},{:04},{},{from},{to},{state},{state_from},{state_to},{leaving},{contract_to},{granted},{operations},{}\n",
                 p.section * 10,
                 section_name(p.section),
+                if *sort == "特権" { "010000" } else { "" },
             ));
         }
         out
@@ -146,6 +160,9 @@ pub(super) fn datasets() -> String {
         out.push_str(&format!(
             "[[dataset]]\nid = \"{id}\"\ntitle = \"{title}\"\ntier = \"{tier}\"\nowner = \"{owner}\"\nregistered = {registered}\n"
         ));
+        if id == &"kaigo" {
+            out.push_str("terminals = [\"PC-*\", \"MADO-*\"]\n");
+        }
         for (word, class) in classes {
             out.push_str(&format!(
                 "[[dataset.match]]\nresource = \"/{id}/**\"\noperations = [\"{word}\"]\nclass = \"{class}\"\n"

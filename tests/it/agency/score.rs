@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write as _;
+use std::path::Path;
 
 use sekimori::calendar::{day_of, day_start};
 use sekimori::clock::{EventTime, WallTime};
-use sekimori::detect::Severity;
+use sekimori::detect::{List, Severity};
 
-use super::people::{Agency, CONFIG, datasets};
+use super::people::{Agency, CONFIG, WATCHED, datasets};
 use super::year::Plan;
 use crate::support::daemon::{Seen, TestDaemon};
 
@@ -69,6 +71,7 @@ pub(super) fn run(agency: &Agency, plan: Plan) -> Score {
     let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     let at = |time: EventTime| WallTime::from_micros(time.micros());
     let mut daemon = TestDaemon::start(&files, at(day_start(first)));
+    watch(&mut daemon, at(day_start(first)));
     let mut score = Score {
         business_days: plan.business_days(),
         incidents: plan.incidents.len(),
@@ -86,6 +89,32 @@ pub(super) fn run(agency: &Agency, plan: Plan) -> Score {
     }
     compare(&plan, &daemon.alerts(), &mut score);
     score
+}
+
+/// Writes the agency's files and its log into `folder`.
+pub(super) fn write(agency: &Agency, plan: &Plan, folder: &Path) {
+    let put = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
+    put("sekimori.toml", CONFIG.to_owned());
+    put("datasets.toml", datasets());
+    put("rules.toml", include_str!("../../../config/rules.toml").to_owned());
+    put("accounts.csv", agency.register());
+    let mut log = std::io::BufWriter::new(std::fs::File::create(folder.join("audit.jsonl")).unwrap());
+    for (day, acts) in &plan.days {
+        for act in acts {
+            log.write_all(act.line(*day).as_bytes()).unwrap();
+        }
+    }
+    log.flush().unwrap();
+}
+
+/// Puts the citizen of one incident on the watch-list.
+fn watch(daemon: &mut TestDaemon, now: WallTime) {
+    let subject = daemon.subject(&format!("{WATCHED:010}"));
+    let (by, why) = ("010000", "DV等支援措置");
+    let mut store = daemon.console();
+    store
+        .put_list(List::Watch, &[(subject, String::new())], (by, why), now)
+        .unwrap();
 }
 
 fn show(a: &Seen) -> String {

@@ -278,6 +278,12 @@ impl TestDaemon {
         self.clock.advance(d);
     }
 
+    /// The keyed hash of a citizen's number.
+    pub(crate) fn subject(&self, number: &str) -> sekimori::access::Subject {
+        let key = setup::subject_key(&self.config.subject_key, &mut self.console()).unwrap();
+        key.hash(number.as_bytes())
+    }
+
     /// Moves the clock to a moment such as `2026-11-21 09:41:00` (JST).
     pub(crate) fn set_clock(&self, text: &str) {
         self.clock.set(jst(text));

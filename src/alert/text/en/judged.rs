@@ -70,7 +70,9 @@ pub(super) fn judged(view: &View) -> Option<String> {
             }
         }
         RuleKind::Baseline(baseline) => baseline_text(view, baseline, [a, b, c, d]),
-        RuleKind::Volume(_) | RuleKind::Account(_) | RuleKind::Grant(_) | RuleKind::Dormant(_) => return None,
+        RuleKind::Volume(_) | RuleKind::Account(_) | RuleKind::Grant(_) | RuleKind::Dormant(_) | RuleKind::Draw(_) => {
+            return None;
+        }
     })
 }
 
