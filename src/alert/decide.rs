@@ -286,6 +286,7 @@ pub fn decide(alert: &Alert, rule: &RuleSettings, settings: &AlertSettings, now:
     if last.level < level {
         let grown = NotifyReason::Grown {
             times: u64::from(level),
+            uses: (alert.limit == 0).then_some(alert.observed),
         };
         return Decision::Notify(if closed { NotifyReason::Reopened } else { grown });
     }

@@ -1,11 +1,13 @@
 //! What a batch collects before it is committed: changes of the book, situations, rejects.
 
+mod begin;
 mod keys;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::begin::situation;
 use self::keys::Keys;
 use super::ahead::{Handful, Seen};
 use super::cases::Cases;
@@ -15,7 +17,7 @@ use super::tell::Corrected;
 use super::{PipelineError, Teller};
 use crate::access::{Access, DatasetId, LineRef, SourceId, WhoId};
 use crate::alert::AlertId;
-use crate::alert::decide::{self, Situation};
+use crate::alert::decide;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::detect::book::Book;
@@ -29,12 +31,6 @@ use crate::source::{SegmentState, SourceEvent};
 use crate::store::{
     ArchiveBatch, Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally,
 };
-use crate::text::inert;
-
-/// Longest account name or address kept of a log, in characters.
-const TEXT_CHARS_MAX: usize = 64;
-/// Names told of many that nobody registered.
-const EXAMPLES_MAX: usize = 3;
 
 /// Key of a situation.
 pub(super) type Key = (RuleIx, WhoId, DatasetId);
@@ -279,6 +275,8 @@ impl Work {
         self.turn.seen = self.turn.seen.max(record.time.map_or(0, EventTime::micros));
         let reject = match record.time {
             None => Some(Why::Time),
+            // Before 1970 nobody logged anything: a date of 1900 is a spreadsheet's zero.
+            Some(time) if time.micros() < 0 => Some(Why::Time),
             Some(time) if self.turn.latest < time => Some(Why::Future),
             Some(_) => None,
         };
@@ -468,34 +466,4 @@ fn note(facts: &mut Facts, access: &Access) {
     if facts.datasets.last() != Some(&dataset) && !facts.datasets.contains(&dataset) {
         facts.datasets.push(dataset);
     }
-}
-
-/// The situation a finding begins, with what people are told of the account.
-fn situation(
-    (placer, names): (&Placer, &Names),
-    finding: &Finding,
-    record: &Surveyed<'_>,
-    access: &Access,
-) -> Situation {
-    let mut situation = Situation::new(finding, access);
-    situation.register = placer.register().version();
-    if finding.who == WhoId(0) {
-        return situation;
-    }
-    let text = |field: Option<&[u8]>| field.map(|f| inert(f, TEXT_CHARS_MAX)).unwrap_or_default();
-    situation.account = text(record.user.as_deref());
-    situation.address = text(record.source.as_deref());
-    if finding.who.is_crowd() {
-        let some = names.examples(access.source, day_of(access.time));
-        situation.account = some.into_iter().take(EXAMPLES_MAX).collect::<Vec<_>>().join(", ");
-        return situation;
-    }
-    let register = placer.register();
-    if let Some(account) = record.user.as_deref().and_then(|user| register.find(user)) {
-        let verdict = register.verdict(account, finding.at);
-        situation.section = verdict.section.to_owned();
-        situation.valid_from = verdict.valid_from.map(|d| d.0);
-        situation.valid_to = verdict.valid_to.map(|d| d.0);
-    }
-    situation
 }

@@ -144,7 +144,7 @@ fn people_are_told_again_at_twice_five_and_ten_times_the_limit() {
             notified(&mut alert, &volume(Within::Day), WallTime::from_secs(10));
         }
     }
-    let grown = |times| NotifyReason::Grown { times };
+    let grown = |times| NotifyReason::Grown { times, uses: None };
     let want = [(200, 2), (500, 5), (1_000, 10), (2_000, 20), (5_000, 50), (10_000, 100)];
     assert_eq!(told_at, want.map(|(observed, times)| (observed, grown(times))));
     // A jump over several steps is one mail.
@@ -154,6 +154,22 @@ fn people_are_told_again_at_twice_five_and_ten_times_the_limit() {
     };
     assert_eq!(decision(&jumped, 10), Decision::Notify(grown(10)));
     assert_eq!(alert.notified.unwrap().mails, 7);
+}
+
+#[test]
+fn growth_of_a_further_reason_is_told_in_that_rules_own_numbers() {
+    let lead = Alert {
+        limit: 0,
+        observed: 1,
+        ..told()
+    };
+    let more = Alert {
+        observed: 250,
+        ..told()
+    };
+    let rule = volume(Within::Day);
+    let told = decide_together(&[(&lead, &rule), (&more, &rule)], &settings(), WallTime::from_secs(10));
+    assert_eq!(told, Some(NotifyReason::Grown { times: 2, uses: None }));
 }
 
 #[test]

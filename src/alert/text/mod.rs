@@ -29,10 +29,12 @@ const LINE_COLUMNS: usize = 74;
 pub enum NotifyReason {
     /// The situation is new.
     First,
-    /// It grew: what was observed reached `times` times the limit; where the limit is 0, `times` accesses.
+    /// It grew: what a rule observed of it, not always the leading one, reached `times` times that rule's limit.
     Grown {
         /// How many times.
         times: u64,
+        /// Where the rule has no limit: the uses it found.
+        uses: Option<u64>,
     },
     /// It became worse in severity.
     Worse {
@@ -68,7 +70,7 @@ impl NotifyReason {
         match self {
             NotifyReason::Repeat | NotifyReason::Handed(_) => 0,
             NotifyReason::Reopened => 1,
-            NotifyReason::Grown { times } => 2u64.saturating_add(times.min(1 << 20)),
+            NotifyReason::Grown { times, .. } => 2u64.saturating_add(times.min(1 << 20)),
             NotifyReason::Further => 1 << 21,
             NotifyReason::Worse { .. } => 1 << 22,
             NotifyReason::First => 1 << 23,

@@ -85,6 +85,21 @@ const NAMES: [&[&str]; 21] = [
     &["利用時間", "稼働時間", "利用時間帯", "schedule"],
 ];
 
+/// Whether `word` is `name` with one character exchanged, left out or added.
+fn is_slip(word: &str, name: &str) -> bool {
+    const SHORTEST: usize = 4;
+    let (word, name): (Vec<char>, Vec<char>) = (word.chars().collect(), name.chars().collect());
+    let head = word.iter().zip(&name).take_while(|(a, b)| a == b).count();
+    let tail = word
+        .iter()
+        .rev()
+        .zip(name.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let longer = word.len().max(name.len());
+    SHORTEST <= name.len() && word.len().abs_diff(name.len()) <= 1 && word != name && longer <= head + tail + 1
+}
+
 /// The columns of one file.
 #[derive(Debug, Default)]
 pub(super) struct Columns {
@@ -175,6 +190,36 @@ impl Columns {
                 ),
                 &[Column::To, Column::State],
             ));
+        }
+        self.check_spelling()
+    }
+
+    /// A mistyped name of a column that ends rights would make them endless, and nobody would notice.
+    fn check_spelling(&self) -> Result<(), RegisterError> {
+        let ends = [
+            Column::From,
+            Column::To,
+            Column::StateFrom,
+            Column::StateTo,
+            Column::Leaving,
+            Column::ContractEnd,
+        ];
+        let absent = || ends.into_iter().filter(|column| self.place(*column).is_none());
+        for (place, header) in self.headers.iter().enumerate() {
+            if self.is_read(place) {
+                continue;
+            }
+            let Some(meant) = absent().flat_map(names).find(|name| is_slip(header, name)) else {
+                continue;
+            };
+            return Err(RegisterError::Row {
+                line: 1,
+                column: self.header(place),
+                why: say!(
+                    "この列名はありません。「{meant}」のことですか。別の意味の列であれば、列名を変えるか除いてください",
+                    "there is no such column; did you mean \"{meant}\"? If it means something else, rename it or take it out"
+                ),
+            });
         }
         Ok(())
     }

@@ -308,6 +308,22 @@ fn a_missing_column_is_named_with_the_names_that_would_do() {
 }
 
 #[test]
+fn a_mistyped_column_that_ends_rights_is_refused_with_the_name_that_was_meant() {
+    for (typed, meant) in [
+        ("権限終了曰", "権限終了日"),
+        ("権限終日", "権限終了日"),
+        ("有効期間", "有効期限"),
+        ("退職予定曰", "退職予定日"),
+    ] {
+        let said = refusal(format!("職員番号,利用者ID,{typed},状態\n010001,u01,R7.3.31,在職\n"));
+        assert!(said.contains(typed) && said.contains(meant), "{said}");
+    }
+    // Columns of the staff system that mean something else are left alone.
+    let other = "職員番号,利用者ID,権限終了日,採用年月日,職員カナ\n010001,u01,R7.3.31,H10.4.1,ﾔﾏﾀﾞ\n";
+    assert_eq!(Register::read(other.as_bytes()).map(|_| ()), Ok(()));
+}
+
+#[test]
 fn what_is_wrong_with_a_row_is_said_with_its_line_and_column() {
     for (row, want) in [
         (
@@ -499,7 +515,10 @@ fn written(offset: Option<i32>, form: i32) -> String {
 
 proptest! {
     #[test]
-    fn the_verdict_is_what_a_reader_of_the_rows_would_say(rows in vec(plain(), 1..6), form in 0i32..3) {
+    fn the_verdict_is_what_a_reader_of_the_rows_would_say(mut rows in vec(plain(), 1..6), form in 0i32..3) {
+        // The same row twice is refused.
+        rows.sort();
+        rows.dedup();
         let mut text = HEADER.to_owned();
         for r in &rows {
             let state = ["在職", "休職", "退職"][usize::from(r.2)];

@@ -253,10 +253,19 @@ fn mails(world: &World) -> Verdict {
         (0, 0),
     )?;
     let mut times: BTreeMap<(String, String), usize> = BTreeMap::new();
+    // What waited long is told on one list: who got which.
+    let mut lists: Vec<(String, String)> = Vec::new();
     for mail in world.daemon.mails() {
+        if mail.message.message_id.starts_with("O-") {
+            lists.push((mail.recipient.clone(), mail.message.body));
+        }
         *times.entry((mail.message.message_id, mail.recipient)).or_default() += 1;
     }
-    same("mails that were accepted", times.len() as u64, counts.sent)?;
+    // One the relay took while the daemon died may stand on a list afterwards: it is not counted as sent then.
+    let (accepted, doubtful) = (times.len() as u64, world.in_doubt.len() as u64);
+    if accepted < counts.sent || counts.sent + doubtful < accepted {
+        return Err(format!("{accepted} mails were accepted, {} count as sent", counts.sent));
+    }
     for (mail, times) in &times {
         let allowed = 1 + world.in_doubt.iter().filter(|d| *d == mail).count();
         if allowed < *times {
@@ -272,7 +281,15 @@ fn mails(world: &World) -> Verdict {
                 .keys()
                 .filter(|(id, to)| id.starts_with(&first) && to == recipient)
                 .count();
-            same(&format!("first mails of {} to {recipient}", alert.number), told, 1)?;
+            let listed = lists
+                .iter()
+                .any(|(to, body)| to == recipient && body.contains(&alert.number));
+            if 1 < told || told == 0 && !listed {
+                return Err(format!(
+                    "first mails of {} to {recipient}: {told}, on a list: {listed}",
+                    alert.number
+                ));
+            }
         }
     }
     Ok(())

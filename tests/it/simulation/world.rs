@@ -326,7 +326,7 @@ impl World {
         let alerts = console
             .alerts(AlertFilter {
                 open_only: true,
-                leads_only: false,
+                leads_only: true,
                 max: None,
             })
             .unwrap();

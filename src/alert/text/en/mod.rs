@@ -33,8 +33,8 @@ pub(super) const STYLE: Style = Style {
 pub(super) fn subject(view: &View, why: NotifyReason) -> String {
     let mark = match why {
         NotifyReason::First => String::new(),
-        NotifyReason::Grown { times } if view.alert.limit > 0 => format!(", {}x the limit", number(times)),
-        NotifyReason::Grown { .. } => format!(", now {}", judged::measured(view.alert.observed, view)),
+        NotifyReason::Grown { uses: Some(uses), .. } => format!(", now {}", judged::measured(uses, view)),
+        NotifyReason::Grown { times, .. } => format!(", {}x the limit", number(times)),
         NotifyReason::Worse { .. } => ", severity raised".to_string(),
         NotifyReason::Repeat => ", ongoing".to_string(),
         NotifyReason::Reopened => ", reopened".to_string(),
@@ -105,16 +105,22 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
 fn news(view: &View, why: NotifyReason) -> Option<String> {
     Some(match why {
         NotifyReason::First => return None,
-        NotifyReason::Grown { times } if view.alert.limit > 0 => {
+        NotifyReason::Grown { uses: Some(uses), .. } => {
+            format!(
+                "It has gone on since the last mail: {} by now.",
+                judged::measured(uses, view)
+            )
+        }
+        NotifyReason::Grown { times, .. } if 0 < view.alert.limit => {
             format!(
                 "It has grown since the last mail and reached {} times the limit.",
                 number(times)
             )
         }
-        NotifyReason::Grown { .. } => {
+        NotifyReason::Grown { times, .. } => {
             format!(
-                "It has gone on since the last mail: {} by now.",
-                judged::measured(view.alert.observed, view)
+                "It has grown since the last mail: one of the other reasons reached {} times its limit.",
+                number(times)
             )
         }
         NotifyReason::Worse { from } => {

@@ -29,8 +29,8 @@ pub(super) const STYLE: Style = Style {
 pub(super) fn subject(view: &View, why: NotifyReason) -> String {
     let mark = match why {
         NotifyReason::First => "要確認".to_string(),
-        NotifyReason::Grown { times } if view.alert.limit > 0 => format!("要確認・{}倍に増加", number(times)),
-        NotifyReason::Grown { .. } => format!("要確認・{}回に増加", number(view.alert.observed)),
+        NotifyReason::Grown { uses: Some(uses), .. } => format!("要確認・{}回に増加", number(uses)),
+        NotifyReason::Grown { times, .. } => format!("要確認・{}倍に増加", number(times)),
         NotifyReason::Worse { .. } => "要確認・重要度上昇".to_string(),
         NotifyReason::Repeat if view.alert.state == AlertState::Acknowledged => "継続中".to_string(),
         NotifyReason::Repeat => "要確認・継続中".to_string(),
@@ -102,13 +102,16 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
 fn news(view: &View, why: NotifyReason) -> Option<String> {
     Some(match why {
         NotifyReason::First => return None,
-        NotifyReason::Grown { times } if view.alert.limit > 0 => {
+        NotifyReason::Grown { uses: Some(uses), .. } => {
+            format!("前回の通知の後も続き、検知した利用は{}回になりました。", number(uses))
+        }
+        NotifyReason::Grown { times, .. } if 0 < view.alert.limit => {
             format!("前回の通知の後も増え続け、しきい値の{}倍に達しました。", number(times))
         }
-        NotifyReason::Grown { .. } => {
+        NotifyReason::Grown { times, .. } => {
             format!(
-                "前回の通知の後も続き、検知した利用は{}回になりました。",
-                number(view.alert.observed)
+                "前回の通知の後も増え続け、「他の理由」のうち一つがしきい値の{}倍に達しました。",
+                number(times)
             )
         }
         NotifyReason::Worse { from } => {
