@@ -16,6 +16,7 @@
 //!   `config::rules`.
 //! * A fault of log files: `source`, with its row in docs/faults.md and its act in tests/it/simulation/files.
 //! * A fact of the record: an entry in `evidence`, written in the transaction of what it speaks of (`store`).
+//! * A part of a report: what it asks in `store::reports`, what it says in `report`'s composition; its forms follow.
 //!
 //! # Invariants
 //! * One transaction a batch: memory is a cache of committed rows, a crash is a rollback.

@@ -164,23 +164,27 @@ fn read_one(select: &mut CachedStatement<'_>, day: DayNumber, key: PageKey) -> R
     }
 }
 
-/// A page from eight columns, the first of them at `at`.
-pub(super) fn page(row: &Row<'_>, at: usize) -> Result<Page, StoreError> {
+/// Amounts from six columns, the first of them at `at`.
+pub(super) fn amounts(row: &Row<'_>, at: usize) -> Result<Amounts, rusqlite::Error> {
     let n = |i: usize| row.get::<_, i64>(at + i).map(count);
-    let total = Amounts {
+    Ok(Amounts {
         accesses: n(0)?,
         records: n(1)?,
         records_unknown: n(2)?,
         bytes: n(3)?,
         bytes_unknown: n(4)?,
         denied: n(5)?,
-    };
+    })
+}
+
+/// A page from eight columns, the first of them at `at`.
+pub(super) fn page(row: &Row<'_>, at: usize) -> Result<Page, StoreError> {
     let blob = |i: usize| {
         row.get_ref(at + i)?
             .as_blob()
             .map_err(|e| rusqlite::Error::InvalidColumnName(e.to_string()))
     };
-    Page::decode(total, blob(6)?, blob(7)?).ok_or_else(|| {
+    Page::decode(amounts(row, at)?, blob(6)?, blob(7)?).ok_or_else(|| {
         StoreError::Refused(
             "a page of the book cannot be read; restore the last backup and keep this store as evidence".into(),
         )

@@ -2,9 +2,10 @@
 //!
 //! Not here: which of it makes a report (`report::gather`), the reports themselves (`reviews`).
 
-use rusqlite::{Row, params};
+use rusqlite::params;
 
 use super::alerts::{self, COLUMNS};
+use super::pages::{amounts, page};
 use super::{Store, StoreError, Tally, count, ledger};
 use crate::access::{DatasetId, Operation, SourceId, WhoId};
 use crate::calendar::{Day, day_start};
@@ -51,32 +52,6 @@ pub struct EventRow {
     pub bytes: u64,
     /// Why, as far as known.
     pub cause: String,
-}
-
-fn amounts(row: &Row<'_>, at: usize) -> Result<Amounts, rusqlite::Error> {
-    let n = |i: usize| row.get::<_, i64>(at + i).map(count);
-    Ok(Amounts {
-        accesses: n(0)?,
-        records: n(1)?,
-        records_unknown: n(2)?,
-        bytes: n(3)?,
-        bytes_unknown: n(4)?,
-        denied: n(5)?,
-    })
-}
-
-/// A page from eight columns, the first of them at `at`.
-fn page(row: &Row<'_>, at: usize) -> Result<Page, StoreError> {
-    let blob = |i: usize| {
-        row.get_ref(at + i)?
-            .as_blob()
-            .map_err(|e| rusqlite::Error::InvalidColumnName(e.to_string()))
-    };
-    Page::decode(amounts(row, at)?, blob(6)?, blob(7)?).ok_or_else(|| {
-        StoreError::Refused(
-            "a page of the book cannot be read; restore the last backup and keep this store as evidence".into(),
-        )
-    })
 }
 
 impl Store {
