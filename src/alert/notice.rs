@@ -4,6 +4,7 @@ mod changes;
 mod drawn;
 mod events;
 mod held;
+mod registers;
 
 use super::text::{MailContext, MailText};
 use crate::calendar::Jst;
@@ -27,6 +28,13 @@ pub enum Notice {
     Sources(Vec<(String, SourceEvent)>),
     /// The register file was refused; an earlier version stays in force.
     RegisterRefused(String),
+    /// The register in force says things that do not agree, or that can hardly be meant.
+    RegisterOdd {
+        /// The version of the register.
+        version: i64,
+        /// One line an oddity that was not there before.
+        lines: Vec<String>,
+    },
     /// No register was brought for long: revocations and transfers since are not known.
     RegisterStale {
         /// The file it came from.
@@ -46,6 +54,15 @@ pub enum Notice {
         version: i64,
         /// One line an alert, the worst first.
         alerts: Vec<String>,
+    },
+    /// Uses for which there was no right when they happened, and to which a register gave one afterwards.
+    Backdated {
+        /// The version of the register.
+        version: i64,
+        /// Who brought it, or from which file.
+        brought: String,
+        /// One line a person and dataset.
+        uses: Vec<String>,
     },
     /// A limit was raised for somebody, or that was refused.
     Exception {
@@ -162,6 +179,8 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
                 "The last good register stays in force; newer revocations and transfers are not known yet.\nMend the file and reload (systemctl reload sekimori).",
             ),
         ),
+        Notice::RegisterOdd { version, lines } => registers::odd(*version, lines, lang),
+        Notice::Backdated { version, brought, uses } => registers::backdated((*version, brought), uses, lang),
         Notice::RegisterStale {
             origin,
             version,
@@ -273,6 +292,20 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
             lang.pick(
                 "訂正された権限台帳により過去の利用を改めて判定した結果、次の利用が見つかりました。",
                 "A corrected account register was held against past use; this was found:",
+            ),
+        ),
+        Notice::Backdated { .. } => (
+            lang.pick("【警告】[遡及] ", "[WARNING, IN HINDSIGHT] "),
+            lang.pick(
+                "利用した時点では権限のなかった利用について、後から取り込まれた権限台帳が、さかのぼって権限を認めています。",
+                "A register that was brought afterwards grants, backdated, what nobody had a right to when it happened:",
+            ),
+        ),
+        Notice::RegisterOdd { .. } => (
+            lang.pick("【台帳の確認】", "[REGISTER TO BE CHECKED] "),
+            lang.pick(
+                "取り込んだ権限台帳に、食い違う行又は誤りと思われる行があります。",
+                "Rows of the account register that was imported do not agree, or can hardly be meant:",
             ),
         ),
         Notice::Exception { .. } => (
@@ -405,8 +438,8 @@ fn stale(origin: &str, version: i64, since: WallTime, days: u64, lang: Lang) -> 
         lang.pick("アカウント台帳が更新されていません", "the account register is old"),
         vec![said],
         lang.pick(
-            "この間の退職・異動・休職は監視に反映されていません。人事担当・アクセス権限の管理担当に、台帳の出力が止まっていないかを確認してください。\n変更がない場合も、同じ内容の台帳を改めて取り込むと、この通知は止まります（sekimori account import ファイル名）。",
-            "Retirements, transfers and leaves since then are not known to the watch. Ask the personnel section whether the export\nhas stopped. Where nothing has changed, importing the same content again ends this notice (sekimori account import FILE).",
+            "この間の退職・異動・休職は監視に反映されていません。人事担当・アクセス権限の管理担当に、台帳の出力が止まっていないかを確認してください。\n変更がない場合も、同じ内容の台帳を改めて取り込むと、この通知は止まります（sekimori account import ファイル名 --by 職員番号）。",
+            "Retirements, transfers and leaves since then are not known to the watch. Ask the personnel section whether the export\nhas stopped. Where nothing has changed, importing the same content again ends this notice (sekimori account import FILE --by STAFF).",
         ),
     )
 }

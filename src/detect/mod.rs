@@ -54,7 +54,7 @@ pub use first_seen::{FirstSeenRule, Thing};
 pub use hours::{HoursRule, OffHours};
 pub use judge::{Facts, Held, Judge};
 pub use relation::{List, Relation, RelationRule};
-pub use retro::{Differing, Hindsight, Past, Said};
+pub use retro::{Allowed, Differing, Hindsight, Past, Said};
 pub use rule::{Count, Limits, Per, RuleKind, RuleSettings, Sample, Severity, Volume, When, Within, Words};
 pub use sample::{SampleError, run_samples};
 pub use sequence::{Pattern, SequenceRule};

@@ -146,6 +146,59 @@ impl Detector {
     }
 }
 
+/// Use of a dataset that a rule held against a person when it happened, and that a later register allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowed {
+    /// The person, or the account nobody had registered.
+    pub who: WhoId,
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// First and last moment, exact to a cell.
+    pub span: (EventTime, EventTime),
+    /// Accesses.
+    pub hits: u64,
+    /// Records given out, as far as stated.
+    pub records: u64,
+    /// What was held against the last one.
+    pub before: Said,
+}
+
+impl Detector {
+    /// What no rule holds against anybody any more, although one did when it happened: rights given for days that had
+    /// passed already.
+    pub fn allowed_since(&self, differing: &[Differing]) -> Vec<Allowed> {
+        let mut found: BTreeMap<(WhoId, DatasetId), Allowed> = BTreeMap::new();
+        for Differing { day, before, now } in differing.iter().copied() {
+            let at = usize::from(day.dataset.0) * OPERATIONS + day.operation as usize;
+            let rules = self.index.get(at).map_or(&[][..], Vec::as_slice);
+            let holds = |said, success| rules.iter().any(|ix| self.asked_again(*ix, said, success).is_some());
+            let allowed = |success| holds(before, success) && !holds(now, success);
+            let hits = [(true, day.successes), (false, day.denied)];
+            let hits = hits.into_iter().filter(|(success, n)| 0 < *n && allowed(*success));
+            let hits = hits.fold(0u64, |sum, (_, n)| sum.saturating_add(n));
+            if hits == 0 {
+                continue;
+            }
+            let one = Allowed {
+                who: day.who,
+                dataset: day.dataset,
+                span: day.span,
+                hits,
+                records: day.records,
+                before,
+            };
+            let join = |all: &mut Allowed| {
+                all.span = (all.span.0.min(one.span.0), all.span.1.max(one.span.1));
+                all.hits = all.hits.saturating_add(one.hits);
+                all.records = all.records.saturating_add(one.records);
+                all.before = one.before;
+            };
+            found.entry((one.who, one.dataset)).and_modify(join).or_insert(one);
+        }
+        found.into_values().collect()
+    }
+}
+
 impl Hindsight {
     fn join(&mut self, other: &Hindsight) {
         self.severity = self.severity.max(other.severity);

@@ -13,7 +13,7 @@ use super::ahead::{Handful, Seen};
 use super::cases::Cases;
 use super::ongoing::{Ongoing, Shadow};
 use super::recheck::Rechecked;
-use super::tell::Corrected;
+use super::tell::{Backdated, Corrected};
 use super::{PipelineError, Teller};
 use crate::access::{Access, DatasetId, LineRef, SourceId, WhoId};
 use crate::alert::AlertId;
@@ -196,6 +196,24 @@ impl Work {
             }
         });
         corrected.collect()
+    }
+
+    /// What a rule held against somebody and no longer does: rights given for days that had passed.
+    pub fn backdated(&self, rechecked: &Rechecked) -> Vec<Backdated> {
+        let register = self.placer.register();
+        let found = self.detector.allowed_since(&rechecked.differing);
+        let backdated = found.into_iter().map(|found| {
+            let number = rechecked.numbers.get(&found.who).cloned().unwrap_or_default();
+            let verdicts = register.accounts_of(&number).iter();
+            let mut verdicts = verdicts.map(|ix| register.verdict(*ix, found.span.1));
+            let section = verdicts.find(|v| v.person == number).map_or("", |v| v.section);
+            Backdated {
+                found,
+                section: section.to_owned(),
+                person: number,
+            }
+        });
+        backdated.collect()
     }
 
     pub fn begin_turn(&mut self, now: WallTime, skew: Duration, source: (SourceId, usize)) {

@@ -86,10 +86,11 @@ impl Pipeline {
             return Ok(());
         }
         self.settle()?;
-        let corrected = self.work.hindsight(rechecked);
+        let (corrected, backdated) = (self.work.hindsight(rechecked), self.work.backdated(rechecked));
         let teller = Arc::clone(&self.teller);
         let committed = self.writer.store()?.reconsidered(version, &mut |desk| {
-            teller.tell_hindsight(desk, &corrected, version, now)
+            teller.tell_hindsight(desk, &corrected, version, now)?;
+            teller.tell_backdated(desk, &backdated, (version, &rechecked.brought), now)
         })?;
         self.rechecking = None;
         self.done.committed = true;

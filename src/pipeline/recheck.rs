@@ -10,19 +10,21 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::PipelineError;
-use crate::access::WhoId;
+use crate::access::{Marks, Standing, WhoId};
 use crate::calendar::Day;
 use crate::detect::book::{History, Select};
 use crate::detect::{Differing, Past};
 
 use crate::parse::place::Surveyor;
-use crate::register::{PersonDays, Register, held_against, touched};
-use crate::store::{PageHistory, Store};
+use crate::register::{PersonDays, Register, held_against, held_against_account, newly_known, touched};
+use crate::store::{Names, PageHistory, Store};
 
 /// How far back a corrected register is held against the book, in days.
 const HINDSIGHT_DAYS: i32 = 400;
 /// Days of persons that are looked up one by one; where more are touched, whole days are read.
 const SINGLE_DAYS_MAX: i64 = 50_000;
+/// Versions of the register among which the one in hand is looked for: the newest, unless others came meanwhile.
+const VERSIONS_MAX: u32 = 16;
 
 /// A register to be held against the past.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Rechecked {
     pub(super) differing: Vec<Differing>,
     /// 職員番号 of those concerned.
     pub(super) numbers: BTreeMap<WhoId, String>,
+    /// Who brought the version, or from which file it was taken.
+    pub(super) brought: String,
 }
 
 impl Recheck {
@@ -113,8 +117,12 @@ impl Recheck {
             })?;
         }
         past.sort_unstable_by_key(|p| (p.who, p.day, p.dataset, p.operation as u8));
-        let mut numbers = BTreeMap::new();
-        let mut differing = Vec::new();
+        let mut found = Rechecked {
+            version: self.version,
+            differing: Vec::new(),
+            numbers: BTreeMap::new(),
+            brought: self.brought()?,
+        };
         for day in past {
             let Some((number, _)) = people.get(&day.who) else {
                 continue;
@@ -125,14 +133,51 @@ impl Recheck {
             };
             let (before, now) = (by(&self.before), by(&self.after));
             if before != now {
-                numbers.entry(day.who).or_insert_with(|| number.clone());
-                differing.push(Differing { day, before, now });
+                found.numbers.entry(day.who).or_insert_with(|| number.clone());
+                found.differing.push(Differing { day, before, now });
             }
         }
-        Ok(Rechecked {
-            version: self.version,
-            differing,
-            numbers,
-        })
+        self.once_unknown(&names, oldest, &mut found)?;
+        Ok(found)
+    }
+
+    /// Uses of accounts that the register before did not know.
+    fn once_unknown(&self, names: &Names, oldest: i32, found: &mut Rechecked) -> Result<(), PipelineError> {
+        let mut history = PageHistory {
+            store: &self.store,
+            names,
+            key: None,
+            lists: None,
+        };
+        let newest = self.today.0.saturating_add(1);
+        for account in newly_known(&self.before, &self.after) {
+            let Some(who) = names.known_account(account) else {
+                continue;
+            };
+            history.pages(Select::Person(who), oldest, newest, &mut |day, key, page| {
+                let past = Past::of(day, key, page);
+                let used = (past.dataset, past.operation);
+                let datasets = self.surveyor.datasets();
+                let said = held_against_account(&self.after, datasets, account, Day(day), used);
+                if let Some((number, now)) = said {
+                    found.numbers.entry(who).or_insert_with(|| number.to_owned());
+                    found.differing.push(Differing {
+                        day: past,
+                        before: (Standing::Unknown, Marks::NONE),
+                        now,
+                    });
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn brought(&self) -> Result<String, PipelineError> {
+        let versions = self.store.register_versions(VERSIONS_MAX)?;
+        let version = versions.into_iter().find(|v| v.id == self.version);
+        Ok(version.map_or_else(String::new, |v| match v.import.by.is_empty() {
+            true => v.import.origin,
+            false => v.import.by,
+        }))
     }
 }

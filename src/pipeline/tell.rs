@@ -59,7 +59,7 @@ impl Crowd {
 }
 
 use excepted::{EXCEPTED, is_excepted};
-pub(super) use hindsight::Corrected;
+pub(super) use hindsight::{Backdated, Corrected};
 
 /// Who is told of what, in which words.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ mod charge;
 mod columns;
 mod declared;
 mod kind;
+mod overlap;
 mod row;
 mod sheet;
 mod span;
@@ -45,7 +46,7 @@ use span::{NO_DAY, Span};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RegisterError {
     /// The file holds no account.
-    #[error("the register holds no account at all (is the export cut off?); the last good register stays in force")]
+    #[error("the register holds no account at all (is the export cut off?)")]
     Empty,
     /// A needed column is missing.
     #[error("line 1: there is no column for {}; call it one of: {names}", .what.pick(Lang::En))]
@@ -82,10 +83,7 @@ impl RegisterError {
             return self.to_string();
         }
         match self {
-            RegisterError::Empty => {
-                "アカウントが1件もありません（出力が途中で切れていませんか）。最後に取り込んだ台帳で監視を続けます"
-                    .to_owned()
-            }
+            RegisterError::Empty => "アカウントが1件もありません（出力が途中で切れていませんか）".to_owned(),
             RegisterError::NoColumn { what, names } => {
                 format!(
                     "1 行目：{}の列がありません。見出しは次のいずれかにしてください：{names}",

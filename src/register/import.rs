@@ -46,12 +46,12 @@ impl Vanishing {
             Lang::En => format!(
                 "{lost} of the {of} accounts whose right is in force today would have none any more, more than \
                  {percent_max} %{others}; was the file cut off, is it of one section only, or did a spreadsheet take \
-                 leading zeros away? If this is meant: sekimori account import FILE --reason TEXT"
+                 leading zeros away? If this is meant: sekimori account import FILE --by STAFF --reason TEXT"
             ),
             Lang::Ja => format!(
                 "今日有効な {of} アカウントのうち {lost} の権限がなくなります（{percent_max} % を超えます）。{others}\
                  ファイルが途中で切れていたり、一つの所属だけのものだったり、表計算ソフトが番号の先頭の 0 を消したりしていませんか。\
-                 意図したものであれば：sekimori account import ファイル --reason 理由"
+                 意図したものであれば：sekimori account import ファイル --by 職員番号 --reason 理由"
             ),
         }
     }

@@ -24,7 +24,7 @@ pub use accounts::{
 pub use datasets::{Datasets, Designated, Facts, Hit};
 pub use exceptions::Exception;
 pub use hosts::Hosts;
-pub use reconsider::{PersonDays, held_against, touched};
+pub use reconsider::{PersonDays, held_against, held_against_account, newly_known, touched};
 
 /// 重要度 of a dataset. S: 特定個人情報, 要配慮, accounts; A: residents' register, tax; B: lists of names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,7 +4,7 @@
 //! person used the dataset that day: one account with a right is enough, and only what speaks against every such account
 //! is said. This errs on the side of saying nothing; the register of the day itself has said the rest when it happened.
 
-use super::accounts::{Change, changes};
+use super::accounts::{Change, Verdict, changes};
 use super::{Datasets, Register};
 use crate::access::{DatasetId, Mark, Marks, Operation, Standing};
 use crate::calendar::Day;
@@ -17,30 +17,53 @@ pub fn held_against(
     day: Day,
     (dataset, operation): (DatasetId, Operation),
 ) -> (Standing, Marks) {
+    let own = register.accounts_of(person).iter();
+    let said = own
+        .map(|ix| register.verdict_on(*ix, day))
+        .filter(|verdict| verdict.person == person)
+        .map(|verdict| of_account(register, datasets, &verdict, day, (dataset, operation)));
+    said.reduce(milder).unwrap_or((Standing::Unknown, Marks::NONE))
+}
+
+/// The same of one account.
+fn of_account(
+    register: &Register,
+    datasets: &Datasets,
+    verdict: &Verdict<'_>,
+    day: Day,
+    (dataset, operation): (DatasetId, Operation),
+) -> (Standing, Marks) {
     let facts = datasets.facts(dataset);
-    let mut best: Option<(Standing, Marks)> = None;
-    for ix in register.accounts_of(person) {
-        let verdict = register.verdict_on(*ix, day);
-        if verdict.person != person {
-            continue;
+    let mut marks = verdict.marks;
+    if verdict.standing == Standing::Valid {
+        let granted = register.granted(register.right(verdict.span()), day, dataset, operation);
+        if let Some(mark) = granted.mark(facts.map_or(0, |f| f.handover_days)) {
+            marks = marks.with(mark);
         }
-        let mut marks = verdict.marks;
-        if verdict.standing == Standing::Valid {
-            let granted = register.granted(register.right(verdict.span()), day, dataset, operation);
-            if let Some(mark) = granted.mark(facts.map_or(0, |f| f.handover_days)) {
-                marks = marks.with(mark);
-            }
-            let designated = facts.and_then(|f| f.designated.as_ref());
-            if designated.is_some_and(|d| !d.holds(person, register.sections_of(verdict.span()))) {
-                marks = marks.with(Mark::Designation);
-            }
+        let designated = facts.and_then(|f| f.designated.as_ref());
+        if designated.is_some_and(|d| !d.holds(verdict.person, register.sections_of(verdict.span()))) {
+            marks = marks.with(Mark::Designation);
         }
-        best = Some(match best {
-            None => (verdict.standing, marks),
-            Some(best) => milder(best, (verdict.standing, marks)),
-        });
     }
-    best.unwrap_or((Standing::Unknown, Marks::NONE))
+    (verdict.standing, marks)
+}
+
+/// What a register says of the use of an account that an earlier one did not know; with the 職員番号 of its holder.
+pub fn held_against_account<'r>(
+    register: &'r Register,
+    datasets: &Datasets,
+    account: &str,
+    day: Day,
+    used: (DatasetId, Operation),
+) -> Option<(&'r str, (Standing, Marks))> {
+    let verdict = register.verdict_on(register.by_own_name(account)?, day);
+    Some((verdict.person, of_account(register, datasets, &verdict, day, used)))
+}
+
+/// Accounts that `old` did not know and `new` does: whoever used them before was unknown then.
+pub fn newly_known<'r>(old: &Register, new: &'r Register) -> impl Iterator<Item = &'r str> {
+    let names = new.all().map(|ix| new.name(ix));
+    names.filter(|name| old.by_own_name(name).is_none())
 }
 
 /// Of two accounts the one that says less against the person; what speaks against both where both have a right.

@@ -23,11 +23,20 @@ pub enum Role {
     Auditor,
     /// 情報システム管理者.
     System,
+    /// アクセス権限管理担当: keeps the account register.
+    Rights,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Role; 5] = [Role::Officer, Role::Manager, Role::General, Role::Auditor, Role::System];
+    pub const ALL: [Role; 6] = [
+        Role::Officer,
+        Role::Manager,
+        Role::General,
+        Role::Auditor,
+        Role::System,
+        Role::Rights,
+    ];
 
     /// The word used in configuration and JSON.
     pub fn as_str(self) -> &'static str {
@@ -37,6 +46,7 @@ impl Role {
             Role::General => "general",
             Role::Auditor => "auditor",
             Role::System => "system",
+            Role::Rights => "rights",
         }
     }
 
@@ -48,6 +58,7 @@ impl Role {
             Role::General => "総括保護管理者",
             Role::Auditor => "監査責任者",
             Role::System => "情報システム管理者",
+            Role::Rights => "アクセス権限管理担当",
         }
     }
 
@@ -195,6 +206,23 @@ impl Sections {
         let all = of_sections.chain([(Role::General, ""), (Role::Auditor, "")]);
         all.filter(|(role, section)| self.who_holds(*role, section, at, register).is_vacant())
             .collect()
+    }
+
+    /// Who may bring account registers on `day`: where somebody is アクセス権限管理担当, he, his deputies and
+    /// 情報システム管理者; else whoever holds any post but 監査責任者, who checks what others brought. `None`: no posts are
+    /// configured, so nothing is asked.
+    pub fn may_bring_registers(&self, person: &str, day: Day) -> Option<bool> {
+        if self.posts.is_empty() {
+            return None;
+        }
+        let running = || self.posts.iter().filter(|post| post.runs(day));
+        let kept = running().any(|post| post.role == Role::Rights);
+        let may = |role: Role| match role {
+            Role::Rights | Role::System => true,
+            Role::Auditor => false,
+            Role::Officer | Role::Manager | Role::General => !kept,
+        };
+        Some(running().any(|post| post.person == person && may(post.role)))
     }
 
     /// Whether `at` lies in the duty hours of the person, else of the section, else in office hours.

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
+use crate::access::name_hash;
+use crate::alert::notice::Notice;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
-use crate::register::accounts::{Reading, Row, Sheet};
+use crate::register::accounts::{Reading, Row, Sheet, Warning};
 use crate::register::{AccountsSettings, Register, RegisterError, import};
 use crate::store::{Importing, Journal, NewRegister, Store, StoreError};
-use crate::text::{Lang, say};
+use crate::text::{Lang, inert, say};
 
 /// Largest register file read, in bytes: two million rows.
 const FILE_BYTES_MAX: u64 = 512 << 20;
@@ -218,6 +220,55 @@ pub fn take(
         added: added.len(),
         ended: ended.len(),
     })
+}
+
+/// Setting: what was odd in the version in force, each oddity as a hash of account and column.
+const ODD: &str = "register_odd";
+
+/// What is odd in the register just taken as `version` and was not in the one before, for people. Also noted in the journal.
+///
+/// # Errors
+/// The store.
+pub fn odd_news(
+    store: &mut Store,
+    accounts: &AccountsSettings,
+    (offer, version): (&Offer, i64),
+    now: WallTime,
+) -> Result<Option<Notice>, StoreError> {
+    let hashed = |w: &Warning| {
+        let what = [w.account.as_bytes(), b"\0", w.column.as_bytes()].concat();
+        format!("{:016x}", name_hash(&what))
+    };
+    let before = store.meta(ODD)?.unwrap_or_default();
+    let (mut all, mut lines) = (Vec::new(), Vec::new());
+    for warning in &offer.reading.warnings {
+        let hash = hashed(warning);
+        if !before.split(' ').any(|known| known == hash) {
+            lines.push(line_of(warning, accounts.lang));
+        }
+        all.push(hash);
+    }
+    let all = all.join(" ");
+    if all != before {
+        store.set_meta(ODD, &all)?;
+    }
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let what = "register-odd";
+    let detail = format!("version {version}: {}", lines.join(" / "));
+    store.note(now, &Journal { what, detail })?;
+    Ok(Some(Notice::RegisterOdd { version, lines }))
+}
+
+/// A warning on one line.
+fn line_of(warning: &Warning, lang: Lang) -> String {
+    let (line, why) = (warning.line, warning.why.pick(lang));
+    let (account, column) = (inert(&warning.account, 40), inert(&warning.column, 40));
+    match lang {
+        Lang::Ja => format!("・{line} 行目（{account}）、列「{column}」：{why}"),
+        Lang::En => format!("- line {line} ({account}), column {column}: {why}"),
+    }
 }
 
 #[cfg(test)]

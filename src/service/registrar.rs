@@ -110,8 +110,9 @@ impl Registrar {
             let mut store = Store::open(&self.store)?;
             for (path, stamp) in still {
                 if path == file {
-                    let refused = setup::consider_file(&self.accounts, &mut store, self.known.as_deref(), now)?;
-                    refused.into_iter().for_each(|why| self.refused(why));
+                    let considered = setup::consider_file(&self.accounts, &mut store, self.known.as_deref(), now)?;
+                    considered.refused.into_iter().for_each(|why| self.refused(why));
+                    considered.odd.into_iter().for_each(|odd| self.tell(odd));
                 } else {
                     self.dropped(&mut store, &path, now)?;
                 }
@@ -136,8 +137,14 @@ impl Registrar {
     /// Imports a dropped file and puts it where people see what became of it.
     fn dropped(&mut self, store: &mut Store, path: &Path, now: WallTime) -> Result<(), StoreError> {
         let offer = import::read(&self.accounts, path).map_err(ImportError::Refused);
-        let taken =
-            offer.and_then(|offer| import::take(store, &self.accounts, &offer, ("", ""), self.known.as_deref(), now));
+        let taken = offer.and_then(|offer| {
+            let taken = import::take(store, &self.accounts, &offer, ("", ""), self.known.as_deref(), now)?;
+            if let Taken::New { version, .. } = taken {
+                let odd = import::odd_news(store, &self.accounts, (&offer, version), now)?;
+                odd.into_iter().for_each(|odd| self.tell(odd));
+            }
+            Ok(taken)
+        });
         let (folder, why) = match taken {
             Ok(Taken::Same(version)) => {
                 info!(path = %path.display(), version, "register brought again, nothing new");

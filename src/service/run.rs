@@ -119,6 +119,9 @@ fn build(
         error!(%why, "register refused; the last good one stays in force");
         pipeline.notify(&Notice::RegisterRefused(why.clone()), now)?;
     }
+    if let Some(odd) = &in_force.odd {
+        pipeline.notify(odd, now)?;
+    }
     Ok((pipeline, in_force.refused))
 }
 

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::alert::notice::Notice;
 use crate::clock::WallTime;
 use crate::config::Config;
 use crate::parse::place::SubjectKey;
@@ -11,7 +12,7 @@ use crate::register::{AccountsSettings, Register};
 use crate::store::{Journal, Store, StoreError};
 use crate::text::Lang;
 
-use super::import::{self, ImportError};
+use super::import::{self, ImportError, Taken};
 
 /// Something needed at the start is not there or not sound.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,17 @@ pub struct InForce {
     pub version: i64,
     /// Why the file was refused, if an earlier version serves instead.
     pub refused: Option<String>,
+    /// What people should be told of the register just taken.
+    pub odd: Option<Notice>,
+}
+
+/// What came of a look at the register file.
+#[derive(Debug, Default)]
+pub struct Considered {
+    /// Why it was refused, if it was.
+    pub refused: Option<String>,
+    /// What is odd in it and was not before.
+    pub odd: Option<Notice>,
 }
 
 /// What the store remembers of the register file: the content that was last taken, so that a file nobody touched never
@@ -59,7 +71,7 @@ const FILE_TAKEN: &str = "register_file";
 /// [`SetupError`] when there is no register at all.
 pub fn register_in_force(config: &Config, store: &mut Store, now: WallTime) -> Result<InForce, SetupError> {
     let path = config.accounts.path.clone();
-    let refused = consider_file(&config.accounts, store, None, now)?;
+    let Considered { refused, odd } = consider_file(&config.accounts, store, None, now)?;
     let Some(version) = store.register_version()? else {
         let why = refused.unwrap_or_default();
         return Err(SetupError::Register { path, why });
@@ -72,11 +84,12 @@ pub fn register_in_force(config: &Config, store: &mut Store, now: WallTime) -> R
         register,
         version: version.id,
         refused,
+        odd,
     })
 }
 
-/// Imports the configured file where its content is another one than the last one taken from it. Returns why it was
-/// refused, if it was; that is in the journal then. `known`: see [`import::take`].
+/// Imports the configured file where its content is another one than the last one taken from it. Why it was refused is in
+/// the journal then. `known`: see [`import::take`].
 ///
 /// # Errors
 /// The store.
@@ -85,18 +98,31 @@ pub fn consider_file(
     store: &mut Store,
     known: Option<&Register>,
     now: WallTime,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Considered, StoreError> {
     let path = &accounts.path;
+    let refused = |store: &mut Store, why: &str| {
+        Ok(Considered {
+            refused: Some(refuse(store, (path, accounts.lang), why, now)?),
+            odd: None,
+        })
+    };
     let offer = match import::read(accounts, path) {
         Ok(offer) => offer,
-        Err(why) => return refuse(store, (path, accounts.lang), &why, now).map(Some),
+        Err(why) => return refused(store, &why),
     };
     if store.meta(FILE_TAKEN)?.as_ref() == Some(&offer.sha256) && store.register_version()?.is_some() {
-        return Ok(None);
+        return Ok(Considered::default());
     }
     match import::take(store, accounts, &offer, ("", ""), known, now) {
-        Ok(_) => store.set_meta(FILE_TAKEN, &offer.sha256).map(|()| None),
-        Err(ImportError::Refused(why)) => refuse(store, (path, accounts.lang), &why, now).map(Some),
+        Ok(taken) => {
+            store.set_meta(FILE_TAKEN, &offer.sha256)?;
+            let odd = match taken {
+                Taken::New { version, .. } => import::odd_news(store, accounts, (&offer, version), now)?,
+                Taken::Same(_) => None,
+            };
+            Ok(Considered { refused: None, odd })
+        }
+        Err(ImportError::Refused(why)) => refused(store, &why),
         Err(ImportError::Store(e)) => Err(e),
     }
 }

@@ -2,8 +2,9 @@
 
 use rusqlite::params;
 
-use super::{AlertDesk, Committed, Store, StoreError, alerts, count};
+use super::{AlertDesk, Committed, Journal, Store, StoreError, alerts, commit, count};
 use crate::access::WhoId;
+use crate::clock::WallTime;
 use crate::detect::book::{DayNumber, PageKey};
 use crate::detect::coverage::{SILENT_DAYS, Seen, SourceSeen};
 
@@ -100,5 +101,12 @@ impl Store {
             sources,
             datasets,
         })
+    }
+}
+
+impl AlertDesk<'_, '_> {
+    /// Notes something that happened in the journal.
+    pub fn note(&mut self, at: WallTime, entry: &Journal) -> Result<(), StoreError> {
+        commit::note(self.tx(), at, entry)
     }
 }

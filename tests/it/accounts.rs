@@ -58,6 +58,36 @@ fn an_import_shows_what_it_changes_before_it_is_taken() {
 }
 
 #[test]
+fn nobody_brings_a_register_under_a_number_that_is_none_or_without_the_office() {
+    let site = super::bad_input::counted_site(&Setup::default());
+    let text = edited(&site, |row| Some(row.to_owned())) + "020000,new00,税務課,R8.4.1,\n";
+    let file = put(&site, "new.csv", &text);
+    let by = |who: &str| site.run(&["account", "import", &file, "--by", who]);
+    by("999999").bad(1, &["--by 999999", "no right of this person in force"]);
+    let retired = "008841";
+    by(retired).bad(1, &["no right of this person in force"]);
+    let post = |role: &str, person: &str| {
+        format!("[[post]]\nrole = \"{role}\"\nperson = \"{person}\"\noffice = [\"{person}@city.example.jp\"]\n")
+    };
+    let posts = post("auditor", "010004") + &post("rights", "010005") + &post("general", "010006");
+    std::fs::write(site.path("sections.toml"), posts).unwrap();
+    let config = std::fs::read_to_string(&site.config).unwrap();
+    std::fs::write(&site.config, format!("sections = \"sections.toml\"\n{config}")).unwrap();
+    for (who, what) in [
+        ("010003", "no post"),
+        ("010004", "the auditor"),
+        ("010006", "another keeps registers"),
+    ] {
+        println!("{what}");
+        by(who).bad(1, &["holds no post that may import a register (rights, system)"]);
+    }
+    assert_eq!(site.objects(&["account", "list", "--versions", "--json"]).len(), 1);
+    by("010005").good();
+    let versions = site.objects(&["account", "list", "--versions", "--json"]);
+    assert_eq!(versions[0]["by"], "010005");
+}
+
+#[test]
 fn a_register_cut_in_half_is_refused_and_a_named_reason_lets_it_pass() {
     let site = super::bad_input::counted_site(&Setup::default());
     let half: Vec<String> = edited(&site, |row| Some(row.to_owned()))

@@ -1,6 +1,7 @@
 //! Rights as they change: transfers that arrive late, registers that arrive broken, exceptions that somebody wants for
 //! himself. What security staff see of each: alerts and mails.
 
+mod backdated;
 mod live;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -227,9 +228,28 @@ fn six_hundred_transfers_known_two_days_late_are_one_mail_in_hindsight_and_corre
         })
         .collect();
     assert_eq!(new, late);
-    let told = to(&daemon, "soc@city.example.jp");
-    assert_eq!(told.len(), 2);
-    says(&told[1].1, &["権限台帳　版 3", &format!("{} 件", late.len())]);
+    told_of_corrections(&daemon, late.len());
+}
+
+/// One mail in hindsight, and one about the ten whose use is granted again.
+fn told_of_corrections(daemon: &TestDaemon, late: usize) {
+    let told = to(daemon, "soc@city.example.jp");
+    assert_eq!(
+        told.len(),
+        3,
+        "one in hindsight, and one about the ten whose use is granted again"
+    );
+    let of_version = |subject: &str| {
+        let told = told
+            .iter()
+            .find(|(s, body)| s.contains(subject) && body.contains("版 3"));
+        told.unwrap_or_else(|| panic!("{subject}: {told:?}")).1.clone()
+    };
+    says(&of_version("過去の利用に関する警告"), &[&format!("版 3：{} 件", late)]);
+    says(
+        &of_version("さかのぼって認められた"),
+        &["：10 件", "職員番号 000009（介護保険課）"],
+    );
 }
 
 #[test]

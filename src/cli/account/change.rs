@@ -10,6 +10,7 @@ use crate::cli::out::Out;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::register::import::{Item, What, difference};
+use crate::register::sections::Role;
 use crate::register::{Register, Verdict};
 use crate::service::import::{self, ImportError, Offer, Taken};
 use crate::service::setup;
@@ -45,9 +46,14 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
         });
     }
     let mut old = None;
-    if let Some(version) = store.register_version()? {
+    let version = store.register_version()?;
+    if version.is_none() {
+        may_import(config, &offer.reading.register, &by, out)?;
+    }
+    if let Some(version) = version {
         let in_force = import::of_version(&store, &config.accounts, version.id);
         let old = old.insert(in_force.map_err(|e| Failure::Failed(e.to_string()))?);
+        may_import(config, old, &by, out)?;
         show(
             &Compared {
                 store: &store,
@@ -66,7 +72,13 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
         return Ok(out.line(&word)?);
     }
     match import::take(&mut store, &config.accounts, &offer, (&by, &reason), old.as_ref(), now) {
-        Ok(taken) => told(taken, &offer, out),
+        Ok(taken) => {
+            if let Taken::New { version, .. } = taken {
+                // Shown above; it is not told a second time by mail.
+                drop(import::odd_news(&mut store, &config.accounts, (&offer, version), now)?);
+            }
+            told(taken, &offer, out)
+        }
         Err(ImportError::Refused(why)) => Err(Failure::Failed(setup::refuse(
             &mut store,
             (&path, config.accounts.lang),
@@ -75,6 +87,37 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
         )?)),
         Err(ImportError::Store(e)) => Err(e.into()),
     }
+}
+
+/// Refuses a register that nobody stands for: whoever brings it has a right in force and the office for it.
+fn may_import(config: &Config, register: &Register, by: &str, out: &Out) -> Result<(), Failure> {
+    let day = today();
+    if !register.is_in_force(by, day) {
+        return Err(Failure::Failed(match out.lang() {
+            Lang::Ja => {
+                format!("--by {by}：権限台帳で有効な職員ではありません。取り込む方ご本人の職員番号を書いてください")
+            }
+            Lang::En => format!(
+                "--by {by}: the account register knows no right of this person in force; give the staff number of whoever imports it"
+            ),
+        }));
+    }
+    if config.sections.may_bring_registers(by, day) != Some(false) {
+        return Ok(());
+    }
+    let role = |role: Role| match out.lang() {
+        Lang::Ja => role.ja(),
+        Lang::En => role.as_str(),
+    };
+    let (rights, system) = (role(Role::Rights), role(Role::System));
+    Err(Failure::Failed(match out.lang() {
+        Lang::Ja => format!(
+            "--by {by}：台帳を取り込む役（{rights}、{system}）に就いていません。設定の [[post]] を確かめてください"
+        ),
+        Lang::En => format!(
+            "--by {by}: this person holds no post that may import a register ({rights}, {system}); see [[post]]"
+        ),
+    }))
 }
 
 fn told(taken: Taken, offer: &Offer, out: &mut Out) -> Result<(), Failure> {

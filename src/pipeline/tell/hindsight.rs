@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::Teller;
-use crate::access::SourceId;
+use crate::access::{Mark, Marks, SourceId, Standing};
 use crate::alert::decide::{self, Situation};
 use crate::alert::notice::Notice;
 use crate::alert::text::one_line;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
-use crate::detect::{Facts, Hindsight, Severity};
-use crate::store::{AlertDesk, StoreError, StoredAlert};
+use crate::detect::{Allowed, Facts, Hindsight, Said, Severity};
+use crate::store::{AlertDesk, Journal, StoreError, StoredAlert};
+use crate::text::{Lang, inert, number};
+
+/// Longest name told, in characters.
+const NAME_CHARS_MAX: usize = 40;
 
 /// An alert in a list: how bad it is, whom it is about, and what is said of it.
 type Line = (Severity, Option<String>, String);
@@ -89,6 +93,100 @@ impl Teller {
             }
         }
         Ok(())
+    }
+}
+
+/// Uses of a person and dataset for which there was no right when they happened, and now is.
+#[derive(Debug, Clone)]
+pub(in crate::pipeline) struct Backdated {
+    pub found: Allowed,
+    /// Section of the person at the last access, as the register says now.
+    pub section: String,
+    /// 職員番号.
+    pub person: String,
+}
+
+impl Teller {
+    /// Tells 監査責任者 and 総括保護管理者 of rights given for days that had passed, once a version: a right that comes
+    /// after the use may be an appointment entered late, or misuse covered up. The alerts of the time stay as they are.
+    pub(in crate::pipeline) fn tell_backdated(
+        &self,
+        desk: &mut AlertDesk<'_, '_>,
+        backdated: &[Backdated],
+        (version, brought): (i64, &str),
+        now: WallTime,
+    ) -> Result<(), StoreError> {
+        if backdated.is_empty() {
+            return Ok(());
+        }
+        let mut lines: Vec<(u64, String, String)> = backdated
+            .iter()
+            .map(|one| (one.found.hits, one.person.clone(), self.backdated_line(one)))
+            .collect();
+        lines.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.cmp(&b.2)));
+        let hits = lines.iter().fold(0u64, |sum, (n, ..)| sum.saturating_add(*n));
+        desk.note(
+            now,
+            &Journal {
+                what: "register-backdated",
+                detail: format!(
+                    "version {version}, brought by {brought}, grants afterwards {hits} accesses of {} persons and datasets",
+                    lines.len()
+                ),
+            },
+        )?;
+        let lines = lines
+            .into_iter()
+            .map(|(_, person, line)| (Some(person), line))
+            .collect();
+        let notice = |uses| Notice::Backdated {
+            version,
+            brought: brought.to_owned(),
+            uses,
+        };
+        let to = Some(self.of_the_top(now));
+        self.list(desk, lines, &notice, &format!("B-{version}"), to, now)
+    }
+
+    fn backdated_line(&self, one: &Backdated) -> String {
+        let found = &one.found;
+        let title = self.datasets.get(&found.dataset).map_or("", |d| d.title.as_str());
+        let (person, section) = (inert(&one.person, NAME_CHARS_MAX), inert(&one.section, NAME_CHARS_MAX));
+        let (hits, records) = (number(found.hits), number(found.records));
+        let (first, last) = (day_of(found.span.0), day_of(found.span.1));
+        let then = then(found.before, self.lang);
+        match self.lang {
+            Lang::Ja => {
+                let days = match first == last {
+                    true => first.wareki(),
+                    false => format!("{}～{}", first.wareki(), last.wareki()),
+                };
+                format!(
+                    "・職員番号 {person}（{section}）　{title}　{days}　利用 {hits} 回、{records} 件（当時：{then}）"
+                )
+            }
+            Lang::En => format!(
+                "- {person} ({section}), {title}, {} to {}: {hits} accesses, {records} records (then: {then})",
+                first.iso(),
+                last.iso()
+            ),
+        }
+    }
+}
+
+/// What spoke against a use when it happened.
+fn then((standing, marks): Said, lang: Lang) -> &'static str {
+    match standing {
+        Standing::Unknown | Standing::Anonymous => lang.pick("台帳に登録なし", "not in the register"),
+        Standing::Revoked => lang.pick("権限終了後", "right ended"),
+        Standing::NotYetValid => lang.pick("権限開始前", "right not begun"),
+        Standing::OnLeave => lang.pick("休職等", "on leave"),
+        Standing::Valid if marks.has(Mark::ContractEnded) => lang.pick("契約終了後", "contract ended"),
+        Standing::Valid if marks.has(Mark::OldGeneration) => lang.pick("旧世代のID", "ID of an old generation"),
+        Standing::Valid if marks.meets(Marks::of(&[Mark::Transferred, Mark::Handover])) => {
+            lang.pick("異動前の所属の権限", "right of a former post")
+        }
+        Standing::Valid => lang.pick("付与されていない利用", "not granted"),
     }
 }
 

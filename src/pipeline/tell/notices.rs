@@ -151,6 +151,8 @@ impl Teller {
             from: self.from.clone(),
             to: match notice {
                 Notice::Exception { .. } | Notice::Coverage(_) => self.of_the_watch(now),
+                Notice::RegisterOdd { .. } => self.of_registers(now),
+                Notice::Backdated { .. } => self.of_the_top(now),
                 _ => self.settings.to.clone(),
             },
             subject: text.subject,

@@ -70,6 +70,22 @@ impl Teller {
         self.office().without(self.settings.to.iter().chain(&auditor), None)
     }
 
+    /// The same with 総括保護管理者: rights that somebody gave for days that had passed.
+    pub(super) fn of_the_top(&self, now: WallTime) -> Vec<String> {
+        let (auditor, general) = (
+            self.of_role(Role::Auditor, None, now),
+            self.of_role(Role::General, None, now),
+        );
+        let all = self.settings.to.iter().chain(&auditor).chain(&general);
+        self.office().without(all, None)
+    }
+
+    /// Who gets every alert, and アクセス権限管理担当.
+    pub(super) fn of_registers(&self, now: WallTime) -> Vec<String> {
+        let keeper = self.of_role(Role::Rights, None, now);
+        self.office().without(self.settings.to.iter().chain(&keeper), None)
+    }
+
     fn of_role(&self, role: Role, suspect: Option<&str>, now: WallTime) -> Vec<String> {
         let at = EventTime::from_micros(now.micros());
         let holding = self.sections.who_holds(role, "", at, self.register().as_deref());

@@ -251,11 +251,16 @@ impl Columns {
     pub(super) fn error(&self, column: Column, line: u64, why: Say) -> RegisterError {
         RegisterError::Row {
             line,
-            column: match self.place(column) {
-                Some(place) => self.header(place),
-                None => names(column).first().copied().unwrap_or_default().to_owned(),
-            },
+            column: self.name(column),
             why,
+        }
+    }
+
+    /// The header of a column; its usual name where the file has no such column.
+    pub(super) fn name(&self, column: Column) -> String {
+        match self.place(column) {
+            Some(place) => self.header(place),
+            None => names(column).first().copied().unwrap_or_default().to_owned(),
         }
     }
 }

@@ -11,6 +11,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::cell::{Cell, is_formula, shorten};
 use super::columns::{Column, Columns};
+use super::overlap::overlaps;
 use super::{AccountKind, Register, RegisterError, Row, State, normal};
 use crate::calendar::{Day, read_date};
 use crate::text::{Say, say};
@@ -23,6 +24,8 @@ const WARNINGS_MAX: usize = 100;
 pub struct Warning {
     /// Line in the file, from 1.
     pub line: u64,
+    /// The account it is about, as it is compared.
+    pub account: String,
     /// Header of the column.
     pub column: String,
     /// What is odd, and what would do.
@@ -76,6 +79,7 @@ impl<'a> Sheet<'a> {
         }
         sheet.check_end(&rows, may_end_open)?;
         let register = Register::of(&rows)?;
+        sheet.note_overlaps(&rows);
         Ok(Reading {
             rows,
             register,
@@ -245,17 +249,26 @@ impl<'a> Sheet<'a> {
         for (column, why) in odd {
             self.odd += 1;
             if self.warnings.len() < WARNINGS_MAX {
-                let column = self
-                    .columns
-                    .place(column)
-                    .map_or_else(String::new, |place| self.columns.header(place));
-                self.warnings.push(Warning {
-                    line: row.line,
-                    column,
-                    why,
-                });
+                self.warnings.push(warning(&self.columns, row, column, why));
             }
         }
+    }
+
+    /// Rows that do not agree stand before all that is odd in single rows: what they grant may be a right that has ended.
+    fn note_overlaps(&mut self, rows: &[Row]) {
+        let columns = &self.columns;
+        let posts = columns.place(Column::Concurrent).is_some();
+        let (mut first, mut count) = (Vec::new(), 0u64);
+        overlaps(rows, posts, &mut |row, column, why| {
+            count += 1;
+            if first.len() < WARNINGS_MAX {
+                first.push(warning(columns, row, column, why));
+            }
+        });
+        self.odd += count;
+        first.append(&mut self.warnings);
+        first.truncate(WARNINGS_MAX);
+        self.warnings = first;
     }
 
     /// Refuses a file that ends within a row.
@@ -364,6 +377,15 @@ impl<'a> Sheet<'a> {
             ));
         }
         Ok(row)
+    }
+}
+
+fn warning(columns: &Columns, row: &Row, column: Column, why: Say) -> Warning {
+    Warning {
+        line: row.line,
+        account: row.account.to_string(),
+        column: columns.name(column),
+        why,
     }
 }
 

@@ -201,7 +201,7 @@ fn period(row: &Row) -> (i32, i32) {
     (row.from.map_or(i32::MIN, |d| d.0), to)
 }
 
-fn share_a_day(a: &Row, b: &Row) -> bool {
+pub(super) fn share_a_day(a: &Row, b: &Row) -> bool {
     let (a, b) = (period(a), period(b));
     a.0 <= b.1 && b.0 <= a.1
 }

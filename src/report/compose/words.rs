@@ -14,6 +14,7 @@ pub(super) fn role(role: Role, lang: Lang) -> &'static str {
         Role::General => "general protection manager",
         Role::Auditor => "auditor",
         Role::System => "system manager",
+        Role::Rights => "keeper of the account register",
     };
     lang.pick(role.ja(), en)
 }

@@ -430,14 +430,15 @@ fn six_hundred_transfers_brought_late_are_shown_before_they_are_taken_and_told_o
         .collect();
     let expected: Vec<_> = late.iter().map(|n| ("A11".to_owned(), format!("1{n:05}"))).collect();
     assert_eq!(new, expected, "moved a week earlier, the seven days were over");
-    // One for everybody and one for each owner section, at each import; and one of sources that were never there.
+    // One for everybody and one for each owner section, at each import; one about the ten who may do again what they did;
+    // and one of sources that were never there.
     let (past, all) = (about_the_past(&site).len(), mails(&site).len());
     println!(
         "{} and {} findings in hindsight, {past} mails of them, {all} in all",
         found.len(),
         new.len()
     );
-    assert!(past == 5 && all <= 6, "{past} {all}");
+    assert!(past == 5 && all <= 7, "{past} {all}");
 }
 
 /// What can be wrong with a register, and what is said of it.

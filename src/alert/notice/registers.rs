@@ -1,0 +1,54 @@
+//! What is told of account registers: rows that do not agree, and rights that were given for days that had passed.
+
+use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts};
+use crate::text::{Lang, inert, number};
+
+/// The first lines of a list, and how many more there are.
+fn listed(all: &[String], lang: Lang) -> Vec<String> {
+    let mut lines: Vec<String> = all.iter().take(ALERTS_MAX).cloned().collect();
+    if ALERTS_MAX < all.len() {
+        let more = number(u64::try_from(all.len() - ALERTS_MAX).unwrap_or(0));
+        lines.push(match lang {
+            Lang::Ja => format!("ほか {more} 件"),
+            Lang::En => format!("and {more} more"),
+        });
+    }
+    lines
+}
+
+pub(super) fn odd(version: i64, all: &[String], lang: Lang) -> Parts {
+    let count = number(u64::try_from(all.len()).unwrap_or(0));
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("権限台帳　版 {version}：新たに {count} 件"),
+        Lang::En => format!("account register, version {version}: {count} new"),
+    }];
+    lines.extend(listed(all, lang));
+    (
+        lang.pick("権限台帳に確認が必要な行があります", "rows of the account register are in doubt"),
+        lines,
+        lang.pick(
+            "台帳は取り込まれ、監視に使われています。期間の重なる行は、終わったはずの権限を残していることがあります。\nアクセス権限の管理担当に、行番号の行を確かめて直すよう依頼してください。一度お知らせした行は、繰り返しお知らせしません（一覧は sekimori check）。",
+            "The register is in force. Rows that overlap may keep a right alive that should have ended.\nHave whoever keeps the register look at these lines. Each is told once (sekimori check lists them all).",
+        ),
+    )
+}
+
+pub(super) fn backdated((version, brought): (i64, &str), all: &[String], lang: Lang) -> Parts {
+    let (count, brought) = (
+        number(u64::try_from(all.len()).unwrap_or(0)),
+        inert(brought, DETAIL_CHARS_MAX),
+    );
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("権限台帳　版 {version}（取込み：{brought}）：{count} 件"),
+        Lang::En => format!("account register, version {version} (brought by {brought}): {count}"),
+    }];
+    lines.extend(listed(all, lang));
+    (
+        lang.pick("さかのぼって認められた利用", "uses that were granted afterwards"),
+        lines,
+        lang.pick(
+            "発令等の遅れによるものか、不正な利用を後から取り繕ったものかを、人事担当・アクセス権限の管理担当と、権限を承認した者に確認してください。\n利用した時点の警告は、取り消されずに残っています。台帳の変更の内容は sekimori account diff --since 版 で確認できます。",
+            "Find out whether an appointment was merely entered late, or misuse is being covered up: ask the personnel section and\nwhoever approved the right. Alerts of the time stand as they were. See sekimori account diff --since VERSION.",
+        ),
+    )
+}
