@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock, WallTime};
 use crate::config::Config;
 use crate::evidence::{Entry, Frontier, leaf_hash, open_sealed, seal_file, sync_folder, verify};
 use crate::store::{Lock, Store, StoreError};
-use crate::text::{Lang, number};
+use crate::text::{Lang, Say, number};
 
 /// What the names of copies begin with.
 const NAME: &str = "sekimori-";
@@ -133,16 +133,17 @@ fn make(
     let path = folder.join(format!("{NAME}{at}.{ending}"));
     let unfinished = folder.join(format!(".{NAME}{at}.new"));
     remove(&unfinished)?;
-    let named = |e: std::io::Error| Failure::Failed(format!("{}: {e}", path.display()));
-    seal_file(plain, &unfinished, &config.evidence.recipients, 3).map_err(named)?;
-    std::fs::rename(&unfinished, &path).map_err(named)?;
-    sync_folder(&path).map_err(named)?;
+    let named = Failure::at(&path);
+    seal_file(plain, &unfinished, &config.evidence.recipients, 3).map_err(&named)?;
+    std::fs::rename(&unfinished, &path).map_err(&named)?;
+    sync_folder(&path).map_err(&named)?;
+    drop(named);
     Ok((path, size))
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
     match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::Failed(format!("{}: {e}", path.display()))),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::at(path)(e)),
         _ => Ok(()),
     }
 }
@@ -168,10 +169,10 @@ pub(super) fn restore(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let now = SystemClock.now();
     let text = |name: &str| args.get_one::<String>(name).map_or("", String::as_str).trim();
     if text("by").is_empty() || text("reason").is_empty() {
-        return Err(Failure::Failed(
-            out.pick("--by と --reason を指定してください", "give --by and --reason")
-                .to_owned(),
-        ));
+        return Err(Failure::Usage(Say::new(
+            "--by と --reason を指定してください。",
+            "give --by and --reason",
+        )));
     }
     let _lock = Lock::take(&config.store)?;
     if config.store.exists() {

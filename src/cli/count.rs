@@ -8,7 +8,7 @@ use super::{Failure, config_arg, json_arg, load};
 use crate::access::Operation;
 use crate::calendar::{Day, parse_date};
 use crate::store::{CountBy, CountRow, Store};
-use crate::text::{Lang, columns, inert, number};
+use crate::text::{Lang, columns, inert, number, say};
 
 const NAMES: [&str; 6] = [
     "accesses",
@@ -51,9 +51,10 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let day = |name: &str, default: i32| match args.get_one::<String>(name) {
         None => Ok(default),
         Some(text) => parse_date(text).map(|d| d.0).ok_or_else(|| {
-            Failure::Failed(format!(
-                "--{name}: {} is no date; write 2026-11-21 or R8.11.21",
-                inert(text, 40)
+            let text = inert(text, 40);
+            Failure::Usage(say!(
+                "--{name}: {text} は日付ではありません。2026-11-21 か R8.11.21 のように書いてください。",
+                "--{name}: {text} is no date; write 2026-11-21 or R8.11.21"
             ))
         }),
     };
@@ -79,7 +80,8 @@ fn keys(text: &str) -> Result<CountBy, Failure> {
             "day" => by.day = true,
             other => {
                 let other = inert(other, 40);
-                return Err(Failure::Failed(format!(
+                return Err(Failure::Usage(say!(
+                    "--by: {other} は使えません。person, dataset, operation, day から書いてください。",
                     "--by: {other} is unknown; write person, dataset, operation, day"
                 )));
             }

@@ -14,7 +14,7 @@ use crate::pipeline::Teller;
 use crate::register::exceptions::{EXPIRING_DAYS, World};
 use crate::register::{DatasetSettings, Exception};
 use crate::store::{ExceptionRow, Journal, Store};
-use crate::text::{Lang, inert, number};
+use crate::text::{Lang, inert, number, say};
 
 /// Longest reason kept, in characters.
 const REASON_CHARS_MAX: usize = 400;
@@ -129,16 +129,16 @@ fn text(args: &ArgMatches, name: &str) -> String {
     inert(given.trim(), REASON_CHARS_MAX)
 }
 
-fn date(args: &ArgMatches, name: &str, out: &Out) -> Result<Option<Day>, Failure> {
+fn date(args: &ArgMatches, name: &str) -> Result<Option<Day>, Failure> {
     let Some(given) = args.get_one::<String>(name) else {
         return Ok(None);
     };
     let wrong = || {
-        let why = out.pick(
-            "日付は 2027-03-31 か R9.3.31 のように書いてください",
-            "write a date as 2027-03-31 or R9.3.31",
-        );
-        Failure::Failed(format!("--{name} {}: {why}", inert(given, 40)))
+        let given = inert(given, 40);
+        Failure::Usage(say!(
+            "--{name} {given}: 日付は 2027-03-31 か R9.3.31 のように書いてください。",
+            "--{name} {given}: write a date as 2027-03-31 or R9.3.31"
+        ))
     };
     parse_date(given).map(Some).ok_or_else(wrong)
 }
@@ -152,8 +152,8 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
         person: some("person"),
         dataset: some("dataset"),
         limit: args.get_one::<u64>("limit").copied().unwrap_or(0),
-        from: date(args, "from", out)?.unwrap_or_else(|| today(now)),
-        until: date(args, "until", out)?.unwrap_or_else(|| today(now)),
+        from: date(args, "from")?.unwrap_or_else(|| today(now)),
+        until: date(args, "until")?.unwrap_or_else(|| today(now)),
         reason: text(args, "reason"),
         approver: text(args, "approver"),
         by: text(args, "by"),

@@ -18,7 +18,7 @@ use crate::register::{Datasets, Naming};
 use crate::service::setup;
 use crate::source::Decoder;
 use crate::store::{Lists, PageHistory, Store};
-use crate::text::{Lang, inert, number};
+use crate::text::{Lang, Say, inert, number, say};
 
 pub(super) fn command(lang: Lang) -> Command {
     Command::new("explain")
@@ -58,7 +58,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let source = config
         .sources
         .get(index)
-        .ok_or_else(|| Failure::Failed("no such source".into()))?;
+        .ok_or_else(|| Failure::Usage(Say::new("その監視対象はありません。", "no such source")))?;
     let format = Format::compile(&source.format).map_err(|e| Failure::Failed(e.to_string()))?;
     let mut state = FormatState::default();
     let mut records = Records::open(path, source.format.framing(), source.read.encoding)?;
@@ -86,8 +86,11 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         })?;
         return stages(&config, index, &parsed, at, out);
     }
-    let why = out.pick("その行はありません", "there is no such line");
-    Err(Failure::Failed(format!("{}: {why}: {line}", path.display())))
+    let path = path.display();
+    Err(Failure::Usage(say!(
+        "{path} に {line} 行目はありません。",
+        "{path}: there is no such line: {line}"
+    )))
 }
 
 fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut Out) -> Result<(), Failure> {

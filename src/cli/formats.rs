@@ -11,7 +11,7 @@ use super::{Failure, json_arg};
 use crate::parse::{Definition, Format, FormatSettings, FormatState, Parsed, catalogue};
 use crate::source::Decoder;
 use crate::text::framing::Framing;
-use crate::text::{Encoding, Lang, inert};
+use crate::text::{Encoding, Lang, inert, say};
 
 /// Formats written in the program: name, title in Japanese and English, a line.
 const BUILT_IN: [(&str, &str, &str, &str); 6] = [
@@ -117,12 +117,14 @@ pub(super) fn named(name: &str) -> Result<FormatSettings, Failure> {
     if name.ends_with(".toml") {
         let path = Path::new(name);
         let named = |e: &dyn std::fmt::Display| Failure::Failed(format!("{}: {e}", path.display()));
-        let text = std::fs::read_to_string(path).map_err(|e| named(&e))?;
+        let text = std::fs::read_to_string(path).map_err(Failure::at(path))?;
         let definition = Definition::read(&text).map_err(|e| named(&e))?;
         return Ok(FormatSettings::Defined(definition, None));
     }
     Format::from_name(name).ok_or_else(|| {
-        Failure::Failed(format!(
+        let name = inert(name, 40);
+        Failure::Usage(say!(
+            "書式 {name} はありません。一覧は sekimori formats で、自作の定義はパスで指定してください（./{name}.toml）。",
             "there is no format {name}; `sekimori formats` lists them, and a definition of your own is named by its path, ./{name}.toml"
         ))
     })

@@ -12,6 +12,7 @@ mod draw;
 mod exception;
 mod explain;
 mod export;
+mod failure;
 mod formats;
 mod incident;
 mod json;
@@ -36,76 +37,14 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{Config, Problems};
 use crate::register::Register;
-use crate::service::RunError;
 use crate::service::import;
-use crate::service::setup::SetupError;
-use crate::store::{Store, StoreError};
-use crate::text::Lang;
+use crate::store::Store;
+use crate::text::{Lang, Say};
+use failure::Failure;
 use out::Out;
 
 /// Where the configuration stands unless `--config` says otherwise.
 const CONFIG: &str = "/etc/sekimori/sekimori.toml";
-
-/// Why a command failed, as its exit code.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    /// The configuration: 78.
-    #[error("{0}")]
-    Config(String),
-    /// The store is in use: 75.
-    #[error("{0}")]
-    Busy(String),
-    /// Anything else: 1.
-    #[error("{0}")]
-    Failed(String),
-    /// The answer itself is a code: verification.
-    #[error("")]
-    Verdict(u8),
-    /// Whoever read the output went away: 0.
-    #[error("output closed")]
-    Closed,
-}
-
-impl Failure {
-    fn code(&self) -> u8 {
-        match self {
-            Failure::Config(_) => 78,
-            Failure::Busy(_) => 75,
-            Failure::Failed(_) => 1,
-            Failure::Verdict(code) => *code,
-            Failure::Closed => 0,
-        }
-    }
-}
-
-impl From<std::io::Error> for Failure {
-    fn from(e: std::io::Error) -> Self {
-        match e.kind() {
-            std::io::ErrorKind::BrokenPipe => Failure::Closed,
-            _ => Failure::Failed(e.to_string()),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(e: StoreError) -> Self {
-        match e {
-            StoreError::Locked(_) | StoreError::Busy => Failure::Busy(e.to_string()),
-            _ => Failure::Failed(e.to_string()),
-        }
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(e: RunError) -> Self {
-        match e {
-            RunError::Config(problems) => Failure::Config(problems.to_string()),
-            RunError::Store(e) | RunError::Setup(SetupError::Store(e)) => e.into(),
-            RunError::Setup(e) => Failure::Config(e.to_string()),
-            e => Failure::Failed(chain(&e)),
-        }
-    }
-}
 
 /// An error with its causes.
 fn chain(e: &dyn std::error::Error) -> String {
@@ -145,8 +84,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            if !matches!(failure, Failure::Closed | Failure::Verdict(_)) {
-                out.error(&failure.to_string());
+            if let Some(said) = failure.said(out.lang()) {
+                out.error(&said);
             }
             drop(out.flush());
             ExitCode::from(failure.code())
@@ -179,7 +118,10 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("backup", args)) => backup::run(args, out),
         Some(("restore", args)) => backup::restore(args, out),
         Some(("export", args)) => export::run(args, out),
-        _ => Err(Failure::Failed("no command".into())),
+        _ => Err(Failure::Usage(Say::new(
+            "コマンドを指定してください。",
+            "name a command",
+        ))),
     }
 }
 

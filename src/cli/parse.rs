@@ -12,7 +12,7 @@ use crate::clock::EventTime;
 use crate::parse::{Format, FormatState, Parsed, Record, json};
 use crate::source::{Decoder, open_whole};
 use crate::text::framing::{Framing, lines_of};
-use crate::text::{Encoding, Lang, inert};
+use crate::text::{Encoding, Lang, inert, say};
 
 pub(super) fn command(lang: Lang) -> Command {
     Command::new("parse")
@@ -63,7 +63,9 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     };
     let encoding = match args.get_one::<String>("encoding") {
         Some(word) => Encoding::from_word(word).ok_or_else(|| {
-            Failure::Failed(format!(
+            let word = inert(word, 40);
+            Failure::Usage(say!(
+                "文字コード {word} はありません。utf-8, cp932, euc-jp, iso-2022-jp, utf-16le, utf-16be のどれかを書いてください。",
                 "there is no encoding {word}; write utf-8, cp932, euc-jp, iso-2022-jp, utf-16le or utf-16be"
             ))
         })?,
@@ -131,10 +133,10 @@ const CHUNK: usize = 1 << 20;
 
 /// The encoding of a file, by its first bytes.
 fn guess(path: &Path) -> Result<Encoding, Failure> {
-    let named = |e: std::io::Error| Failure::Failed(format!("{}: {e}", path.display()));
+    let named = Failure::at(path);
     let mut bytes = Vec::new();
-    let mut first = open_whole(path).map_err(named)?.take(CHUNK as u64);
-    first.read_to_end(&mut bytes).map_err(named)?;
+    let mut first = open_whole(path).map_err(&named)?.take(CHUNK as u64);
+    first.read_to_end(&mut bytes).map_err(&named)?;
     Ok(Encoding::guess(&bytes))
 }
 
@@ -156,16 +158,16 @@ pub(super) struct Records {
 impl Records {
     /// Opens a file, packed or not. Records are cut before they are decoded, but for UTF-16, where a byte is no character.
     pub(super) fn open(path: &Path, framing: Framing, encoding: Encoding) -> Result<Records, Failure> {
-        let named = |e: std::io::Error| Failure::Failed(format!("{}: {e}", path.display()));
-        let mut file = open_whole(path).map_err(named)?;
+        let named = Failure::at(path);
+        let mut file = open_whole(path).map_err(&named)?;
         let mut left = encoding;
         if matches!(encoding, Encoding::Utf16Le | Encoding::Utf16Be) {
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(named)?;
+            file.read_to_end(&mut bytes).map_err(&named)?;
             let text = Decoder::new(encoding).decode(&bytes).text.to_vec();
             (file, left) = (Box::new(std::io::Cursor::new(text)), Encoding::Utf8);
         }
-        let written = std::fs::metadata(path).and_then(|m| m.modified()).map_err(named)?;
+        let written = std::fs::metadata(path).and_then(|m| m.modified()).map_err(&named)?;
         let written = written.duration_since(std::time::UNIX_EPOCH).ok();
         let written = written.and_then(|at| i64::try_from(at.as_micros()).ok());
         Ok(Records {

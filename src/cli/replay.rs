@@ -15,7 +15,7 @@ use crate::pipeline::{Begin, Pipeline, Proof};
 use crate::service::setup;
 use crate::source::Start;
 use crate::store::{AlertFilter, Store};
-use crate::text::Lang;
+use crate::text::{Lang, inert, say};
 
 pub(super) fn command(lang: Lang) -> Command {
     Command::new("replay")
@@ -125,7 +125,13 @@ fn play(mut config: Config, args: &ArgMatches, scratch: &Scratch, name: &str) ->
     if let Some(path) = kept
         && path.exists()
     {
-        return Err(Failure::Failed(format!("{} exists; name a new file", path.display())));
+        return Err(Failure::Usage({
+            let path = path.display();
+            say!(
+                "{path} はすでにあります。新しい名前を指定してください。",
+                "{path} exists; name a new file"
+            )
+        }));
     }
     let daemons = std::mem::replace(&mut config.store, kept.cloned().unwrap_or_else(|| scratch.file(name)));
     let mut store = Store::open(&config.store)?;
@@ -219,9 +225,15 @@ fn choose_files(config: &mut Config, files: &[PathBuf], named: Option<&str>) -> 
     let mut chosen: Vec<Vec<String>> = vec![Vec::new(); config.sources.len()];
     for file in files {
         let index = source_of(config, file, named)?;
-        let path = std::fs::canonicalize(file).map_err(|e| Failure::Failed(format!("{}: {e}", file.display())))?;
+        let path = std::fs::canonicalize(file).map_err(Failure::at(file))?;
         let path = path.to_str().map(glob::Pattern::escape);
-        let path = path.ok_or_else(|| Failure::Failed(format!("{}: the name is not UTF-8", file.display())))?;
+        let path = path.ok_or_else(|| {
+            let file = file.display();
+            Failure::Usage(say!(
+                "{file}: ファイル名がUTF-8ではありません。",
+                "{file}: the name is not UTF-8"
+            ))
+        })?;
         if let Some(paths) = chosen.get_mut(index) {
             paths.push(path);
         }
@@ -236,17 +248,26 @@ fn choose_files(config: &mut Config, files: &[PathBuf], named: Option<&str>) -> 
 pub(super) fn source_of(config: &Config, file: &Path, named: Option<&str>) -> Result<usize, Failure> {
     let names: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
     if let Some(name) = named {
-        let hint = || Failure::Failed(format!("there is no source {name}; there are: {}", names.join(", ")));
+        let hint = || {
+            let (name, names) = (inert(name, 40), names.join(", "));
+            Failure::Usage(say!(
+                "監視対象 {name} はありません。あるもの：{names}",
+                "there is no source {name}; there are: {names}"
+            ))
+        };
         return names.iter().position(|n| *n == name).ok_or_else(hint);
     }
     if names.len() == 1 {
         return Ok(0);
     }
     source_for_file(config, file).ok_or_else(|| {
-        Failure::Failed(format!(
-            "{} is no file of a configured source; add --source with one of: {}",
-            file.display(),
-            names.join(", ")
+        if let Err(e) = std::fs::metadata(file) {
+            return Failure::at(file)(e);
+        }
+        let (file, names) = (file.display(), names.join(", "));
+        Failure::Usage(say!(
+            "{file} はどの監視対象のファイルでもありません。--source で指定してください：{names}",
+            "{file} is no file of a configured source; add --source with one of: {names}"
         ))
     })
 }

@@ -15,7 +15,7 @@ use crate::clock::{Clock, EventTime, SystemClock, WallTime};
 use crate::evidence::{Entry, verify};
 use crate::parse::time;
 use crate::store::Store;
-use crate::text::Lang;
+use crate::text::{Lang, Say, say};
 
 /// Entries read of each kind.
 const ENTRIES_MAX: u32 = 4_000_000;
@@ -91,7 +91,10 @@ pub(super) fn command(lang: Lang) -> Command {
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let Some((what, args)) = args.subcommand() else {
-        return Err(Failure::Failed("no command".into()));
+        return Err(Failure::Usage(Say::new(
+            "コマンドを指定してください。",
+            "name a command",
+        )));
     };
     let (config, _) = load(args, out)?;
     let now = SystemClock.now();
@@ -118,9 +121,9 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     };
     let chosen: BTreeSet<u64> = chosen;
     if let Some(n) = chosen.iter().find(|n| !retention.segments.contains_key(n)) {
-        return Err(Failure::Failed(format!(
-            "{}: {n}",
-            out.pick("その番号の区画はありません", "there is no segment of this number")
+        return Err(Failure::Usage(say!(
+            "その番号の区画はありません：{n}",
+            "there is no segment of this number: {n}"
         )));
     }
     if chosen.is_empty() {
@@ -143,7 +146,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
 
 fn remove(path: &std::path::Path) -> Result<(), Failure> {
     match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::Failed(format!("{}: {e}", path.display()))),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::at(path)(e)),
         _ => Ok(()),
     }
 }

@@ -145,9 +145,7 @@ fn past(
     for day in first..=span.to.0 {
         store.pages_of_day(day, &mut |key, page| {
             for tuner in tuners.iter_mut().flatten() {
-                tuner
-                    .feed(day, key, page)
-                    .map_err(|e| StoreError::Refused(e.to_string()))?;
+                tuner.feed(day, key, page).map_err(StoreError::because)?;
             }
             Ok::<(), StoreError>(())
         })?;

@@ -97,7 +97,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         return Err(Failure::Failed(why.to_owned()));
     }
     let path = args.get_one::<PathBuf>("file").cloned().unwrap_or_default();
-    let bytes = std::fs::read(&path).map_err(|e| Failure::Failed(format!("{}: {e}", path.display())))?;
+    let bytes = std::fs::read(&path).map_err(Failure::at(&path))?;
     let mut store = Store::open(&config.store)?;
     let key = setup::subject_key(&config.subject_key, &mut store).map_err(|e| Failure::Failed(e.to_string()))?;
     let mut entries: Vec<(Subject, String)> = Vec::new();

@@ -116,7 +116,7 @@ struct Reading<'r> {
 
 impl Reading<'_> {
     fn all(&mut self, path: &Path, lang: &mut Lang) -> Option<Loaded> {
-        let text = match self.text(path) {
+        let text = match self.text(path, &Say::new("ファイル", "the file")) {
             Ok(text) => text,
             Err(why) => {
                 let hint = say!(
@@ -216,7 +216,8 @@ impl Reading<'_> {
         let mut opened = Vec::new();
         for file in files {
             let path = main.beside(&file.value);
-            match self.text(&path) {
+            let shown = shown(&path.display().to_string());
+            match self.text(&path, &Say::new(format!("{shown} "), shown)) {
                 Ok(text) => opened.extend(text.map(|text| (path, text))),
                 Err(why) => {
                     let hint = say!(
@@ -245,17 +246,17 @@ impl Reading<'_> {
         is_toml
     }
 
-    /// The text of a file, added to the hash. `Ok(None)`: it was read but is no text, which was noted.
-    fn text(&mut self, path: &Path) -> Result<Option<String>, Say> {
-        let shown = shown(&path.display().to_string());
+    /// The text of a file that is `called` so, added to the hash. `Ok(None)`: it was read but is no text, which was noted.
+    fn text(&mut self, path: &Path, called: &Say) -> Result<Option<String>, Say> {
+        let (ja, en) = (called.pick(Lang::Ja), called.pick(Lang::En));
         let bytes = (self.read)(path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => say!("{shown} がありません。", "{shown} does not exist"),
+            io::ErrorKind::NotFound => say!("{ja}がありません。", "{en} does not exist"),
             io::ErrorKind::PermissionDenied => {
-                say!("{shown} を読む権限がありません。", "no permission to read {shown}")
+                say!("{ja}を読む権限がありません。", "no permission to read {en}")
             }
-            io::ErrorKind::IsADirectory => say!("{shown} はフォルダーです。", "{shown} is a folder"),
-            io::ErrorKind::FileTooLarge => say!("{shown} は大きすぎます。", "{shown} is too large"),
-            _ => say!("{shown} を読めません（{error}）。", "cannot read {shown}: {error}"),
+            io::ErrorKind::IsADirectory => say!("{ja}はフォルダーです。", "{en} is a folder"),
+            io::ErrorKind::FileTooLarge => say!("{ja}は大きすぎます。", "{en} is too large"),
+            _ => say!("{ja}を読めません（{error}）。", "cannot read {en}: {error}"),
         })?;
         self.files.push(path.to_path_buf());
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();

@@ -490,5 +490,5 @@ type SourceIds = [SourceId];
 
 /// Passes a named place between source and store (`fault`).
 fn reach(place: &'static str) -> Result<(), StoreError> {
-    crate::fault::pass(place).map_err(|e| StoreError::Refused(e.to_string()))
+    crate::fault::pass(place).map_err(StoreError::because)
 }

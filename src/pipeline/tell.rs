@@ -39,8 +39,12 @@ const EVIDENCE_PER_ALERT_MAX: usize = 10 * EVIDENCE_MAX;
 #[derive(Debug, Default)]
 struct Crowd {
     told: BTreeMap<String, u64>,
-    held: BTreeMap<String, Vec<(Option<String>, String)>>,
+    /// What waits for one mail, by rule and by whom it goes to.
+    held: BTreeMap<(String, Vec<String>), Vec<Line>>,
 }
+
+/// A line of a list: the person it is about, and its text.
+type Line = (Option<String>, String);
 
 impl Crowd {
     /// Whether one more alert of `rule` gets a mail of its own.
@@ -172,13 +176,13 @@ impl Teller {
         for lead in leads {
             self.speak(desk, lead, &mut crowd, now)?;
         }
-        for (rule, alerts) in crowd.held {
-            let local = format!("M-{rule}-{}", now.micros());
+        for (n, ((rule, to), alerts)) in crowd.held.into_iter().enumerate() {
+            let local = format!("M-{rule}-{}-{n}", now.micros());
             let many = |alerts| Notice::Many {
                 rule: rule.clone(),
                 alerts,
             };
-            self.list(desk, alerts, &many, &local, None, now)?;
+            self.list(desk, alerts, &many, &local, Some(to), now)?;
         }
         Ok(())
     }
@@ -287,7 +291,14 @@ impl Teller {
             return self.mail(desk, &shown, (&others, state == AlertState::Closed), reason, now);
         }
         let facts = self.facts(&shown, desk.who(shown.alert.who)?, Vec::new());
-        let held = crowd.held.entry(shown.alert.rule.clone()).or_default();
+        let case = self.case(
+            &facts.owner,
+            facts.section.as_deref(),
+            facts.person.as_deref(),
+            severity,
+        );
+        let to = self.recipients(&case, &[], now);
+        let held = crowd.held.entry((shown.alert.rule.clone(), to)).or_default();
         held.push((facts.person.clone(), one_line(&facts, self.lang)));
         desk.step(lead, now, "mailed", "together with others")
     }

@@ -56,7 +56,7 @@ impl Writer {
         };
         let thread = std::thread::Builder::new().name("commit".into()).spawn(commit);
         self.under_way =
-            Some(thread.map_err(|e| StoreError::Refused(format!("cannot start the committing thread: {e}")))?);
+            Some(thread.map_err(|e| StoreError::because(format!("cannot start the committing thread: {e}")))?);
         Ok(())
     }
 
@@ -79,7 +79,7 @@ impl Writer {
 }
 
 fn lost() -> StoreError {
-    StoreError::Refused("the thread that commits has failed; see the message above".into())
+    StoreError::because("the thread that commits has failed; see the message above")
 }
 
 impl Drop for Writer {
@@ -95,7 +95,7 @@ pub(super) fn store_id(store: &mut Store) -> Result<String, StoreError> {
         return Ok(id);
     }
     let mut bytes = [0u8; 6];
-    getrandom::fill(&mut bytes).map_err(|e| StoreError::Refused(format!("the system gives no random bytes: {e}")))?;
+    getrandom::fill(&mut bytes).map_err(|e| StoreError::because(format!("the system gives no random bytes: {e}")))?;
     let id: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
     store.set_meta("store_id", &id)?;
     Ok(id)

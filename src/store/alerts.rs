@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+use super::error::no_alert;
 use super::{Committed, NewMail, Store, StoreError, count, int, outbox, steps};
 use crate::access::{DatasetId, LineRef, Marks, Operation, SegmentId, SourceId, Standing, WhoId};
 use crate::alert::{Alert, AlertId, AlertState, Notified};
@@ -459,7 +460,7 @@ impl Store {
             .conn
             .prepare_cached(&format!("SELECT {COLUMNS} FROM alert AS a WHERE a.number = ?1"))?;
         let found = select.query_row([number], stored).optional()?;
-        found.ok_or_else(|| StoreError::NotFound(format!("there is no alert {number}; see sekimori alert list")))
+        found.ok_or_else(|| no_alert(number))
     }
 
     /// Lines that stand as evidence of an alert.

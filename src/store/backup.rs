@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags, params};
 
 use super::{Store, StoreError, int, ledger};
 use crate::evidence::Entry;
+use crate::text::say;
 
 /// Name under which the store keeps the greatest number any file ever had.
 pub(super) const FLOOR: &str = "segment_floor";
@@ -68,8 +69,12 @@ impl Store {
         let mut floor = 0u64;
         let mut reached: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
         for line in lines {
-            let entry = Entry::read(line.as_bytes())
-                .map_err(|why| StoreError::Refused(format!("an entry of the log folder is refused: {why}")))?;
+            let entry = Entry::read(line.as_bytes()).map_err(|why| {
+                StoreError::Refused(say!(
+                    "記録簿フォルダーに受け入れられない項目があります：{why}",
+                    "an entry of the log folder is refused: {why}"
+                ))
+            })?;
             floor = floor.max(entry.number("file").unwrap_or(0));
             if entry.kind() == "segment"
                 && let (Some(file), Some((_, to))) = (entry.number("file"), entry.span("off"))

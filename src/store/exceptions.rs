@@ -7,6 +7,7 @@ use crate::alert::AlertId;
 use crate::calendar::Day;
 use crate::clock::WallTime;
 use crate::register::Exception;
+use crate::text::say;
 
 /// An exception with what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +91,8 @@ impl Store {
             params![id, now.micros(), by, why],
         )?;
         if ended == 0 {
-            return Err(StoreError::NotFound(format!(
+            return Err(StoreError::NotFound(say!(
+                "終了できる例外 {id} はありません。sekimori exception list で一覧を確かめてください。",
                 "there is no exception {id} that could be ended; see sekimori exception list"
             )));
         }

@@ -6,12 +6,14 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::json;
 
 use super::alerts::{COLUMNS, stored};
+use super::error::no_alert;
 use super::{StepRow, Store, StoreError, StoredAlert, int, ledger, steps};
 use crate::alert::incident::{Ground, Incident};
 use crate::alert::{AlertState, ClosedAs};
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::evidence::Entry;
+use crate::text::{Say, say};
 
 /// What an incident is opened with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +29,10 @@ pub struct NewIncident<'a> {
 }
 
 fn no_such(number: &str) -> StoreError {
-    StoreError::NotFound(format!("there is no incident {number}; see sekimori incident list"))
+    StoreError::NotFound(say!(
+        "事案 {number} はありません。sekimori incident list で一覧を確かめてください。",
+        "there is no incident {number}; see sekimori incident list"
+    ))
 }
 
 fn step(
@@ -38,7 +43,7 @@ fn step(
     (step, by, reason): (&str, &str, &str),
 ) -> Result<(), StoreError> {
     if by.trim().is_empty() || reason.trim().is_empty() {
-        return Err(StoreError::Refused("say who does it (a staff number) and why".into()));
+        return Err(steps::unsigned());
     }
     tx.prepare_cached("INSERT INTO incident_step (incident, at, step, by, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![id, at.micros(), step, by, reason])?;
@@ -58,7 +63,10 @@ fn open_one(tx: &Transaction<'_>, number: &str, by: &str) -> Result<i64, StoreEr
     let found = select.query_row([number], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, bool>(1)?)));
     let (id, closed) = found.optional()?.ok_or_else(|| no_such(number))?;
     if closed {
-        return Err(StoreError::Refused(format!("incident {number} is closed")));
+        return Err(StoreError::Refused(say!(
+            "事案 {number} は終了しています。",
+            "incident {number} is closed"
+        )));
     }
     for alert in alerts_of(tx, id)? {
         steps::not_about(tx, &alert, &alert.alert.number, by)?;
@@ -98,8 +106,7 @@ impl Store {
         for alert in new.alerts {
             let select = format!("SELECT {COLUMNS} FROM alert AS a WHERE a.number = ?1");
             let found = tx.query_row(&select, [alert], stored).optional()?;
-            let found = found
-                .ok_or_else(|| StoreError::NotFound(format!("there is no alert {alert}; see sekimori alert list")))?;
+            let found = found.ok_or_else(|| no_alert(alert))?;
             steps::not_about(&tx, &found, alert, by)?;
             steps::not_about(&tx, &found, alert, new.known.1)?;
             let mut before = tx.prepare_cached(
@@ -107,7 +114,10 @@ impl Store {
             )?;
             let before: Option<String> = before.query_row([found.alert.id.0], |r| r.get(0)).optional()?;
             if let Some(other) = before {
-                return Err(StoreError::Refused(format!("alert {alert} stands in incident {other}")));
+                return Err(StoreError::Refused(say!(
+                    "警告 {alert} は事案 {other} に含まれています。",
+                    "alert {alert} stands in incident {other}"
+                )));
             }
             tx.execute(
                 "INSERT INTO incident_alert (incident, alert) VALUES (?1, ?2)",
@@ -139,7 +149,10 @@ impl Store {
         now: WallTime,
     ) -> Result<(), StoreError> {
         if grounds.is_empty() || (grounds.contains(&Ground::None) && 1 < grounds.len()) {
-            return Err(StoreError::Refused("name the grounds, or `none` alone".into()));
+            return Err(StoreError::Refused(Say::new(
+                "報告の要否の根拠を指定するか、none だけを指定してください。",
+                "name the grounds, or `none` alone",
+            )));
         }
         let words = grounds.iter().map(|g| g.as_str()).collect::<Vec<_>>().join(" ");
         let tx = self.begin()?;
@@ -178,12 +191,16 @@ impl Store {
             .any(|s| s.step == "filed" && s.reason.starts_with("final"));
         match incident.must_report() {
             None => {
-                let why = "decide first whether it is to be reported (incident decide)";
-                return Err(StoreError::Refused(format!("incident {number}: {why}")));
+                return Err(StoreError::Refused(say!(
+                    "事案 {number}：先に報告の要否を決めてください（incident decide）。",
+                    "incident {number}: decide first whether it is to be reported (incident decide)"
+                )));
             }
             Some(true) if !filed => {
-                let why = "the final report was not filed yet (incident filed)";
-                return Err(StoreError::Refused(format!("incident {number}: {why}")));
+                return Err(StoreError::Refused(say!(
+                    "事案 {number}：確報がまだ提出されていません（incident filed）。",
+                    "incident {number}: the final report was not filed yet (incident filed)"
+                )));
             }
             Some(_) => {}
         }

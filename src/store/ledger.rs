@@ -5,6 +5,7 @@
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde_json::{Value, json};
 
+use super::steps::unsigned;
 use super::{Journal, Store, StoreError, alerts, count, int};
 use crate::access::{SourceId, WhoId};
 use crate::alert::AlertId;
@@ -13,6 +14,7 @@ use crate::calendar::rfc3339;
 use crate::clock::WallTime;
 use crate::evidence::{Entry, Frontier, commitment, hex, leaf_hash, unhex};
 use crate::source::{SourceEvent, SourceEventKind};
+use crate::text::Say;
 
 /// Name of the key in `meta` under which rows are bound to the ledger.
 const KEY: &str = "ledger_key";
@@ -49,7 +51,10 @@ pub(super) fn tree(conn: &Connection) -> Result<Frontier, StoreError> {
     match select.query_row([], |r| r.get::<_, Vec<u8>>(0)).optional()? {
         None => Ok(Frontier::default()),
         Some(bytes) => Frontier::from_bytes(&bytes).ok_or_else(|| {
-            StoreError::Refused("the tree of the ledger in the store is damaged; restore a backup".into())
+            StoreError::Refused(Say::new(
+                "保存先にある記録簿のハッシュ木が壊れています。バックアップを復元してください。",
+                "the tree of the ledger in the store is damaged; restore a backup",
+            ))
         }),
     }
 }
@@ -63,7 +68,7 @@ pub(super) fn bound(conn: &Connection, row: &Value) -> Result<String, StoreError
         None => {
             let mut key = [0u8; 32];
             getrandom::fill(&mut key)
-                .map_err(|e| StoreError::Refused(format!("the system gives no random bytes: {e}")))?;
+                .map_err(|e| StoreError::because(format!("the system gives no random bytes: {e}")))?;
             conn.prepare_cached("INSERT INTO meta (key, value) VALUES (?1, ?2)")?
                 .execute([KEY, &hex(&key)])?;
             key
@@ -247,9 +252,7 @@ impl Store {
         now: WallTime,
     ) -> Result<(), StoreError> {
         if by.trim().is_empty() || reason.trim().is_empty() {
-            return Err(StoreError::Refused(
-                "say who decided it (a staff number) and why".into(),
-            ));
+            return Err(unsigned());
         }
         let tx = self.begin()?;
         let row = bound(&tx, &json!({"what": what, "by": by, "reason": reason}))?;
@@ -272,9 +275,7 @@ impl Store {
         about: Value,
     ) -> Result<u64, StoreError> {
         if by.trim().is_empty() || reason.trim().is_empty() {
-            return Err(StoreError::Refused(
-                "say who decided it (a staff number) and why".into(),
-            ));
+            return Err(unsigned());
         }
         let tx = self.begin()?;
         let what = entry.kind().to_owned();

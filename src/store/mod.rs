@@ -10,6 +10,7 @@ mod arrivals;
 mod backup;
 mod commit;
 mod compare;
+mod error;
 mod exceptions;
 mod fold;
 mod hindsight;
@@ -33,6 +34,8 @@ mod unregistered;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::text::{self, Lang, Say, say};
+use error::brief;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
@@ -40,6 +43,7 @@ pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
 pub use archive::ArchiveBatch;
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
 pub use compare::{CounterDrift, StepDrift};
+pub use error::StoreError;
 pub use exceptions::ExceptionRow;
 pub use fold::HeldMail;
 pub use incidents::NewIncident;
@@ -63,111 +67,9 @@ const BUSY: Duration = Duration::from_secs(10);
 /// How often the write-ahead log is tried to be turned on in that time.
 const WAL_TRIES: u32 = 1_000;
 
-/// The store cannot do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The file or its folder.
-    #[error("cannot open the store {path}: {why}")]
-    Open {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong and what would do.
-        why: String,
-    },
-    /// Another daemon runs on the same store.
-    #[error("another sekimori is running on the store {0}; stop it first (systemctl stop sekimori)")]
-    Locked(PathBuf),
-    /// Written by a newer program.
-    #[error(
-        "the store {path} has schema version {found}, this program knows up to {VERSION}; install the newer sekimori again"
-    )]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: i64,
-    },
-    /// Not a store of this program, or damaged.
-    #[error(
-        "the store {path} is damaged or no sekimori store: {why}; restore the last backup beside it and keep this file as evidence"
-    )]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        why: String,
-    },
-    /// A SQLite file of another program.
-    #[error("{0} is no sekimori store but another program's SQLite file; give store another path")]
-    Foreign(PathBuf),
-    /// The disk is full.
-    #[error("the disk of the store is full; free space on it. Nothing is lost: reading goes on where it was committed")]
-    Full,
-    /// The file cannot be written.
-    #[error(
-        "the store cannot be written (read-only file or file system); check owner and mode of the file and its folder"
-    )]
-    ReadOnly,
-    /// Another writer held the file too long.
-    #[error("the store was busy for more than {} s; is a long command running?", BUSY.as_secs())]
-    Busy,
-    /// Somebody else moved a position meanwhile.
-    #[error("the position of segment {0} in the store is not the one this batch began with; another writer?")]
-    Moved(i64),
-    /// Anything else SQLite said.
-    #[error("the store failed: {}", brief(.0))]
-    Sqlite(#[source] rusqlite::Error),
-    /// What was asked for is not there.
-    #[error("{0}")]
-    NotFound(String),
-    /// What was asked for is not allowed.
-    #[error("{0}")]
-    Refused(String),
-}
-
-impl From<rusqlite::Error> for StoreError {
-    fn from(e: rusqlite::Error) -> Self {
-        match e.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full,
-            Some(rusqlite::ErrorCode::ReadOnly) => StoreError::ReadOnly,
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => StoreError::Busy,
-            _ => StoreError::Sqlite(e),
-        }
-    }
-}
-
 /// Passes a named place of a transaction (`fault`).
 fn pass(place: &'static str) -> Result<(), StoreError> {
     crate::fault::pass(place).map_err(StoreError::passed)
-}
-
-impl StoreError {
-    /// What a named place (`fault`) failed with.
-    pub(crate) fn passed(e: std::io::Error) -> StoreError {
-        match e.kind() {
-            std::io::ErrorKind::StorageFull => StoreError::Full,
-            std::io::ErrorKind::ReadOnlyFilesystem => StoreError::ReadOnly,
-            _ => StoreError::Refused(e.to_string()),
-        }
-    }
-
-    /// Whether waiting may help: the batch is read again later.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, StoreError::Full | StoreError::ReadOnly | StoreError::Busy)
-            || matches!(self, StoreError::Sqlite(e) if matches!(e.sqlite_error_code(),
-                Some(rusqlite::ErrorCode::SystemIoFailure | rusqlite::ErrorCode::CannotOpen)))
-    }
-}
-
-/// An error without the text of the statement.
-fn brief(e: &rusqlite::Error) -> String {
-    if e.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseCorrupt) {
-        return format!("{e}; restore the last backup beside it and keep this file as evidence");
-    }
-    match e {
-        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
-        e => e.to_string().lines().next().unwrap_or_default().to_owned(),
-    }
 }
 
 /// One connection to the store.
@@ -234,7 +136,14 @@ fn make_folder(folder: &Path, store: &Path) -> Result<(), StoreError> {
         .create(folder)
         .map_err(|e| StoreError::Open {
             path: store.to_owned(),
-            why: format!("its folder {} cannot be made: {}", folder.display(), unopened(&e)),
+            why: {
+                let (folder, why) = (folder.display(), unopened(&e));
+                let (ja, en) = (why.pick(Lang::Ja), why.pick(Lang::En));
+                say!(
+                    "フォルダー {folder} を作れません：{ja}",
+                    "its folder {folder} cannot be made: {en}"
+                )
+            },
         })
 }
 
@@ -283,10 +192,20 @@ impl Store {
     pub fn open_read(path: &Path) -> Result<Store, StoreError> {
         let there = path.try_exists().map_err(|e| StoreError::Open {
             path: path.to_owned(),
-            why: format!("{e}; run this as the user of the daemon (sudo -u sekimori ...)"),
+            why: {
+                let why = text::reason(&e);
+                let (ja, en) = (why.pick(Lang::Ja), why.pick(Lang::En));
+                say!(
+                    "{ja}。sekimori を動かす利用者で実行してください（sudo -u sekimori …）。",
+                    "{en}; run this as the user of the daemon (sudo -u sekimori ...)"
+                )
+            },
         })?;
         if !there {
-            let why = "it is not there; has sekimori run with this configuration?".to_owned();
+            let why = Say::new(
+                "まだありません。この設定で sekimori run を一度でも動かしましたか。",
+                "it is not there; has sekimori run with this configuration?",
+            );
             return Err(StoreError::Open {
                 path: path.to_owned(),
                 why,
@@ -359,7 +278,10 @@ impl Store {
             },
             Some(rusqlite::ErrorCode::CannotOpen) => StoreError::Open {
                 path: self.path.clone(),
-                why: format!("{}; {MAY_WRITE}", brief(&e)),
+                why: may_write(&{
+                    let why = brief(&e);
+                    say!("{why}", "{why}")
+                }),
             },
             _ => StoreError::from(e),
         }
@@ -393,7 +315,10 @@ impl Store {
                 found,
             };
         }
-        let why = format!("its schema version is {found}; start the daemon once, it brings the store up to date");
+        let why = say!(
+            "スキーマの版が {found} です。デーモンを一度起動すると、この版に合わせて更新されます。",
+            "its schema version is {found}; start the daemon once, it brings the store up to date"
+        );
         StoreError::Open {
             path: self.path.clone(),
             why,
@@ -460,21 +385,35 @@ impl Store {
     }
 }
 
-/// What would do about a store that cannot be opened, also for looking: readers share an index file beside it.
-const MAY_WRITE: &str = "the account that runs sekimori must be able to write the file and its folder";
-
 /// Why a file beside or of the store cannot be opened, and what would do.
-fn unopened(e: &std::io::Error) -> String {
+fn unopened(e: &std::io::Error) -> Say {
     match e.kind() {
-        std::io::ErrorKind::StorageFull => format!("{e}; free space on its disk"),
-        _ => format!("{e}; {MAY_WRITE}"),
+        std::io::ErrorKind::StorageFull => {
+            say!(
+                "ディスクに空きがありません。空きを作ってください。",
+                "{e}; free space on its disk"
+            )
+        }
+        _ => may_write(&text::reason(e)),
     }
+}
+
+/// What would do about a store that cannot be opened, also for looking: readers share an index file beside it.
+fn may_write(why: &Say) -> Say {
+    let (ja, en) = (why.pick(Lang::Ja), why.pick(Lang::En));
+    say!(
+        "{ja}。sekimori を動かす利用者が、ファイルとそのフォルダーに書き込めるようにしてください。",
+        "{en}; the account that runs sekimori must be able to write the file and its folder"
+    )
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags).map_err(|e| StoreError::Open {
         path: path.to_owned(),
-        why: format!("{}; {MAY_WRITE}", brief(&e)),
+        why: may_write(&{
+            let why = brief(&e);
+            say!("{why}", "{why}")
+        }),
     })?;
     // A statement is planned once, not again for each value that is bound to it.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -13,6 +13,7 @@ use crate::access::{DatasetId, SourceId, WhoId};
 use crate::calendar::Day;
 use crate::detect::book::WHO_MAX;
 use crate::parse::place::WhoIds;
+use crate::text::Say;
 
 /// What kind of name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -181,7 +182,12 @@ impl Store {
             "SELECT id FROM dataset WHERE name = ?1",
             "INSERT INTO dataset (name) VALUES (?1)",
         )?;
-        let too_many = |_| StoreError::Refused("more than 65,535 datasets have ever been configured".into());
+        let too_many = |_| {
+            StoreError::Refused(Say::new(
+                "これまでに設定されたデータの種類が 65,535 を超えました。",
+                "more than 65,535 datasets have ever been configured",
+            ))
+        };
         given
             .into_iter()
             .map(|id| u16::try_from(id).map(DatasetId).map_err(too_many))
@@ -195,7 +201,12 @@ impl Store {
             "SELECT id FROM source WHERE name = ?1",
             "INSERT INTO source (name) VALUES (?1)",
         )?;
-        let too_many = |_| StoreError::Refused("too many sources have ever been configured".into());
+        let too_many = |_| {
+            StoreError::Refused(Say::new(
+                "これまでに設定された監視対象が多すぎます。",
+                "too many sources have ever been configured",
+            ))
+        };
         given
             .into_iter()
             .map(|id| u32::try_from(id).map(SourceId).map_err(too_many))

@@ -10,6 +10,7 @@ use crate::detect::book::{Book, DayNumber, History, HistoryError, PageKey, Selec
 use crate::detect::memo::Space;
 use crate::detect::page::{Amounts, Page};
 use crate::parse::place::SubjectKey;
+use crate::text::Say;
 
 const SELECT_ONE: &str = "
 SELECT accesses, records, records_unknown, bytes, bytes_unknown, denied, cells, subjects FROM book WHERE key = ?1";
@@ -185,9 +186,10 @@ pub(super) fn page(row: &Row<'_>, at: usize) -> Result<Page, StoreError> {
             .map_err(|e| rusqlite::Error::InvalidColumnName(e.to_string()))
     };
     Page::decode(amounts(row, at)?, blob(6)?, blob(7)?).ok_or_else(|| {
-        StoreError::Refused(
-            "a page of the book cannot be read; restore the last backup and keep this store as evidence".into(),
-        )
+        StoreError::Refused(Say::new(
+            "集計の1件を読めません。直近のバックアップを復元し、この保存先は証拠として残してください。",
+            "a page of the book cannot be read; restore the last backup and keep this store as evidence",
+        ))
     })
 }
 

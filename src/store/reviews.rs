@@ -9,6 +9,7 @@ use super::{Store, StoreError, count, int, ledger};
 use crate::calendar::Day;
 use crate::clock::WallTime;
 use crate::evidence::{Entry, hex};
+use crate::text::say;
 
 /// A report to keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -248,7 +249,7 @@ impl Store {
         let found = find(&tx, number)?;
         let so_far = reviews(&tx, found.id)?;
         let is_newest = newest(&tx, &found.report)?.is_none_or(|n| n.id == found.id);
-        let review = decide(&found, &so_far, is_newest).map_err(StoreError::Refused)?;
+        let review = decide(&found, &so_far, is_newest).map_err(StoreError::because)?;
         tx.execute(
             "INSERT INTO review (report, role, by, on_day, method, result, measures, answers, origin, at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -282,7 +283,12 @@ impl Store {
 fn find(conn: &rusqlite::Connection, number: &str) -> Result<ReportRow, StoreError> {
     let select = format!("SELECT {COLUMNS} FROM report WHERE number = ?1");
     let found = conn.prepare_cached(&select)?.query_row([number], report).optional()?;
-    found.ok_or_else(|| StoreError::NotFound(format!("there is no report {number}; see sekimori report list")))
+    found.ok_or_else(|| {
+        StoreError::NotFound(say!(
+            "報告書 {number} はありません。sekimori report list で一覧を確かめてください。",
+            "there is no report {number}; see sekimori report list"
+        ))
+    })
 }
 
 #[cfg(test)]

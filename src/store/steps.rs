@@ -3,10 +3,12 @@
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
 use super::alerts::{COLUMNS, stored, who_name};
+use super::error::no_alert;
 use super::{Store, StoreError, StoredAlert, ladder, ledger};
 use crate::alert::{Alert, AlertId, AlertState, ClosedAs};
 use crate::clock::WallTime;
 use crate::register::accounts::normal;
+use crate::text::{Say, say};
 
 /// A step in an alert's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +50,26 @@ pub struct Times {
     pub assignee: Option<String>,
 }
 
+/// Why the state of an alert forbids a step, in both languages.
+type State = (&'static str, &'static str);
+
+const ACKNOWLEDGED: State = ("確認済みです", "is already acknowledged");
+const CLOSED: State = ("終了しています。先に再開してください", "is closed; reopen it first");
+const CLOSED_BEFORE: State = ("すでに終了しています", "is already closed");
+const NOT_CLOSED: State = ("終了していません", "is not closed");
+
+fn refused(number: &str, (ja, en): &State) -> StoreError {
+    StoreError::Refused(say!("警告 {number} は{ja}。", "alert {number} {en}"))
+}
+
+/// Nobody stands for what is done, or gives no reason.
+pub(super) fn unsigned() -> StoreError {
+    StoreError::Refused(Say::new(
+        "誰が（職員番号）、なぜ行うのかを指定してください。",
+        "say who does it (a staff number) and why",
+    ))
+}
+
 /// Refuses whoever an alert is about, however he writes his number.
 pub(super) fn not_about(
     tx: &Transaction<'_>,
@@ -59,7 +81,8 @@ pub(super) fn not_about(
     if let Some((_, name)) = who_name(tx, found.alert.who)?
         && normal(name.as_bytes()) == normal(person.as_bytes())
     {
-        return Err(StoreError::Refused(format!(
+        return Err(StoreError::Refused(say!(
+            "警告 {number} は {person} 本人のアクセスに関するものです。別の人が対応してください。",
             "alert {number} is about {person}; somebody else must answer for it"
         )));
     }
@@ -87,8 +110,8 @@ impl Store {
     pub fn acknowledge(&mut self, number: &str, by: &str, reason: &str, now: WallTime) -> Result<(), StoreError> {
         self.turn(number, by, now, "acknowledged", reason, |alert| match alert.state {
             AlertState::Open => Ok((AlertState::Acknowledged, "")),
-            AlertState::Acknowledged => Err("is already acknowledged"),
-            AlertState::Closed => Err("is closed; reopen it first"),
+            AlertState::Acknowledged => Err(ACKNOWLEDGED),
+            AlertState::Closed => Err(CLOSED),
         })
     }
 
@@ -102,7 +125,7 @@ impl Store {
         now: WallTime,
     ) -> Result<(), StoreError> {
         self.turn(number, by, now, "closed", reason, |alert| match alert.state {
-            AlertState::Closed => Err("is already closed"),
+            AlertState::Closed => Err(CLOSED_BEFORE),
             _ => Ok((AlertState::Closed, outcome.as_str())),
         })
     }
@@ -111,7 +134,7 @@ impl Store {
     pub fn reopen(&mut self, number: &str, by: &str, reason: &str, now: WallTime) -> Result<(), StoreError> {
         self.turn(number, by, now, "reopened", reason, |alert| match alert.state {
             AlertState::Closed => Ok((AlertState::Open, "")),
-            _ => Err("is not closed"),
+            _ => Err(NOT_CLOSED),
         })
     }
 
@@ -119,9 +142,7 @@ impl Store {
     pub fn assign(&mut self, number: &str, by: &str, to: &str, reason: &str, now: WallTime) -> Result<(), StoreError> {
         let (tx, found) = self.about(number, by, reason)?;
         if found.alert.state == AlertState::Closed {
-            return Err(StoreError::Refused(format!(
-                "alert {number} is closed; reopen it first"
-            )));
+            return Err(refused(number, &CLOSED));
         }
         not_about(&tx, &found, number, to)?;
         tx.execute(
@@ -174,22 +195,20 @@ impl Store {
     /// The transaction in which a named person does something about an alert that is not about him.
     fn about(&mut self, number: &str, by: &str, reason: &str) -> Result<(Transaction<'_>, StoredAlert), StoreError> {
         if by.trim().is_empty() || reason.trim().is_empty() {
-            let why = "say who does it (a staff number) and why";
-            return Err(StoreError::Refused(format!("alert {number}: {why}")));
+            return Err(unsigned());
         }
         let tx = self.begin()?;
         let select = format!("SELECT {COLUMNS} FROM alert AS a WHERE a.number = ?1");
         let found = tx.query_row(&select, [number], stored).optional()?;
         let Some(found) = found else {
-            return Err(StoreError::NotFound(format!(
-                "there is no alert {number}; see sekimori alert list"
-            )));
+            return Err(no_alert(number));
         };
         if found.lead != found.alert.id {
             let lead = tx.query_row("SELECT number FROM alert WHERE id = ?1", [found.lead.0], |r| {
                 r.get::<_, String>(0)
             })?;
-            return Err(StoreError::Refused(format!(
+            return Err(StoreError::Refused(say!(
+                "{number} は警告 {lead} の「他の理由」です。{lead} について登録してください。",
                 "{number} is a further reason of {lead}; answer for that one"
             )));
         }
@@ -204,11 +223,10 @@ impl Store {
         now: WallTime,
         step: &str,
         reason: &str,
-        rule: impl Fn(&Alert) -> Result<(AlertState, &'static str), &'static str>,
+        rule: impl Fn(&Alert) -> Result<(AlertState, &'static str), State>,
     ) -> Result<(), StoreError> {
         let (tx, found) = self.about(number, by, reason)?;
-        let (state, closed_as) =
-            rule(&found.alert).map_err(|why| StoreError::Refused(format!("alert {number} {why}")))?;
+        let (state, closed_as) = rule(&found.alert).map_err(|why| refused(number, &why))?;
         tx.execute(
             "UPDATE alert SET state = ?2, closed_as = ?3 WHERE id = ?1",
             params![found.alert.id.0, state.as_str(), closed_as],

@@ -318,7 +318,7 @@ fn an_error_in_the_middle_leaves_nothing_of_the_batch() {
         desk.step(id, at(0), "detected", "")?;
         desk.mail(&outbox::mail("m1", &["a@x"], 0))?;
         mails += 1;
-        Err(StoreError::Refused("no".into()))
+        Err(StoreError::because("no"))
     });
     assert!(matches!(failed, Err(StoreError::Refused(_))));
     assert_eq!((mails, p.dump()), (1, before));

@@ -16,8 +16,8 @@ pub use encoding::Encoding;
 pub use inert::{MASK, inert, mask_numbers};
 pub use layout::{columns, wrap};
 pub use number::my_number_in;
-pub use say::Say;
 pub(crate) use say::say;
+pub use say::{Say, reason};
 
 use std::time::Duration;
 

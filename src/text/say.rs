@@ -24,6 +24,24 @@ impl Say {
     }
 }
 
+/// Why the operating system refused something about a file, without what would do.
+pub fn reason(e: &std::io::Error) -> Say {
+    use std::io::ErrorKind;
+    let ja = match e.kind() {
+        ErrorKind::NotFound => "ありません",
+        ErrorKind::PermissionDenied => "権限がありません",
+        ErrorKind::IsADirectory => "フォルダーです",
+        ErrorKind::NotADirectory => "途中にフォルダーでないものがあります",
+        ErrorKind::AlreadyExists => "すでにあります",
+        ErrorKind::StorageFull => "ディスクに空きがありません",
+        ErrorKind::ReadOnlyFilesystem => "読み取り専用のファイルシステムです",
+        ErrorKind::FileTooLarge => "大きすぎます",
+        ErrorKind::InvalidData => "文字コード又は形式が合いません",
+        _ => return say!("{e}", "{e}"),
+    };
+    say!("{ja}", "{e}")
+}
+
 /// Both texts as format strings; names in braces are taken from the surroundings.
 macro_rules! say {
     ($ja:literal, $en:literal) => {

@@ -6,6 +6,7 @@ mod registers;
 mod relays;
 mod signals;
 mod stores;
+mod usage;
 
 use super::support::site::{Setup, Site, line, says};
 

@@ -3,6 +3,7 @@
 //! The first part runs the shipped `config/rules.toml`, `config/datasets.toml` and `config/accounts.csv`; the second
 //! one rule at a time. Not here: faults (`simulation`), how a mail is laid out (`alert::text`).
 
+mod crowd;
 mod neighbours;
 
 use std::time::Duration;

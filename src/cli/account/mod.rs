@@ -12,7 +12,7 @@ use crate::access::{Mark, Operation, Standing};
 use crate::calendar::{Day, day_of, parse_date};
 use crate::clock::{Clock, EventTime, SystemClock};
 use crate::register::{Register, SpanIx, Verdict};
-use crate::text::{Lang, columns, inert};
+use crate::text::{Lang, columns, inert, say};
 
 type Words = fn(&'static str, &'static str) -> &'static str;
 
@@ -147,7 +147,10 @@ fn day_arg(args: &ArgMatches, name: &str, default: Day) -> Result<Day, Failure> 
         None => Ok(default),
         Some(text) => parse_date(text).ok_or_else(|| {
             let text = inert(text, 40);
-            Failure::Failed(format!("--{name}: {text} is no date; write 2026-11-21 or R8.11.21"))
+            Failure::Usage(say!(
+                "--{name}: {text} は日付ではありません。2026-11-21 か R8.11.21 のように書いてください。",
+                "--{name}: {text} is no date; write 2026-11-21 or R8.11.21"
+            ))
         }),
     }
 }

@@ -211,7 +211,9 @@ fn close_all(
     for number in &numbers {
         match store.close_alert(number, by, outcome, reason, now) {
             Ok(()) => say(out, number, "を終了しました", "closed")?,
-            Err(e @ (StoreError::Refused(_) | StoreError::NotFound(_))) => refused.push(e.to_string()),
+            Err(e @ (StoreError::Refused(_) | StoreError::NotFound(_))) => {
+                refused.push(e.say().pick(out.lang()).to_owned())
+            }
             Err(e) => return Err(e.into()),
         }
     }

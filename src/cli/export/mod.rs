@@ -161,7 +161,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let mut store = Store::open(&config.store)?;
     let key = setup::subject_key(&config.subject_key, &mut store).map_err(|e| Failure::Failed(e.to_string()))?;
     let names = store.names()?;
-    let asked = scope::read(args, &config, &store, (&names, &key), out)?;
+    let asked = scope::read(args, &config, &store, (&names, &key))?;
     let datasets = store.dataset_ids(&config.datasets.iter().map(|d| d.id.as_str()).collect::<Vec<_>>())?;
     let titles = config.datasets.iter().map(|d| (d.id.clone(), d.title.clone()));
     let mut named = Named::new(names, datasets.iter().copied().zip(titles).collect());
@@ -243,7 +243,7 @@ fn file(args: &ArgMatches) -> Result<Option<std::io::BufWriter<std::fs::File>>, 
     };
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path);
-    let file = file.map_err(|e| Failure::Failed(format!("{}: {e}", path.display())))?;
+    let file = file.map_err(Failure::at(path))?;
     Ok(Some(std::io::BufWriter::with_capacity(1 << 18, file)))
 }
 

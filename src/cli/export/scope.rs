@@ -11,7 +11,6 @@ use super::bound_of;
 use crate::access::{DatasetId, WhoId};
 use crate::calendar::{Day, day_of, parse_date};
 use crate::cli::Failure;
-use crate::cli::out::Out;
 use crate::clock::EventTime;
 use crate::config::Config;
 use crate::parse::place::{SubjectKey, WhoIds};
@@ -19,7 +18,7 @@ use crate::parse::time;
 use crate::pipeline::{Scope, Wanted};
 use crate::register::accounts::normal;
 use crate::store::{self, Store};
-use crate::text::inert;
+use crate::text::{inert, say};
 
 /// What was asked for.
 #[derive(Debug)]
@@ -77,7 +76,6 @@ pub(super) fn read(
     config: &Config,
     store: &Store,
     (names, key): (&store::Names, &SubjectKey),
-    out: &Out,
 ) -> Result<Asked, Failure> {
     let text = |name: &str| {
         args.get_one::<String>(name)
@@ -106,14 +104,10 @@ pub(super) fn read(
         let known = store.known_datasets()?;
         let Some((row, _)) = known.iter().find(|(_, name)| name == id) else {
             let names: Vec<&str> = config.datasets.iter().map(|d| d.id.as_str()).collect();
-            let why = out.pick(
-                "その情報資産はありません。あるもの",
-                "there is no such dataset; there are",
-            );
-            return Err(Failure::Failed(format!(
-                "--dataset {}: {why}: {}",
-                inert(id, 40),
-                names.join(", ")
+            let (id, names) = (inert(id, 40), names.join(", "));
+            return Err(Failure::Usage(say!(
+                "--dataset {id}: その情報資産はありません。あるもの：{names}",
+                "--dataset {id}: there is no such dataset; there are: {names}"
             )));
         };
         scope.dataset = Some((*row, id.to_owned()));
@@ -160,10 +154,13 @@ fn moment(text: Option<&str>, end: bool, name: &str) -> Result<Option<EventTime>
     }
     match time::any(text.as_bytes(), 9 * 3_600) {
         Some(at) => Ok(Some(at)),
-        None => Err(Failure::Failed(format!(
-            "{name}: {} is no date; write 2026-11-21, R8.11.21 or 2026-11-21T09:00:00+09:00",
-            inert(text, 40)
-        ))),
+        None => {
+            let text = inert(text, 40);
+            Err(Failure::Usage(say!(
+                "{name}: {text} は日付ではありません。2026-11-21、R8.11.21 又は 2026-11-21T09:00:00+09:00 のように書いてください。",
+                "{name}: {text} is no date; write 2026-11-21, R8.11.21 or 2026-11-21T09:00:00+09:00"
+            )))
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::register::Register;
 use crate::report::{self, Edition, Form, Kind, Period, ReportError, Site};
 use crate::service::import;
 use crate::store::Store;
-use crate::text::{Lang, inert};
+use crate::text::{Lang, Say, inert, say};
 
 impl From<ReportError> for Failure {
     fn from(e: ReportError) -> Self {
@@ -217,7 +217,13 @@ fn forms(args: &ArgMatches) -> Result<Vec<Form>, Failure> {
     let form = |word: &str| {
         Form::ALL.into_iter().find(|f| f.as_str() == word).ok_or_else(|| {
             let word = inert(word, 40);
-            Failure::Failed(format!("--format: {word} is unknown; write html, csv, xlsx, json"))
+            {
+                let word = inert(word, 40);
+                Failure::Usage(say!(
+                    "--format: {word} は使えません。html, csv, xlsx, json から書いてください。",
+                    "--format: {word} is unknown; write html, csv, xlsx, json"
+                ))
+            }
         })
     };
     words
@@ -278,12 +284,9 @@ fn make(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
             name if owners.contains(&name) => sections.push(Some(name)),
             name => {
                 let (name, all) = (inert(name, 40), owners.join(", "));
-                return Err(Failure::Failed(format!(
-                    "{name}: {}{all}",
-                    out.pick(
-                        "この所属が所管する情報資産はありません。所属：",
-                        "no dataset is owned by this section; write one of "
-                    )
+                return Err(Failure::Usage(say!(
+                    "{name}: この所属が所管する情報資産はありません。所属：{all}",
+                    "{name}: no dataset is owned by this section; write one of {all}"
                 )));
             }
         }
@@ -339,7 +342,7 @@ fn put(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.write_all(bytes)
     };
-    write().map_err(|e: std::io::Error| Failure::Failed(format!("cannot write {}: {e}", path.display())))
+    write().map_err(Failure::at(path))
 }
 
 fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -349,13 +352,10 @@ fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
     match (args.get_one::<PathBuf>("out"), forms.as_slice()) {
         (Some(folder), forms) => write(&edition, forms, folder, out),
         (None, [form]) => Ok(out.bytes(&report::draw(&edition, *form).map_err(ReportError::Form)?)?),
-        (None, _) => Err(Failure::Failed(
-            out.pick(
-                "複数の形式は --out でフォルダを指定してください",
-                "several forms need a folder: --out DIR",
-            )
-            .to_owned(),
-        )),
+        (None, _) => Err(Failure::Usage(Say::new(
+            "複数の形式は --out でフォルダーを指定してください。",
+            "several forms need a folder: --out DIR",
+        ))),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::evidence::verify::Anchor;
 /// Checkpoints in whatever a folder holds: notes, lines of syslog, mails with the note attached.
 pub(super) fn anchors(folder: &Path) -> Result<Vec<Anchor>, Failure> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map_err(|e| Failure::Failed(format!("{}: {e}", folder.display())))?
+        .map_err(Failure::at(folder))?
         .filter_map(|file| Some(file.ok()?.path()))
         .filter(|path| path.is_file())
         .collect();

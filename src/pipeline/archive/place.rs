@@ -25,7 +25,7 @@ pub(super) fn cut_off(raw: &mut Raw, upto: u64, journal: bool) {
 pub(super) fn failed(what: &str, path: &Path, error: std::io::Error) -> PipelineError {
     PipelineError::Store(match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::ReadOnlyFilesystem => StoreError::passed(error),
-        _ => StoreError::Refused(format!("cannot {what} {}: {error}", path.display())),
+        _ => StoreError::because(format!("cannot {what} {}: {error}", path.display())),
     })
 }
 
