@@ -4,7 +4,7 @@ use clap::{ArgMatches, Command};
 
 use super::out::Out;
 use super::status::holes;
-use super::{Failure, config_arg, load};
+use super::{Failure, config_arg, heads, load};
 use crate::access::DatasetId;
 use crate::alert::{gaps, notice};
 use crate::config::{Config, SourceConfig};
@@ -111,7 +111,6 @@ fn formats(config: &Config, wrong: &mut Vec<String>) -> usize {
     count
 }
 
-/// Logs that cannot be read now are no mistake of the configuration, but somebody should know.
 /// Says what is odd in the register, and which of its words name nothing of the 台帳. How many accounts it holds.
 fn odd(config: &Config, mut reading: Reading, out: &mut Out) -> usize {
     let file = config.accounts.path.display();
@@ -148,6 +147,8 @@ fn odd(config: &Config, mut reading: Reading, out: &mut Out) -> usize {
     reading.register.accounts()
 }
 
+/// Logs that cannot be read now, or do not look as configured, are no mistake of the configuration alone, but somebody
+/// should know.
 fn sources(config: &Config, out: &mut Out) {
     for source in &config.sources {
         if source.read.journal.is_some() {
@@ -167,6 +168,10 @@ fn sources(config: &Config, out: &mut Out) {
             let why = out.pick("該当するファイルがまだありません", "no file is there yet");
             out.error(&format!("{name}: {why}: {}", source.read.paths.join(", ")));
         }
+        let newest = found
+            .iter()
+            .max_by_key(|path| std::fs::metadata(path).and_then(|m| m.modified()).ok())
+            .cloned();
         for path in found {
             let Ok(what) = std::fs::metadata(&path) else {
                 let why = out.pick("指す先がないリンクです", "a link to nothing");
@@ -183,6 +188,13 @@ fn sources(config: &Config, out: &mut Out) {
             if let Err(e) = std::fs::File::open(&path) {
                 let hint = notice::remedy(SourceEventKind::Unreadable, out.lang());
                 out.error(&format!("{name}: {}: {e}; {hint}", path.display()));
+                continue;
+            }
+            if Some(&path) == newest.as_ref() {
+                let word = out.pick("注意", "warning");
+                for wrong in heads::look(source, &path, out.lang()) {
+                    out.error(&format!("{word}: {name}: {}: {wrong}", path.display()));
+                }
             }
         }
     }

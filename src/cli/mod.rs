@@ -14,6 +14,7 @@ mod explain;
 mod export;
 mod failure;
 mod formats;
+mod heads;
 mod incident;
 mod json;
 mod out;

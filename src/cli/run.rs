@@ -90,7 +90,7 @@ fn report(config: &Config, ran: &Ran, out: &mut Out) -> Result<(), Failure> {
     })?;
     print_alerts(&ran.pipeline, &fresh, out)?;
     for source in ran.pipeline.store().sources()? {
-        let [lines, _, accesses, _, rejects, _] = source.amounts;
+        let [lines, _, accesses, _, rejects, ..] = source.amounts;
         let why: Vec<String> = source.rejects.iter().map(|(why, n)| format!("{why} {n}")).collect();
         let why = if why.is_empty() {
             String::new()

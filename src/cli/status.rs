@@ -129,7 +129,7 @@ fn as_json(
     let sources: Vec<Value> = sources
         .iter()
         .map(|(row, files)| {
-            let [lines, bytes, accesses, no_dataset, rejects, damaged] = row.amounts;
+            let [lines, bytes, accesses, no_dataset, rejects, damaged, repeated] = row.amounts;
             let why: serde_json::Map<String, Value> = row
                 .rejects
                 .iter()
@@ -146,7 +146,7 @@ fn as_json(
             json!({
                 "name": row.name, "configured": config.sources.iter().any(|s| s.read.name == row.name),
                 "lines": lines, "bytes": bytes, "accesses": accesses, "no_dataset": no_dataset,
-                "rejects": rejects, "rejects_by_reason": why, "damaged": damaged,
+                "repeated": repeated, "rejects": rejects, "rejects_by_reason": why, "damaged": damaged,
                 "newest": time(row.newest), "files": files,
             })
         })
@@ -168,6 +168,53 @@ fn as_json(
     }))
 }
 
+/// What was read of a source, and what became of it.
+fn amounts(row: &SourceRow, out: &mut Out) -> Result<(), Failure> {
+    let [lines, _, accesses, no_dataset, rejects, damaged, repeated] = row.amounts;
+    let newest = if row.newest == 0 {
+        "-".to_owned()
+    } else {
+        Jst::from(EventTime::from_micros(row.newest)).iso()
+    };
+    let (lines, accesses, rejects) = (number(lines), number(accesses), number(rejects));
+    out.line(&if out.lang() == Lang::Ja {
+        format!(
+            "{}  行 {lines}  アクセス {accesses}  解析不能 {rejects}  最新の記録 {newest}",
+            row.name
+        )
+    } else {
+        format!(
+            "{}  lines {lines}  accesses {accesses}  rejected {rejects}  newest record {newest}",
+            row.name
+        )
+    })?;
+    for (ja, en, n) in [
+        (
+            "対象外（どの情報資産にも当てはまらない記録）",
+            "about no dataset",
+            no_dataset,
+        ),
+        (
+            "再送（既に集計した記録が再び出力されたもの）",
+            "counted before (exported again)",
+            repeated,
+        ),
+        ("文字化けのある行", "with bytes that are no text", damaged),
+    ] {
+        if 0 < n {
+            out.line(&format!("    {}: {}", out.pick(ja, en), number(n)))?;
+        }
+    }
+    for (why, n) in &row.rejects {
+        out.line(&format!(
+            "    {} {why}: {}",
+            out.pick("解析不能", "rejected"),
+            number(*n)
+        ))?;
+    }
+    Ok(())
+}
+
 fn human(
     config: &Config,
     store: &Store,
@@ -184,31 +231,7 @@ fn human(
     };
     out.line(&format!("sekimori: {state}  {}", config.store.display()))?;
     for (row, files) in sources {
-        let [lines, _, accesses, _, rejects, _] = row.amounts;
-        let newest = if row.newest == 0 {
-            "-".to_owned()
-        } else {
-            Jst::from(EventTime::from_micros(row.newest)).iso()
-        };
-        let (lines, accesses, rejects) = (number(lines), number(accesses), number(rejects));
-        out.line(&if ja {
-            format!(
-                "{}  行 {lines}  アクセス {accesses}  解析不能 {rejects}  最新の記録 {newest}",
-                row.name
-            )
-        } else {
-            format!(
-                "{}  lines {lines}  accesses {accesses}  rejected {rejects}  newest record {newest}",
-                row.name
-            )
-        })?;
-        for (why, n) in &row.rejects {
-            out.line(&format!(
-                "    {} {why}: {}",
-                out.pick("解析不能", "rejected"),
-                number(*n)
-            ))?;
-        }
+        amounts(row, out)?;
         for f in files {
             let lag = f.size.map_or_else(|| "?".to_owned(), |size| number(size - f.position));
             let word = out.pick("未読バイト", "unread bytes");

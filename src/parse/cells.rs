@@ -11,6 +11,7 @@ use super::scan::{Raw, account, number, trim, unescape};
 use super::time::{TimeCache, joined};
 use super::{Record, Why, web};
 use crate::access::{Outcome, name_hash};
+use crate::text::folded;
 
 /// A value as it stands in the line.
 #[derive(Debug, Clone, Copy)]
@@ -189,6 +190,9 @@ pub(super) fn amount(text: &[u8]) -> Result<Option<u64>, Why> {
         _ => {}
     }
     let text = std::str::from_utf8(undecorated(text)).map_err(|_| Why::Number)?;
+    if let Some(value) = with_power(text) {
+        return Ok(Some(value));
+    }
     let text = UNITS
         .iter()
         .find_map(|unit| text.strip_suffix(unit))
@@ -221,12 +225,28 @@ pub(super) fn amount(text: &[u8]) -> Result<Option<u64>, Why> {
     value.map_or(Err(Why::Number), |value| Ok(Some(value)))
 }
 
+/// A whole number written with a power of ten, as serialisers write large ones: `1e3`, `1.5E+06`.
+fn with_power(text: &str) -> Option<u64> {
+    let (digits, power) = text.split_once(['e', 'E'])?;
+    let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
+    let power: u32 = power.strip_prefix('+').unwrap_or(power).parse().ok()?;
+    let part = part.trim_end_matches('0');
+    let zeros = power.checked_sub(u32::try_from(part.len()).ok()?)?;
+    let plain = !whole.is_empty() && whole.bytes().chain(part.bytes()).all(|b| b.is_ascii_digit());
+    let value: u64 = plain.then(|| format!("{whole}{part}").parse().ok())??;
+    match value {
+        0 => Some(0),
+        value => value.checked_mul(10u64.checked_pow(zeros)?),
+    }
+}
+
 /// What may stand behind a number.
 const UNITS: [&str; 9] = ["件", "行", "人", "名", "世帯", "レコード", "バイト", "bytes", "B"];
 
 /// Result words. A code other than 0 means something else in every system, so it means nothing here.
 pub(super) fn outcome(word: &[u8]) -> Option<Outcome> {
-    let word = std::str::from_utf8(word).ok()?;
+    let word = folded(word);
+    let word = std::str::from_utf8(&word).ok()?;
     let is = |known: &&str| word.eq_ignore_ascii_case(known);
     if SUCCESS.iter().any(is) {
         return Some(Outcome::Success);
@@ -234,7 +254,7 @@ pub(super) fn outcome(word: &[u8]) -> Option<Outcome> {
     FAILURE.iter().any(is).then_some(Outcome::Failure)
 }
 
-const SUCCESS: [&str; 14] = [
+const SUCCESS: [&str; 15] = [
     "正常",
     "成功",
     "正常終了",
@@ -242,6 +262,7 @@ const SUCCESS: [&str; 14] = [
     "許可",
     "可",
     "○",
+    "〇",
     "OK",
     "success",
     "succeeded",
@@ -288,23 +309,39 @@ mod tests {
             ("12.0", 12),
             ("0", 0),
             ("5行", 5),
+            ("1e3", 1_000),
+            ("1.5E+06", 1_500_000),
+            ("12.50e1", 125),
+            ("0e99", 0),
         ] {
             assert_eq!(amount(text.as_bytes()), Ok(Some(value)), "{text}");
         }
         for text in ["-1", "-"] {
             assert_eq!(amount(text.as_bytes()), Ok(None), "{text}");
         }
-        for text in ["件", "12.5", "-5", "1e3", ",5", "99999999999999999999", "12x"] {
+        for text in [
+            "件",
+            "12.5",
+            "-5",
+            "1e-3",
+            "1.55e1",
+            "1e99",
+            "e3",
+            "1e",
+            ",5",
+            "99999999999999999999",
+            "12x",
+        ] {
             assert_eq!(amount(text.as_bytes()), Err(Why::Number), "{text}");
         }
     }
 
     #[test]
     fn result_words_are_told_apart_and_codes_are_not_guessed() {
-        for word in ["正常", "成功", "ok", "Success", "0"] {
+        for word in ["正常", "成功", "ok", "ＯＫ", "Success", "0", "０"] {
             assert_eq!(outcome(word.as_bytes()), Some(Outcome::Success), "{word}");
         }
-        for word in ["異常", "失敗", "エラー", "NG", "FAILED", "拒否"] {
+        for word in ["異常", "失敗", "エラー", "ｴﾗｰ", "NG", "FAILED", "拒否"] {
             assert_eq!(outcome(word.as_bytes()), Some(Outcome::Failure), "{word}");
         }
         for word in ["1", "E001", "処理中", ""] {

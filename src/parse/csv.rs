@@ -1,7 +1,8 @@
 //! CSV: RFC 4180 records with a header line or declared columns.
 //!
 //! The framer hands over a whole record, quoted newlines included. Columns are found by the configured name, else by
-//! the usual ones (`names`). The header is remembered in the [`FormatState`]; where it comes again it is nothing. Where
+//! the usual ones (`names`). A configured column that is not there leaves its field unknown, and [`Lacking`] says so; without
+//! a time no row is read. The header is remembered in the [`FormatState`]; where it comes again it is nothing. Where
 //! another header stands in the middle of a file (two exports in one) it holds from there on, but the line counts as a
 //! reject so that the change shows; the same names in another order are refused, because every row after them would be
 //! misread without a sign.
@@ -12,6 +13,7 @@ use memchr::memchr;
 
 use super::cells::{Cell, Cells, Form, undecorated};
 use super::format::{FormatError, Got, Read};
+use super::lacking::Lacking;
 use super::names::{DAY_AND_CLOCK, Slot};
 use super::scan::trim;
 use super::state::{FormatState, Header};
@@ -68,14 +70,17 @@ impl CsvRows {
         if !columns.is_empty() {
             let names: Vec<_> = columns.iter().map(|name| trim(name.as_bytes()).to_vec()).collect();
             let known = || columns.join(", ");
-            let plan = rows.plan(&names).map_err(|missing| match missing {
-                Some(slot) => FormatError::Column {
-                    field: slot.key(),
-                    name: slot.configured(fields).unwrap_or_default().to_owned(),
-                    known: known(),
-                },
-                None => FormatError::NoTimeColumn { known: known() },
-            })?;
+            let (plan, lacks) = rows.plan(&names);
+            if let Some(slot) = lacks.first() {
+                return Err(match slot.configured(fields) {
+                    Some(name) => FormatError::Column {
+                        field: slot.key(),
+                        name: name.to_owned(),
+                        known: known(),
+                    },
+                    None => FormatError::NoTimeColumn { known: known() },
+                });
+            }
             rows.declared = Some((names, plan));
         }
         Ok(rows)
@@ -95,7 +100,11 @@ impl CsvRows {
             return self.first(line, state);
         };
         if header.plan.as_ref().is_none_or(|plan| plan.format != self.id) {
-            header.plan = self.plan(&header.names).ok();
+            let (plan, lacks) = self.plan(&header.names);
+            if !lacks.is_empty() {
+                state.lacking = Some(self.lacking(&lacks, &header.names));
+            }
+            header.plan = usable(&lacks).then_some(plan);
         }
         let Some(plan) = &header.plan else {
             return self.first(line, state);
@@ -142,7 +151,20 @@ impl CsvRows {
     #[cold]
     fn first(&self, line: &[u8], state: &mut FormatState) -> Read {
         let names = self.cells(line).ok_or(Why::Shape)?;
-        let plan = self.plan(&names).map_err(|_| Why::Missing)?;
+        let (plan, lacks) = self.plan(&names);
+        if !usable(&lacks) {
+            // A title may stand above the header; where the next line is none either, the first one is told of.
+            match state.suspect.take() {
+                Some(first) => state.lacking = Some(first),
+                None if state.header.is_none() => state.suspect = Some(self.lacking(&lacks, &names)),
+                None => {}
+            }
+            return Err(Why::Missing);
+        }
+        if !lacks.is_empty() {
+            state.lacking = Some(self.lacking(&lacks, &names));
+        }
+        state.suspect = None;
         state.set_header(Header {
             names,
             plan: Some(plan),
@@ -164,12 +186,15 @@ impl CsvRows {
         }
         let Some(names) = self.cells(line) else { return read };
         // A header has a time column and the account's and no time in it, so no row of values passes for one.
-        let Ok(plan) = self.plan(&names) else { return read };
+        let (plan, lacks) = self.plan(&names);
         let timed = |cell: &Vec<u8>| state.clock.any(undecorated(cell), self.zone_secs).is_some();
-        if !plan.has(Slot::User) || names.iter().any(timed) {
+        if !usable(&lacks) || !plan.has(Slot::User) || names.iter().any(timed) {
             return read;
         }
         if state.header.as_ref().is_none_or(|old| differs(&names, &old.names)) {
+            if !lacks.is_empty() {
+                state.lacking = Some(self.lacking(&lacks, &names));
+            }
             state.set_header(Header {
                 names,
                 plan: Some(plan),
@@ -202,9 +227,13 @@ impl CsvRows {
         Some(cells)
     }
 
-    /// Finds the fields among column names. The error is the field whose configured column is not there, or none
-    /// where no column is a time.
-    fn plan(&self, names: &[Vec<u8>]) -> Result<Plan, Option<Slot>> {
+    fn lacking(&self, lacks: &[Slot], names: &[Vec<u8>]) -> Box<Lacking> {
+        Box::new(Lacking::new(lacks, &self.fields, names, !usable(lacks)))
+    }
+
+    /// Finds the fields among column names, and those whose configured column is not there (or any column that is a time).
+    fn plan(&self, names: &[Vec<u8>]) -> (Plan, Vec<Slot>) {
+        let mut lacks = Vec::new();
         let mut columns: Vec<Vec<Slot>> = vec![Vec::new(); names.len()];
         let names = Names::new(names);
         let usual_time = self.fields.time.is_none() && self.fields.time2.is_none();
@@ -214,7 +243,11 @@ impl CsvRows {
             .find_map(|(day, clock)| Some((names.column(day)?, names.column(clock)?)));
         for slot in Slot::ALL {
             if let (Slot::RecordKey, Some(name)) = (slot, slot.configured(&self.fields)) {
-                for at in names.columns(name).ok_or(Some(slot))? {
+                let places = names.columns(name);
+                if places.is_none() {
+                    lacks.push(slot);
+                }
+                for at in places.into_iter().flatten() {
                     if let Some(slots) = columns.get_mut(at) {
                         slots.push(slot);
                     }
@@ -222,21 +255,23 @@ impl CsvRows {
                 continue;
             }
             let at = match (slot, pair, slot.configured(&self.fields)) {
-                (_, _, Some(name)) => Some(names.column(name).ok_or(Some(slot))?),
+                // Never another column in its place: what is unknown stays unknown.
+                (_, _, Some(name)) => names.column(name),
                 (Slot::Time, Some((day, _)), _) => Some(day),
                 (Slot::Clock, Some((_, clock)), _) => Some(clock),
                 _ => slot.usual().iter().find_map(|name| names.column(name)),
             };
             match at.and_then(|at| columns.get_mut(at)) {
                 Some(slots) => slots.push(slot),
-                None if slot == Slot::Time => return Err(None),
+                None if slot == Slot::Time || slot.configured(&self.fields).is_some() => lacks.push(slot),
                 None => {}
             }
         }
-        Ok(Plan {
+        let plan = Plan {
             format: self.id,
             columns,
-        })
+        };
+        (plan, lacks)
     }
 }
 
@@ -244,6 +279,11 @@ impl Plan {
     fn has(&self, slot: Slot) -> bool {
         self.columns.iter().any(|slots| slots.contains(&slot))
     }
+}
+
+/// Whether rows can be read without these fields: without their time they cannot.
+fn usable(lacks: &[Slot]) -> bool {
+    !lacks.iter().any(|slot| matches!(slot, Slot::Time | Slot::Clock))
 }
 
 /// Column names, as they stand and without what people write in different ways: width, blanks, case.

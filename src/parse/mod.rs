@@ -18,6 +18,7 @@ mod envelope;
 mod format;
 pub mod json;
 mod jsonl;
+mod lacking;
 mod layout;
 mod names;
 mod rows;
@@ -39,6 +40,7 @@ use std::borrow::Cow;
 pub use define::{Definition, DefinitionError};
 pub use envelope::Envelope;
 pub use format::{Format, FormatError};
+pub use lacking::{Lack, Lacking};
 pub use state::FormatState;
 
 use crate::access::{Operation, Outcome};

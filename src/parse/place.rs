@@ -106,8 +106,9 @@ impl Surveyor {
                     dataset: hit.dataset,
                     operation: hit.operation.or(record.class).unwrap_or(Operation::View),
                     outcome: outcome(record),
-                    records: match record.status {
-                        Some(304) => Amount::Known(0),
+                    records: match (record.status, record.bytes) {
+                        // 499: the client went away before it got anything.
+                        (Some(304), _) | (Some(499), Some(0)) => Amount::Known(0),
                         _ => amount(record.rows.or(hit.records)),
                     },
                     bytes: amount(record.bytes),
@@ -429,12 +430,13 @@ fn is_blank(text: &[u8]) -> bool {
     }
 }
 
-/// Whether data was given out. The log's own word decides; a web status of 2xx or 304 is a success, any other
+/// Whether data was given out. The log's own word decides; a web status of 2xx or 304 is a success, and so is nginx's
+/// 499 (the client went away while it was served: the bytes that were sent were given out, and nobody refused). Any other
 /// redirect (usually to a sign-in page), refusal or error is not. A log that says nothing is taken as success.
 fn outcome(record: &Record<'_>) -> Outcome {
     match (record.outcome, record.status) {
         (Some(outcome), _) => outcome,
-        (None, Some(200..=299 | 304) | None) => Outcome::Success,
+        (None, Some(200..=299 | 304 | 499) | None) => Outcome::Success,
         (None, Some(_)) => Outcome::Failure,
     }
 }

@@ -4,6 +4,7 @@
 //! after a restart.
 
 use super::csv::Plan;
+use super::lacking::Lacking;
 use super::rows::Operations;
 use super::sessions::Sessions;
 use super::time::TimeCache;
@@ -29,6 +30,10 @@ pub struct FormatState {
     pub(super) sessions: Sessions,
     /// Operations whose rows were seen lately.
     pub(super) operations: Operations,
+    /// Configured columns that do not stand in the header, until they are told of.
+    pub(super) lacking: Option<Box<Lacking>>,
+    /// The same of a line that may be a title above the header.
+    pub(super) suspect: Option<Box<Lacking>>,
     /// The last time stamp read.
     pub(super) clock: TimeCache,
 }
@@ -59,6 +64,12 @@ impl FormatState {
     /// How often a header was read.
     pub fn headers(&self) -> u32 {
         self.version
+    }
+
+    /// What the header that was just read has not, though it is configured.
+    #[inline]
+    pub fn take_lacking(&mut self) -> Option<Box<Lacking>> {
+        self.lacking.take()
     }
 
     /// Names of the columns, of a format that has any.

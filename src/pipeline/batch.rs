@@ -316,7 +316,7 @@ impl Work {
         if let Some(key) = record.key
             && self.keys.are_known(self.turn.source.0, key, &self.store)?
         {
-            tally.nothing += 1;
+            tally.repeated += 1;
             return Ok(None);
         }
         Ok(

@@ -315,7 +315,11 @@ impl Reader {
             Parsed::Reject(_) if line.damage == Some(Damage::Nul) => Parsed::Reject(Why::Nul),
             parsed => parsed,
         };
+        self.oddities.parsed(&parsed, line.at);
         to.push(parsed, line.at, index, surveyor);
+        if let Some(lacking) = state.take_lacking() {
+            self.oddities.lacking(&lacking, line.at);
+        }
         if state.version() != version {
             *stored = state.to_bytes();
         }

@@ -1,12 +1,13 @@
-//! What the content of a source says about its writer, beyond its accesses: columns that changed, clocks in another
-//! zone, 個人番号 where none belongs. Each is raised once, not with every line it shows in.
+//! What the content of a source says about its writer, beyond its accesses: columns that changed or are not there, lines
+//! none of which can be read, clocks in another zone, 個人番号 where none belongs. Each is raised once, not with every line it
+//! shows in.
 
 use std::time::Duration;
 
 use crate::access::{LineRef, SourceId};
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
-use crate::parse::FormatState;
+use crate::parse::{FormatState, Lacking, Parsed, Why};
 use crate::source::{Cause, SegmentState, SourceEvent, SourceEventKind};
 use crate::text::{inert, my_number_in};
 
@@ -25,6 +26,9 @@ const LOOKS: u32 = 3;
 const LONG: Duration = Duration::from_secs(300);
 const LINES: u64 = 10;
 
+/// Lines refused one behind the other, with no record before them, that are told of: the format is another one.
+const UNREAD: u32 = 3;
+
 /// What was noticed of one source.
 #[derive(Debug, Default)]
 pub(super) struct Oddities {
@@ -33,8 +37,23 @@ pub(super) struct Oddities {
     /// Where a 個人番号 was seen first in this turn.
     number: Option<LineRef>,
     told_numbers: Option<i32>,
-    /// Headers that changed in this turn.
-    drift: Vec<(LineRef, String)>,
+    /// What is to be told of headers, and of lines that cannot be read, behind this turn.
+    told_of: Vec<(SourceEventKind, LineRef, String)>,
+    /// What was told of columns that are not there.
+    lacking: Vec<String>,
+    unread: Unread,
+}
+
+/// Whether any record ever came from the lines of a source, since this run began.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Unread {
+    /// No line yet.
+    #[default]
+    New,
+    /// So many lines were refused.
+    Refused(u32),
+    /// A record came, or it was told that none does.
+    Settled,
 }
 
 /// The difference between record times and the clock.
@@ -79,6 +98,54 @@ impl Oddities {
         }
     }
 
+    /// Looks at what became of a line, until it is known whether the format fits.
+    #[inline]
+    pub fn parsed(&mut self, parsed: &Parsed<'_>, at: LineRef) {
+        if self.unread != Unread::Settled {
+            self.first(parsed, at);
+        }
+    }
+
+    #[cold]
+    fn first(&mut self, parsed: &Parsed<'_>, at: LineRef) {
+        let refused = match (parsed, &self.unread) {
+            (Parsed::Record(_), _) => {
+                self.unread = Unread::Settled;
+                return;
+            }
+            // What a copytruncate or a power loss left says nothing of the format.
+            (Parsed::Nothing | Parsed::Reject(Why::Nul | Why::Oversize), _) => return,
+            (Parsed::Reject(_), Unread::Refused(n)) => n + 1,
+            (Parsed::Reject(_), _) => 1,
+        };
+        self.unread = Unread::Refused(refused);
+        if let Parsed::Reject(why) = parsed
+            && UNREAD <= refused
+        {
+            self.unread = Unread::Settled;
+            let detail = why.as_str().to_owned();
+            self.told_of.push((SourceEventKind::Unparsed, at, detail));
+        }
+    }
+
+    /// Configured columns do not stand in a header.
+    pub fn lacking(&mut self, lacking: &Lacking, at: LineRef) {
+        let said = lacking.to_string();
+        if self.lacking.contains(&said) || COLUMNS_MAX <= self.lacking.len() {
+            return;
+        }
+        self.lacking.push(said.clone());
+        let kind = match lacking.unread {
+            true => SourceEventKind::Unparsed,
+            false => SourceEventKind::ColumnsMissing,
+        };
+        if lacking.unread {
+            // It is told why; that it is so need not be told once more.
+            self.unread = Unread::Settled;
+        }
+        self.told_of.push((kind, at, said));
+    }
+
     fn know(&mut self, names: Vec<String>) -> bool {
         let mut sorted = names;
         sorted.sort_unstable();
@@ -94,7 +161,7 @@ impl Oddities {
     /// The header of a file is (now) this one.
     pub fn header(&mut self, names: Vec<String>, at: LineRef) {
         if let Some(changed) = self.columns(names) {
-            self.drift.push((at, changed));
+            self.told_of.push((SourceEventKind::ColumnsChanged, at, changed));
         }
     }
 
@@ -128,8 +195,8 @@ impl Oddities {
             detail,
             at: now,
         };
-        for (at, changed) in std::mem::take(&mut self.drift) {
-            events.push(event(SourceEventKind::ColumnsChanged, Some(at), changed));
+        for (kind, at, detail) in std::mem::take(&mut self.told_of) {
+            events.push(event(kind, Some(at), detail));
         }
         if let Some(at) = self.number.take() {
             let today = day_of(EventTime::from_micros(now.micros())).0;
@@ -235,6 +302,29 @@ mod tests {
                 (0..9).filter_map(|n| zone.look(dated(secs, 100, true), now(0).plus(Duration::from_secs(n * 60))));
             assert_eq!(told.count(), 0, "{secs}");
         }
+    }
+
+    #[test]
+    fn a_log_none_of_whose_first_lines_can_be_read_is_told_once_and_a_stray_line_is_not() {
+        let at = LineRef {
+            segment: crate::access::SegmentId(1),
+            start: 0,
+            end: 9,
+        };
+        let told = |lines: &[Parsed<'_>]| {
+            let mut oddities = Oddities::default();
+            lines.iter().for_each(|line| oddities.parsed(line, at));
+            let no_time = dated(0, 0, false);
+            oddities.turn(SourceId(1), Dated { newest: 0, ..no_time }, now(0)).len()
+        };
+        let (bad, good) = (
+            Parsed::Reject(Why::Shape),
+            Parsed::Record(crate::parse::Record::default()),
+        );
+        let nul = Parsed::Reject(Why::Nul);
+        assert_eq!(told(&[bad.clone(), bad.clone(), bad.clone(), bad.clone()]), 1);
+        assert_eq!(told(&[bad.clone(), nul.clone(), nul, bad.clone()]), 0);
+        assert_eq!(told(&[bad.clone(), good, bad.clone(), bad.clone(), bad]), 0);
     }
 
     #[test]

@@ -148,6 +148,8 @@ pub struct SourceFacts {
     pub no_dataset: u64,
     /// Headers, comments, empty lines.
     pub nothing: u64,
+    /// Records counted before, exported or delivered again.
+    pub repeated: u64,
     /// No record came from them.
     pub rejects: u64,
     /// Not valid text.

@@ -315,6 +315,11 @@ pub enum SourceEventKind {
     RenamedAway,
     /// A file has other columns than those before it; `detail` says which came and which went.
     ColumnsChanged,
+    /// Configured columns do not stand in the header of a file; its lines are read, those fields are unknown. `detail` says
+    /// which, and what may have taken their place.
+    ColumnsMissing,
+    /// No line of a source can be read: its first lines were refused, all of them. `detail` says why.
+    Unparsed,
     /// Records are dated a constant time off that looks like a zone's; `detail` says how much.
     ZoneSuspect,
     /// A 個人番号 stands in the log. Raised once a day.
@@ -323,7 +328,7 @@ pub enum SourceEventKind {
 
 impl SourceEventKind {
     /// Every kind.
-    pub const ALL: [SourceEventKind; 19] = [
+    pub const ALL: [SourceEventKind; 21] = [
         SourceEventKind::Truncated,
         SourceEventKind::RolledBack,
         SourceEventKind::Edited,
@@ -341,6 +346,8 @@ impl SourceEventKind {
         SourceEventKind::NotAFile,
         SourceEventKind::RenamedAway,
         SourceEventKind::ColumnsChanged,
+        SourceEventKind::ColumnsMissing,
+        SourceEventKind::Unparsed,
         SourceEventKind::ZoneSuspect,
         SourceEventKind::MyNumber,
     ];
@@ -365,6 +372,8 @@ impl SourceEventKind {
             SourceEventKind::NotAFile => "not-a-file",
             SourceEventKind::RenamedAway => "renamed-away",
             SourceEventKind::ColumnsChanged => "columns-changed",
+            SourceEventKind::ColumnsMissing => "columns-missing",
+            SourceEventKind::Unparsed => "unparsed",
             SourceEventKind::ZoneSuspect => "zone-suspect",
             SourceEventKind::MyNumber => "my-number",
         }

@@ -96,6 +96,7 @@ CREATE TABLE tally (
     accesses INTEGER NOT NULL,
     no_dataset INTEGER NOT NULL,
     no_record INTEGER NOT NULL,          -- headers, comments, empty lines
+    repeated INTEGER NOT NULL,           -- records whose key was counted before (exported or delivered again)
     rejects INTEGER NOT NULL,
     damaged INTEGER NOT NULL,            -- lines read although bytes were not valid text
     newest INTEGER NOT NULL,             -- newest record time seen

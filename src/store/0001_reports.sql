@@ -45,7 +45,7 @@ CREATE TRIGGER review_whole BEFORE DELETE ON review BEGIN SELECT raise(ABORT, 'r
 -- Read-only views for people who come with sqlite3.
 CREATE VIEW v_source_day AS
 SELECT date(t.day * 86400, 'unixepoch') AS day, s.name AS source, t.lines, t.bytes, t.accesses, t.no_dataset,
-    t.no_record, t.rejects, t.damaged
+    t.no_record, t.repeated, t.rejects, t.damaged
 FROM tally AS t JOIN source AS s ON s.id = t.source;
 
 CREATE VIEW v_report AS

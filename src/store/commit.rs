@@ -28,6 +28,8 @@ pub struct Tally {
     pub no_dataset: u64,
     /// Headers, comments, empty lines.
     pub nothing: u64,
+    /// Records that were counted before: exported or delivered again, told by their key.
+    pub repeated: u64,
     /// Lines no record came from.
     pub rejects: u64,
     /// Lines with bytes that were no valid text.
@@ -181,11 +183,11 @@ pub(super) fn note(tx: &Transaction<'_>, now: WallTime, entry: &Journal) -> Resu
 
 fn write_tallies(tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreError> {
     let mut tally = tx.prepare_cached(
-        "INSERT INTO tally (day, source, lines, bytes, accesses, no_dataset, no_record, rejects, damaged, newest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        "INSERT INTO tally (day, source, lines, bytes, accesses, no_dataset, no_record, repeated, rejects, damaged, newest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (day, source) DO UPDATE SET lines = lines + excluded.lines, bytes = bytes + excluded.bytes,
             accesses = accesses + excluded.accesses, no_dataset = no_dataset + excluded.no_dataset,
-            no_record = no_record + excluded.no_record, rejects = rejects + excluded.rejects,
+            no_record = no_record + excluded.no_record, repeated = repeated + excluded.repeated, rejects = rejects + excluded.rejects,
             damaged = damaged + excluded.damaged, newest = max(newest, excluded.newest)",
     )?;
     for (source, t) in batch.tallies {
@@ -197,6 +199,7 @@ fn write_tallies(tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreErr
             int(t.accesses),
             int(t.no_dataset),
             int(t.nothing),
+            int(t.repeated),
             int(t.rejects),
             int(t.damaged),
             t.newest

@@ -44,8 +44,8 @@ pub struct SourceRow {
     pub id: SourceId,
     /// Its name.
     pub name: String,
-    /// Lines, bytes, accesses, about no dataset, rejects, damaged.
-    pub amounts: [u64; 6],
+    /// Lines, bytes, accesses, about no dataset, rejects, damaged, counted before.
+    pub amounts: [u64; 7],
     /// Newest record time, microseconds; 0: none.
     pub newest: i64,
     /// Rejects by reason.
@@ -104,7 +104,7 @@ impl Store {
         let mut select = self.conn.prepare_cached(
             "SELECT s.id, s.name, coalesce(sum(t.lines), 0), coalesce(sum(t.bytes), 0), coalesce(sum(t.accesses), 0),
                 coalesce(sum(t.no_dataset), 0), coalesce(sum(t.rejects), 0), coalesce(sum(t.damaged), 0),
-                coalesce(max(t.newest), 0)
+                coalesce(sum(t.repeated), 0), coalesce(max(t.newest), 0)
              FROM source AS s LEFT JOIN tally AS t ON t.source = s.id GROUP BY s.id ORDER BY s.id",
         )?;
         let mut rejects = self
@@ -114,7 +114,7 @@ impl Store {
         let mut out = Vec::new();
         while let Some(row) = rows.next()? {
             let id: u32 = row.get(0)?;
-            let mut amounts = [0u64; 6];
+            let mut amounts = [0u64; 7];
             for (i, amount) in amounts.iter_mut().enumerate() {
                 *amount = count(row.get(2 + i)?);
             }
@@ -125,7 +125,7 @@ impl Store {
                 id: SourceId(id),
                 name: row.get(1)?,
                 amounts,
-                newest: row.get(8)?,
+                newest: row.get(9)?,
                 rejects: why,
             });
         }

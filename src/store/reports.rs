@@ -137,7 +137,7 @@ impl Store {
     /// What was read on the days `from..=to`, by day and source.
     pub fn tallies(&self, from: DayNumber, to: DayNumber) -> Result<Vec<DayTally>, StoreError> {
         let mut select = self.conn.prepare_cached(
-            "SELECT day, source, lines, bytes, accesses, no_dataset, no_record, rejects, damaged, newest
+            "SELECT day, source, lines, bytes, accesses, no_dataset, no_record, repeated, rejects, damaged, newest
              FROM tally WHERE day BETWEEN ?1 AND ?2 ORDER BY day, source",
         )?;
         let rows = select.query_map([from, to], |r| {
@@ -151,9 +151,10 @@ impl Store {
                     accesses: n(4)?,
                     no_dataset: n(5)?,
                     nothing: n(6)?,
-                    rejects: n(7)?,
-                    damaged: n(8)?,
-                    newest: r.get(9)?,
+                    repeated: n(7)?,
+                    rejects: n(8)?,
+                    damaged: n(9)?,
+                    newest: r.get(10)?,
                 },
             })
         })?;

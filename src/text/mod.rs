@@ -6,15 +6,19 @@
 //! Not here: dates (`calendar`), the sentences of a mail (`alert::text`).
 
 mod encoding;
+mod fold;
 pub mod framing;
 mod inert;
 mod layout;
+mod mask;
 mod number;
 mod say;
 
 pub use encoding::Encoding;
-pub use inert::{MASK, inert, mask_numbers};
+pub use fold::folded;
+pub use inert::inert;
 pub use layout::{columns, wrap};
+pub use mask::{MASK, mask_numbers};
 pub use number::my_number_in;
 pub(crate) use say::say;
 pub use say::{Say, reason};

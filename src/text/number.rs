@@ -1,6 +1,6 @@
 //! 個人番号 in raw bytes: whether a log holds any, asked of every line, so made to look at one byte in twelve.
 
-use super::inert::check_digit_is_right;
+use super::mask::check_digit_is_right;
 
 /// Where the first 個人番号 of `bytes` stands: twelve digits, neither more nor fewer, with the right check digit, that
 /// are no account of a cloud service and no day with a time.

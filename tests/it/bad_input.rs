@@ -1,6 +1,7 @@
 //! Bad input and bad surroundings: each ends with the right code and a message that says what, where and what would
 //! do, and the run that follows when all is well again shows that nothing was lost and nothing counted twice.
 
+mod columns;
 mod logs;
 mod registers;
 mod relays;

@@ -38,7 +38,11 @@ pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
     let content = |e: &SourceEvent| {
         matches!(
             e.kind,
-            SourceEventKind::ColumnsChanged | SourceEventKind::ZoneSuspect | SourceEventKind::MyNumber
+            SourceEventKind::ColumnsChanged
+                | SourceEventKind::ColumnsMissing
+                | SourceEventKind::Unparsed
+                | SourceEventKind::ZoneSuspect
+                | SourceEventKind::MyNumber
         )
     };
     let only_content = events.iter().all(|(_, e)| content(e) || good(e)) && !only_good;
@@ -80,7 +84,17 @@ pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
 /// What would do about the first kind of content that needs a look.
 fn advice_on_content(events: &[(String, SourceEvent)], lang: Lang) -> &'static str {
     let any = |kind| events.iter().any(|(_, e)| e.kind == kind);
-    if any(SourceEventKind::MyNumber) {
+    if any(SourceEventKind::Unparsed) {
+        lang.pick(
+            "記録を1行も解釈できないため、このログ源の利用は集計も警告もされません。\n設定の format・encoding・[source.fields] が記録の実際の書き方と合っているかを確認してください。\nsekimori parse --detect ファイル で書式を推定でき、sekimori check で直ったことを確かめられます。",
+            "No line can be read, so nothing of this source is counted or judged. See whether `format`, `encoding` and [source.fields]\nare those of the log. `sekimori parse --detect FILE` proposes a format, `sekimori check` shows whether it fits.",
+        )
+    } else if any(SourceEventKind::ColumnsMissing) {
+        lang.pick(
+            "設定の [source.fields] に書かれた列が、記録の見出しにありません。利用は集計していますが、その項目は「不明」です。\n→ の先が正しい列であれば、[source.fields] を書き換えて再読込（systemctl reload sekimori）してください。",
+            "A column named in [source.fields] does not stand in the header. Accesses are counted, that field of them is unknown.\nIf the name behind the arrow is the right one, change [source.fields] and reload (systemctl reload sekimori).",
+        )
+    } else if any(SourceEventKind::MyNumber) {
         lang.pick(
             "個人番号とみられる12桁の数字が記録に書かれています。sekimori の警告・報告では伏せますが、元の記録には残ります。\n記録元の設定で個人番号を出力しないようにし、既に書かれた記録の取扱い（番号法上の安全管理措置）を保護管理者に相談してください。",
             "Twelve digits that look like a 個人番号 stand in the log. sekimori masks them, the log itself keeps them.\nLet the system not write them, and ask the 保護管理者 what is to be done with what was written.",
@@ -133,6 +147,14 @@ pub fn remedy(kind: SourceEventKind, lang: Lang) -> &'static str {
         SourceEventKind::ColumnsChanged => lang.pick(
             "なくなった列の代わりを [source.fields] に書いてください",
             "name what took the place of columns that are gone in [source.fields]",
+        ),
+        SourceEventKind::ColumnsMissing => lang.pick(
+            "[source.fields] の列名を見出しに合わせてください",
+            "let [source.fields] name the columns of the header",
+        ),
+        SourceEventKind::Unparsed => lang.pick(
+            "format・encoding・[source.fields] を確認してください（sekimori parse --detect で書式を推定できます）",
+            "see format, encoding and [source.fields] (`sekimori parse --detect` proposes a format)",
         ),
         SourceEventKind::ZoneSuspect => lang.pick(
             "ログ源の zone と記録元の時計を確認してください",
@@ -246,6 +268,11 @@ fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
             "列の構成が変わりました（＋増えた列、－なくなった列）",
             "the columns changed (+ new ones, - those gone)",
         ),
+        SourceEventKind::ColumnsMissing => (
+            "設定した列が見出しにありません（その項目は不明として集計しています）",
+            "configured columns do not stand in the header (those fields count as unknown)",
+        ),
+        SourceEventKind::Unparsed => ("記録を1行も解釈できません", "no line of the log can be read"),
         SourceEventKind::ZoneSuspect => (
             "日時が現在と一定の時間ずれています（時差の設定誤りの疑い）",
             "records are dated a constant time off: the zone is suspect",

@@ -160,9 +160,89 @@ fn a_configured_column_that_is_not_there_is_named() {
     );
     let error = compile(settings(&["a", "b"], FieldNames::default())).unwrap_err();
     assert!(error.to_string().contains("name it with fields.time"), "{error}");
+}
+
+#[test]
+fn a_row_counts_without_the_column_of_its_count_which_is_unknown_and_told() {
+    let fields = FieldNames {
+        rows: Some("件数".into()),
+        ..named("日時", "利用者ID")
+    };
+    let format = compile(settings(&[], fields)).unwrap();
+    let mut state = FormatState::default();
+    let header = "日時,利用者ID,出力件数";
+    assert_eq!(format.parse(header.as_bytes(), &mut state), Parsed::Nothing);
+    let lacking = state.take_lacking().unwrap();
+    assert_eq!(
+        lacking.to_string(),
+        "rows = \"件数\" → \"出力件数\"? [日時, 利用者ID, 出力件数]"
+    );
+    assert!(!lacking.unread && !lacking.garbled);
+    let read = record(format.parse(LINE, &mut state));
+    assert_eq!(
+        (read.user.as_deref(), read.rows),
+        (Some(&b"012345"[..]), None),
+        "no other column is guessed"
+    );
+    assert_eq!(state.take_lacking(), None, "told once");
+    // After a restart in the middle of the file it is known again.
+    let mut state = FormatState::from_bytes(&state.to_bytes());
+    assert_eq!(record(format.parse(LINE, &mut state)).rows, None);
+    assert!(state.take_lacking().is_some());
+}
+
+#[test]
+fn without_the_column_of_the_account_a_row_is_of_nobody() {
     let format = compile(settings(&[], named("日時", "職員"))).unwrap();
-    let parsed = format.parse("日時,利用者ID,件数".as_bytes(), &mut FormatState::default());
-    assert_eq!(parsed, Parsed::Reject(Why::Missing));
+    let mut state = FormatState::default();
+    assert_eq!(
+        format.parse("日時,利用者ID,件数".as_bytes(), &mut state),
+        Parsed::Nothing
+    );
+    assert_eq!(
+        state.take_lacking().unwrap().to_string(),
+        "user = \"職員\" → \"利用者ID\"? [日時, 利用者ID, 件数]"
+    );
+    let read = record(format.parse(LINE, &mut state));
+    assert_eq!((read.user, read.rows), (None, Some(1)));
+}
+
+#[test]
+fn without_the_column_of_the_time_nothing_is_read_and_the_second_line_tells() {
+    let format = compile(settings(&[], named("処理日", "利用者ID"))).unwrap();
+    for (header, said) in [
+        (
+            "日時,利用者ID,件数".as_bytes(),
+            "time = \"処理日\" → \"日時\"? [日時, 利用者ID, 件数]",
+        ),
+        // The same in CP932, read as UTF-8.
+        (b"\x93\xfa\x8e\x9e,\x97\x98\x97p\x8e\xd2ID", "encoding?"),
+    ] {
+        let mut state = FormatState::default();
+        assert_eq!(format.parse(header, &mut state), Parsed::Reject(Why::Missing));
+        assert_eq!(state.take_lacking(), None, "a title may stand above the header");
+        assert_eq!(format.parse(LINE, &mut state), Parsed::Reject(Why::Missing));
+        let lacking = state.take_lacking().unwrap();
+        assert!(lacking.unread);
+        assert_eq!(lacking.garbled, said == "encoding?");
+        assert!(lacking.to_string().ends_with(said), "{lacking}");
+    }
+}
+
+#[test]
+fn a_title_above_the_header_is_not_told_of() {
+    let format = compile(settings(&[], named("日時", "利用者ID"))).unwrap();
+    let mut state = FormatState::default();
+    assert_eq!(
+        format.parse("操作ログ一覧,,".as_bytes(), &mut state),
+        Parsed::Reject(Why::Missing)
+    );
+    assert_eq!(
+        format.parse("日時,利用者ID,件数".as_bytes(), &mut state),
+        Parsed::Nothing
+    );
+    record(format.parse(LINE, &mut state));
+    assert_eq!(state.take_lacking(), None);
 }
 
 #[test]

@@ -15,49 +15,24 @@ pub(in crate::parse) fn blanks(text: &[u8]) -> &[u8] {
     text
 }
 
+/// What a token says that is none of JSON: nothing.
+const NOTHING: &[u8] = b"null";
+
 /// Splits a number, `true`, `false` or `null` from what follows it.
+///
+/// What writers put there without asking JSON (`NaN`, `Infinity`, `None`, `-`, nothing at all before the next comma) says
+/// nothing and costs no record, as long as it is clear where it ends. Digits stay as they are written (`012345`).
 #[inline]
 pub(in crate::parse) fn scalar(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let end = text
         .iter()
-        .position(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'.' | b'+' | b'-' | b'E'));
+        .position(|b| !matches!(b, b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'.' | b'+' | b'-' | b'_'));
     let (value, rest) = text.split_at_checked(end.unwrap_or(text.len()))?;
-    let is_plain = match value {
-        b"true" | b"false" | b"null" => true,
-        [b'-', digits @ ..] => is_number(digits),
-        digits => is_number(digits),
-    };
-    is_plain.then_some((value, rest))
-}
-
-fn is_number(text: &[u8]) -> bool {
-    let Some((whole, rest)) = digits(text) else {
-        return false;
-    };
-    if let [b'0', _, ..] = whole {
-        return false;
+    match value {
+        b"true" | b"false" | b"null" | [b'0'..=b'9', ..] | [b'-', b'0'..=b'9', ..] => Some((value, rest)),
+        [] if !matches!(rest, [b',' | b'}', ..]) => None,
+        _ => Some((NOTHING, rest)),
     }
-    let rest = match rest {
-        [b'.', part @ ..] => match digits(part) {
-            Some((_, rest)) => rest,
-            None => return false,
-        },
-        rest => rest,
-    };
-    match rest {
-        [] => true,
-        [b'e' | b'E', b'+' | b'-', power @ ..] | [b'e' | b'E', power @ ..] => {
-            digits(power).is_some_and(|(_, rest)| rest.is_empty())
-        }
-        _ => false,
-    }
-}
-
-/// One or more digits and what follows them.
-#[inline]
-fn digits(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
-    text.split_at_checked(end).filter(|(digits, _)| !digits.is_empty())
 }
 
 /// What follows the object or array `text` begins with. Only its brackets and strings are looked at.

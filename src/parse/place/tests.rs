@@ -188,10 +188,10 @@ fn the_logs_own_word_decides_and_else_the_status() {
         (one.outcome, one.status) = (outcome, status);
         access(&one).outcome
     };
-    for status in [200, 204, 206, 299, 304] {
+    for status in [200, 204, 206, 299, 304, 499] {
         assert_eq!(with(None, Some(status)), Outcome::Success, "{status}");
     }
-    for status in [0, 100, 199, 301, 302, 303, 307, 400, 401, 403, 404, 499, 500, 503, 999] {
+    for status in [0, 100, 199, 301, 302, 303, 307, 400, 401, 403, 404, 500, 503, 999] {
         assert_eq!(with(None, Some(status)), Outcome::Failure, "{status}");
     }
     assert_eq!(with(None, None), Outcome::Success, "a log that does not say");
@@ -216,6 +216,15 @@ fn records_are_those_of_the_log_else_of_the_pattern_and_never_zero_for_want_of_a
         "nothing was sent again"
     );
     assert_eq!(access(&record(None, "/list")).bytes, Amount::Unknown);
+    // The client went away: what was sent was sent.
+    let gone = |bytes| {
+        let mut one = record(Some("tz1"), "/juki/1");
+        (one.status, one.bytes) = (Some(499), bytes);
+        (access(&one).records, access(&one).bytes)
+    };
+    assert_eq!(gone(Some(5_000)).1, Amount::Known(5_000));
+    assert_ne!(gone(Some(5_000)).0, Amount::Known(0));
+    assert_eq!(gone(Some(0)), (Amount::Known(0), Amount::Known(0)));
 }
 
 #[test]

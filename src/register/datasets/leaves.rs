@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::access::{DatasetId, Operation};
+use crate::text::folded;
 
 /// What a pattern stands for.
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub(super) struct Leaf {
     pub dataset: DatasetId,
     pub class: Option<Operation>,
     pub records: Option<u64>,
-    /// As the log says them, without regard to case; empty: all.
+    /// As the log says them, folded (`text::folded`) and without regard to case; empty: all.
     pub operations: Box<[Box<[u8]>]>,
     pub subject_query: Option<Box<[u8]>>,
 }
@@ -54,8 +55,12 @@ impl Leaves {
         self.more.get_or_insert_default().push(leaf);
     }
 
-    /// The leaf that decides for an operation.
+    /// The leaf that decides for an operation, in whatever width it is written.
     pub(super) fn first(&self, operation: &[u8]) -> Option<&Leaf> {
+        if self.one.operations.is_empty() {
+            return Some(&self.one);
+        }
+        let operation = &*folded(operation);
         if self.one.allows(operation) {
             return Some(&self.one);
         }

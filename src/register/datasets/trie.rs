@@ -11,6 +11,7 @@ use super::super::{MatchSettings, path};
 use super::edges::Edges;
 use super::leaves::{Leaf, Leaves};
 use crate::access::DatasetId;
+use crate::text::folded;
 
 /// No node, nor anything else that is numbered.
 const NONE: u32 = u32::MAX;
@@ -86,12 +87,13 @@ impl Trie {
     /// Adds a pattern; `order` is its place among all.
     pub(super) fn add(&mut self, dataset: DatasetId, pattern: &MatchSettings, order: u32) {
         let bytes = |s: &String| s.as_bytes().into();
+        let folded = |s: &String| folded(s.as_bytes()).into_owned().into();
         let leaf = Leaf {
             order,
             dataset,
             class: pattern.class,
             records: pattern.records,
-            operations: pattern.operations.iter().map(bytes).collect(),
+            operations: pattern.operations.iter().map(folded).collect(),
             subject_query: pattern.subject_query.as_ref().map(bytes),
         };
         let Some(path) = pattern.resource.strip_prefix('/') else {

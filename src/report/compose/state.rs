@@ -155,6 +155,7 @@ pub(super) fn completeness(facts: &Facts, lang: Lang) -> Vec<Block> {
             s.accesses.into(),
             s.no_dataset.into(),
             s.nothing.into(),
+            s.repeated.into(),
             s.rejects.into(),
             match s.lines {
                 0 => Cell::None,
@@ -178,6 +179,7 @@ pub(super) fn completeness(facts: &Facts, lang: Lang) -> Vec<Block> {
             ("accesses", "情報資産の利用", "accesses", 3),
             ("no_dataset", "対象外の利用", "no dataset", 3),
             ("nothing", "見出し・空行", "headers", 3),
+            ("repeated", "再送", "repeated", 2),
             ("rejects", "解析不能", "rejected", 3),
             ("rejects_ratio", "解析不能率", "rejected %", 3),
             ("damaged", "文字化け", "damaged", 2),
@@ -187,8 +189,8 @@ pub(super) fn completeness(facts: &Facts, lang: Lang) -> Vec<Block> {
     )];
     out.push(note(
         lang,
-        "受信行数は、情報資産の利用、対象外の利用、見出し・空行及び解析不能の合計である（複数行を一つの操作とする形式では一致しないことがある）。記録のない開庁日とは、その日に1行も読み取らず、その日付の利用も1件もない開庁日をいう。",
-        "Lines divide up into the columns behind them (where several lines are one operation, there are fewer accesses). A day is missing where nothing was read on it and no use of that date is on record.",
+        "受信行数は、情報資産の利用、対象外の利用、見出し・空行、再送（既に集計した記録が再び出力されたもの）及び解析不能の合計である（複数行を一つの操作とする形式では一致しないことがある）。記録のない開庁日とは、その日に1行も読み取らず、その日付の利用も1件もない開庁日をいう。",
+        "Lines divide up into the columns behind them (where several lines are one operation, there are fewer accesses); repeated are records that were counted before and came again. A day is missing where nothing was read on it and no use of that date is on record.",
     ));
     for s in facts.sources.iter().filter(|s| !s.missing.is_empty()) {
         let (name, list) = (&s.name, days(&s.missing, lang));

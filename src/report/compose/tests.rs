@@ -44,6 +44,7 @@ pub(in crate::report) fn quiet() -> Facts {
             accesses: 43,
             no_dataset: 956,
             nothing: 0,
+            repeated: 0,
             rejects: 1,
             damaged: 0,
             why: vec![("time".into(), 1)],

@@ -44,6 +44,7 @@ pub(super) fn sources(scope: &Scope<'_>, datasets: &[DatasetFacts]) -> Result<Ve
             sum.accesses = sum.accesses.saturating_add(day.accesses);
             sum.no_dataset = sum.no_dataset.saturating_add(day.no_dataset);
             sum.nothing = sum.nothing.saturating_add(day.nothing);
+            sum.repeated = sum.repeated.saturating_add(day.repeated);
             sum.rejects = sum.rejects.saturating_add(day.rejects);
             sum.damaged = sum.damaged.saturating_add(day.damaged);
             if 0 < day.lines {
@@ -57,6 +58,7 @@ pub(super) fn sources(scope: &Scope<'_>, datasets: &[DatasetFacts]) -> Result<Ve
             accesses: sum.accesses,
             no_dataset: sum.no_dataset,
             nothing: sum.nothing,
+            repeated: sum.repeated,
             rejects: sum.rejects,
             damaged: sum.damaged,
             why: rejects
