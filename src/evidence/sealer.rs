@@ -15,19 +15,17 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::age::Recipient;
-use super::facts::Facts;
+use super::facts::{Facts, Learned};
 use super::index;
 use super::segment::{Beginning, Sealed, SegmentWriter};
 use super::tree::Hash;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 
-/// Pieces that may wait for the thread; behind that reading waits. A piece is at most a turn of reading (1 MiB).
-const WAITING_MAX: usize = 32;
+/// Pieces that may wait for the thread; behind that reading waits. A piece is at most 1 MiB or so.
+const WAITING_MAX: usize = 8;
 /// How long a segment to which nothing comes keeps the memory of one that is written to.
 const REST_AFTER: Duration = Duration::from_secs(5);
-/// Keys of an index that are gathered before those that repeat themselves are let go.
-const KEYS_MIN: usize = 1_024;
 /// Most segments that keep it at the same time.
 const BUSY_MAX: usize = 8;
 /// Bytes of a piece that is gathered with others.
@@ -126,7 +124,7 @@ pub struct OpenSegment {
 
 #[derive(Debug)]
 enum Order {
-    Pieces(Vec<(Piece, Facts, WallTime)>),
+    Pieces(Vec<(Piece, Arc<Facts>, WallTime)>),
     Close(i64),
     Tick(WallTime),
     CloseAll(SyncSender<()>),
@@ -144,7 +142,7 @@ struct Shared {
 #[derive(Debug)]
 pub struct Sealer {
     orders: Option<SyncSender<Order>>,
-    gathered: Mutex<Vec<(Piece, Facts, WallTime)>>,
+    gathered: Mutex<Vec<(Piece, Arc<Facts>, WallTime)>>,
     shared: Arc<Mutex<Shared>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -199,7 +197,7 @@ impl Sealer {
 
     /// Takes bytes; waits while too much is under way. A trickle is gathered until the next order: the thread is not woken
     /// for each line.
-    pub fn take(&self, piece: Piece, facts: Facts, now: WallTime) {
+    pub fn take(&self, piece: Piece, facts: Arc<Facts>, now: WallTime) {
         let small = piece.bytes.len() < SMALL;
         let mut gathered = self.gathered.lock().unwrap_or_else(PoisonError::into_inner);
         gathered.push((piece, facts, now));
@@ -281,30 +279,14 @@ struct Open {
     since: WallTime,
     /// When bytes came last; none once it rests.
     touched: Option<WallTime>,
-    facts: Facts,
+    learned: Learned,
     context: Arc<Context>,
-    /// Keys at which they are next looked through for repetitions.
-    keys_max: usize,
 }
 
 impl Open {
-    /// Takes in what was found in its bytes. Most keys come again and again, and one is enough.
-    fn learn(&mut self, facts: Facts) {
-        self.facts.join(facts);
-        let keys = &mut self.facts.keys;
-        if self.keys_max <= keys.len() {
-            keys.sort_unstable();
-            keys.dedup();
-            self.keys_max = keys.len().saturating_mul(2).max(KEYS_MIN);
-            keys.shrink_to(self.keys_max);
-        }
-    }
-
     fn rest(&mut self) -> std::io::Result<()> {
         self.touched = None;
-        self.facts.keys.sort_unstable();
-        self.facts.keys.dedup();
-        self.facts.keys.shrink_to_fit();
+        self.learned.rest();
         self.writer.rest()
     }
 }
@@ -354,7 +336,7 @@ impl Bench {
         shared.failed.is_some()
     }
 
-    fn piece(&mut self, piece: Piece, facts: Facts, now: WallTime) -> std::io::Result<()> {
+    fn piece(&mut self, piece: Piece, facts: Arc<Facts>, now: WallTime) -> std::io::Result<()> {
         if self.failed() {
             return Ok(());
         }
@@ -378,7 +360,7 @@ impl Bench {
         open.to = piece.span.1;
         open.state = piece.states.1;
         open.touched = Some(now);
-        open.learn(facts);
+        open.learned.learn(facts);
         if piece.ends && self.settings.bytes_max <= open.writer.bytes() {
             self.close(piece.file)?;
         }
@@ -413,9 +395,8 @@ impl Bench {
                 writer,
                 since: now,
                 touched: Some(now),
-                facts: Facts::default(),
+                learned: Learned::default(),
                 context: Arc::clone(&piece.context),
-                keys_max: KEYS_MIN,
             },
         );
         Ok(())
@@ -432,15 +413,16 @@ impl Bench {
     }
 
     fn close(&mut self, file: i64) -> std::io::Result<()> {
-        let Some(mut open) = self.open.remove(&file) else {
+        let Some(open) = self.open.remove(&file) else {
             return Ok(());
         };
         crate::fault::pass("archive.finish")?;
         let sealed = open.writer.finish()?;
-        let index = match open.facts.unknown {
+        let mut facts = open.learned.all();
+        let index = match facts.unknown {
             // No filter at all: it may hold everything.
             true => Vec::new(),
-            false => index::build(&mut open.facts.keys),
+            false => index::build(&mut facts.keys),
         };
         let path = self.settings.tmp.join(format!("{:08}.idx", open.tmp));
         crate::fault::pass("archive.index")?;
@@ -452,10 +434,10 @@ impl Bench {
             state: open.state,
             sealed,
             index: (Sha256::digest(&index).into(), u64::try_from(index.len()).unwrap_or(0)),
-            times: open.facts.times.filter(|_| !open.facts.unknown),
-            unknown: open.facts.unknown,
-            datasets: open.facts.datasets,
-            ahead: open.facts.ahead,
+            times: facts.times.filter(|_| !facts.unknown),
+            unknown: facts.unknown,
+            datasets: facts.datasets,
+            ahead: facts.ahead,
             context: open.context,
         };
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);

@@ -127,11 +127,10 @@ impl Archive {
     }
 
     /// Takes what a turn of a source consumed.
-    pub fn take(&mut self, source: SourceId, raws: Vec<Raw>, mut facts: Facts, now: WallTime) {
+    pub fn take(&mut self, source: SourceId, raws: Vec<Raw>, facts: Facts, now: WallTime) {
         let Some(name) = self.sources.get(&source) else { return };
-        let mut left = raws.len();
+        let facts = Arc::new(facts);
         for mut raw in raws {
-            left = left.saturating_sub(1);
             let journal = self.journals.contains_key(&source);
             if let Some(upto) = self.skip.get(&raw.segment).copied() {
                 if raw.span.1 <= upto {
@@ -158,12 +157,7 @@ impl Archive {
                 context: Arc::clone(&self.context),
             };
             // What was found in a turn is said of each of its pieces: rather once too often than never.
-            let facts = if left == 0 {
-                std::mem::take(&mut facts)
-            } else {
-                facts.clone()
-            };
-            self.sealer.take(piece, facts, now);
+            self.sealer.take(piece, Arc::clone(&facts), now);
         }
     }
 

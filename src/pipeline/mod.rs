@@ -64,6 +64,8 @@ use writer::{Writer, store_id};
 const TURN_BYTES: usize = 1 << 20;
 /// How many times as long a turn is while behind, where nothing is archived.
 const BEHIND: usize = 8;
+/// The same where the archive keeps the bytes of a turn until they are sealed.
+const ARCHIVED: usize = 4;
 /// Longest time a counted line waits for its commit while no finding hurries it.
 const COMMIT_AFTER: Duration = Duration::from_millis(200);
 /// The same in a batch of more than [`QUIET_LINES_MAX`]: a stream of lines is committed once a second, not five times.
@@ -322,8 +324,8 @@ impl Pipeline {
 
     fn read(&mut self, now: WallTime) -> Result<u64, PipelineError> {
         let before = self.batch_lines;
-        // What the archive is told of a turn it is told of each of its pieces: they stay few.
-        let longer = if self.archive.is_some() { 1 } else { BEHIND };
+        // The archive keeps the bytes of a turn until they are sealed.
+        let longer = if self.archive.is_some() { ARCHIVED } else { BEHIND };
         let budget = Budget {
             usual: self.turn_bytes,
             behind: self.turn_bytes.saturating_mul(longer),

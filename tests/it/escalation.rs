@@ -396,6 +396,25 @@ fn a_suspect_neither_gets_nor_acknowledges_nor_closes_his_own_alert() {
 }
 
 #[test]
+fn a_mail_about_the_manager_greets_others_and_sends_nobody_to_him() {
+    let mut daemon = city(DEPUTY, "2026-11-20 10:00:00");
+    export(&mut daemon, "2026-11-20 09:59:59", "u11000", 12_480);
+    export(&mut daemon, "2026-11-20 09:59:59", "u12345", 12_480);
+    daemon.deliver();
+    let mails = daemon.mails();
+    let of = |number: &str| {
+        let mut of = mails.iter().filter(|m| m.message.subject.contains(number));
+        of.next().unwrap().message.body.clone()
+    };
+    let (his, other) = (of("A-2026-000001"), of("A-2026-000002"));
+    assert!(his.contains("保護管理者本人の利用に関するもの"), "{his}");
+    assert!(!his.contains("保護管理者 様\n（写"), "{his}");
+    assert!(!his.contains("直ちに保護管理者へ報告"), "{his}");
+    assert!(other.contains("市民課　保護管理者 様"), "{other}");
+    assert!(other.contains("直ちに保護管理者へ報告"), "{other}");
+}
+
+#[test]
 fn an_alert_is_assigned_commented_and_closed_and_its_four_times_stand_apart() {
     let mut daemon = city(DEPUTY, "2026-11-20 10:00:00");
     export(&mut daemon, "2026-11-20 09:59:59", "u11002", 12_480);

@@ -1,6 +1,7 @@
 //! An alert as both languages see it: foreign text inert, the questions that decide wording answered once.
 
 use crate::access::{DatasetId, LineRef, Operation, Standing, WhoId};
+use crate::alert::ladder::{Hop, Place, Why};
 use crate::alert::{Alert, AlertFacts};
 use crate::calendar::{Calendar, Closed, Jst};
 use crate::detect::Within;
@@ -86,6 +87,12 @@ impl<'a> View<'a> {
     /// Whether a volume rule adds up over persons: then no single person stands behind the alert.
     pub fn over_persons(&self) -> bool {
         self.alert.who == WhoId(0) && self.facts.count.is_some()
+    }
+
+    /// Whether it is about whoever holds the place of 保護管理者 here: it goes past him, and nobody reports to him.
+    pub fn about_manager(&self) -> bool {
+        let own = |hop: &Hop| hop.why == Why::Himself && hop.place == Place::Manager;
+        self.facts.told.iter().any(own)
     }
 
     /// Whether it is about many names that nobody registered.

@@ -127,7 +127,7 @@ impl Archive {
             states: (format_state, state.format_state.clone()),
             context: Arc::clone(context),
         };
-        self.sealer.take(piece, Facts::unknown(), now);
+        self.sealer.take(piece, Arc::new(Facts::unknown()), now);
         true
     }
 
@@ -164,7 +164,7 @@ impl Archive {
                 states: (format_state.clone(), state.format_state.clone()),
                 context: Arc::clone(context),
             };
-            self.sealer.take(piece, Facts::unknown(), now);
+            self.sealer.take(piece, Arc::new(Facts::unknown()), now);
             at = at.saturating_add(len);
         }
         let caught = state.last_read <= state.caught_at;

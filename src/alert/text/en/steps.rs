@@ -14,10 +14,15 @@ const RULE: &[&str] = &[
 
 /// What to do before anything else, by what the situation is.
 pub(super) fn steps(view: &View) -> Vec<Piece> {
-    let mut steps = vec![Piece::say(
-        "If you are not the data protection manager, report to that manager at once; do not wait until the facts are established (Directive, Article 39(1)).",
-    )];
-    if view.alert.severity == Severity::Critical {
+    let mut steps = vec![Piece::say(match view.about_manager() {
+        true => {
+            "This alert is about the data protection manager of the section in person. Do not tell that person; report to the chief data protection manager (総括保護管理者), or the audit officer if absent, at once."
+        }
+        false => {
+            "If you are not the data protection manager, report to that manager at once; do not wait until the facts are established (Directive, Article 39(1))."
+        }
+    })];
+    if view.alert.severity == Severity::Critical && !view.about_manager() {
         steps.push(
             Piece::say("As the manager, if you judge it especially serious, report to the chief data protection manager (総括保護管理者) at once (Article 39(3))."),
         );

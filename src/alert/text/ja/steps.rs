@@ -14,10 +14,13 @@ const RULE: &[&str] = &[
 
 /// What to do before anything else, by what the situation is.
 pub(super) fn steps(view: &View) -> Vec<Piece> {
-    let mut steps = vec![Piece::say(
-        "保護管理者以外の方は、事実確認を待たず、直ちに保護管理者へ報告してください（訓令第39条第1項）。",
-    )];
-    if view.alert.severity == Severity::Critical {
+    let mut steps = vec![Piece::say(match view.about_manager() {
+        true => {
+            "この警告は、所管課の保護管理者本人の利用に関するものです。本人には知らせず、事実確認を待たずに、直ちに総括保護管理者（不在のときは監査責任者）へ報告してください。"
+        }
+        false => "保護管理者以外の方は、事実確認を待たず、直ちに保護管理者へ報告してください（訓令第39条第1項）。",
+    })];
+    if view.alert.severity == Severity::Critical && !view.about_manager() {
         steps.push(Piece::say(
             "保護管理者は、特に重大と認めるときは、直ちに総括保護管理者へ報告してください（訓令第39条第3項）。",
         ));
