@@ -72,8 +72,10 @@ pub struct Line<'a> {
 /// What was wrong with a line as bytes. The line still counts once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Damage {
-    /// Longer than `line_bytes_max`; only the head is kept.
+    /// Longer than `line_bytes_max`; only the head is kept. Where the line ends may not be known yet.
     Oversize,
+    /// A quote in it opens a cell and is never closed.
+    OpenQuote,
     /// Held NUL bytes (as after copytruncate with a writer that keeps its offset, or a power loss).
     Nul,
 }

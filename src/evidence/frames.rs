@@ -5,8 +5,10 @@
 //! any more ([`Frames::rest`]), they become a frame and the compressor goes. Frames may follow one another (RFC 8878 §3.1), and every `zstd`
 //! reads them as one.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use zstd::bulk::Compressor;
@@ -22,29 +24,39 @@ const WAIT_MAX: usize = 4 * 1024;
 /// Bytes written to the file at once.
 const WRITE: usize = 256 * 1024;
 
-/// A file that is hashed as it is written.
+/// A file that is hashed as it is written. It is open only while something is written: there may be thousands of them.
 #[derive(Debug)]
 pub(super) struct Hashed {
-    file: File,
+    path: PathBuf,
     waiting: Vec<u8>,
     hash: Sha256,
     len: u64,
 }
 
 impl Hashed {
-    pub fn new(file: File) -> Hashed {
-        Hashed {
-            file,
+    /// Makes the file.
+    pub fn create(path: &Path) -> io::Result<Hashed> {
+        let mut options = File::options();
+        options.write(true).create(true).truncate(true).mode(0o640).open(path)?;
+        Ok(Hashed {
+            path: path.to_owned(),
             waiting: Vec::new(),
             hash: Sha256::new(),
             len: 0,
-        }
+        })
+    }
+
+    fn write_out(&mut self) -> io::Result<File> {
+        let mut file = File::options().append(true).open(&self.path)?;
+        file.write_all(&self.waiting)?;
+        Ok(file)
     }
 
     /// Makes what was written durable; gives its hash and length.
     pub fn finish(mut self) -> io::Result<([u8; 32], u64)> {
-        self.flush()?;
-        self.file.sync_all()?;
+        let file = self.write_out()?;
+        file.set_permissions(Permissions::from_mode(0o440))?;
+        file.sync_all()?;
         Ok((self.hash.finalize().into(), self.len))
     }
 }
@@ -55,7 +67,7 @@ impl Write for Hashed {
         self.hash.update(bytes);
         self.len = self.len.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         if WRITE <= self.waiting.len() {
-            self.file.write_all(&self.waiting)?;
+            self.write_out()?;
             self.waiting.clear();
         }
         Ok(bytes.len())
@@ -63,7 +75,9 @@ impl Write for Hashed {
 
     /// Writes what waits and keeps no memory for more.
     fn flush(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.waiting)?;
+        if !self.waiting.is_empty() {
+            self.write_out()?;
+        }
         self.waiting = Vec::new();
         Ok(())
     }
@@ -209,7 +223,7 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("segment");
-            let mut frames = Frames::new(Sink::Plain(Hashed::new(File::create(&path).unwrap())), 1);
+            let mut frames = Frames::new(Sink::Plain(Hashed::create(&path).unwrap()), 1);
             let mut all = Vec::new();
             for (n, (len, rests)) in pieces.iter().enumerate() {
                 let bytes: Vec<u8> = (0..*len).map(|at| (at % 7 * n % 251) as u8).collect();
@@ -230,8 +244,8 @@ mod tests {
     #[test]
     fn few_bytes_take_no_compressor_and_many_do() {
         let folder = tempfile::tempdir().unwrap();
-        let file = File::create(folder.path().join("segment")).unwrap();
-        let mut frames = Frames::new(Sink::Plain(Hashed::new(file)), 1);
+        let file = Hashed::create(&folder.path().join("segment")).unwrap();
+        let mut frames = Frames::new(Sink::Plain(file), 1);
         frames.take(&[b'x'; 2_000]).unwrap();
         assert!(!frames.busy());
         frames.rest().unwrap();

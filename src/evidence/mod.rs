@@ -21,6 +21,7 @@ mod index;
 mod keys;
 mod log;
 mod note;
+mod piece;
 mod sealed;
 mod sealer;
 mod segment;
@@ -38,8 +39,9 @@ pub use index::{may_hold, of_person};
 pub use keys::{KeyError, KeyFolder};
 pub use log::{Log, LogError};
 pub use note::{Checkpoint, Note, Signer, VerifierKey, base64, is_name, spoken_code, unbase64};
+pub use piece::{Context, Piece};
 pub use sealed::{open_sealed, seal_file};
-pub use sealer::{Context, Finished, OpenSegment, Piece, Sealer, SealerSettings};
+pub use sealer::{Finished, OpenSegment, Sealer, SealerSettings};
 pub use segment::{Beginning, Leaves, Sealed, SegmentError, SegmentReader, SegmentWriter};
 pub use tree::{Frontier, Hash, Levels, audit_path, hex, leaf_hash, node_hash, path_holds, root_of, unhex};
 

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use super::age::Recipient;
 use super::facts::{Facts, Learned};
 use super::index;
+use super::piece::{Context, Piece};
 use super::segment::{Beginning, Sealed, SegmentWriter};
 use super::tree::Hash;
 use crate::calendar::day_of;
@@ -50,34 +51,6 @@ pub struct SealerSettings {
     pub salt_key: [u8; 32],
 }
 
-/// Bytes of one file, just consumed.
-#[derive(Debug, Clone)]
-pub struct Piece {
-    /// The file's number in the store.
-    pub file: i64,
-    /// Its source.
-    pub source: Arc<str>,
-    /// Offset of the first byte, and behind the last one. In a journal: numbers of entries.
-    pub span: (u64, u64),
-    /// The bytes.
-    pub bytes: Vec<u8>,
-    /// They end where a record does: a segment holds whole ones.
-    pub ends: bool,
-    /// What the format remembered before them and after them.
-    pub states: (Vec<u8>, Vec<u8>),
-    /// What they were counted by.
-    pub context: Arc<Context>,
-}
-
-/// What decides how records are counted: whoever counts them again needs the same.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Context {
-    /// Version of the account register; 0: none of the store's.
-    pub register: i64,
-    /// Hash of the configuration.
-    pub config: String,
-}
-
 /// A finished segment that waits in `tmp/` for its entry.
 #[derive(Debug, Clone)]
 pub struct Finished {
@@ -87,6 +60,8 @@ pub struct Finished {
     pub beginning: Beginning,
     /// Behind its last byte.
     pub to: u64,
+    /// Whether that is inside a record of which only the head is read.
+    pub inside: bool,
     /// What the format remembers there.
     pub state: Vec<u8>,
     /// What it is known by.
@@ -274,6 +249,8 @@ struct Open {
     beginning: Beginning,
     source: Arc<str>,
     to: u64,
+    /// Whether that is inside a record of which only the head is read.
+    inside: bool,
     state: Vec<u8>,
     writer: SegmentWriter,
     since: WallTime,
@@ -358,6 +335,7 @@ impl Bench {
         open.writer.take(&piece.bytes)?;
         let woken = rested && open.writer.busy();
         open.to = piece.span.1;
+        open.inside = piece.inside.1;
         open.state = piece.states.1;
         open.touched = Some(now);
         open.learned.learn(facts);
@@ -377,6 +355,7 @@ impl Bench {
             source: piece.source.to_string(),
             file: piece.file,
             from: piece.span.0,
+            inside: piece.inside.0,
             state: piece.states.0.clone(),
             salt: hash.first_chunk::<16>().copied().unwrap_or_default(),
         };
@@ -391,6 +370,7 @@ impl Bench {
                 beginning,
                 source: Arc::clone(&piece.source),
                 to: piece.span.0,
+                inside: piece.inside.0,
                 state: Vec::new(),
                 writer,
                 since: now,
@@ -431,6 +411,7 @@ impl Bench {
             tmp: open.tmp,
             beginning: open.beginning,
             to: open.to,
+            inside: open.inside,
             state: open.state,
             sealed,
             index: (Sha256::digest(&index).into(), u64::try_from(index.len()).unwrap_or(0)),

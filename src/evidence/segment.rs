@@ -26,6 +26,8 @@ pub struct Beginning {
     pub file: i64,
     /// Offset of the first byte.
     pub from: u64,
+    /// It stands inside a line of which only the head is read; the head is in the segment before.
+    pub inside: bool,
     /// What the format remembers there (a header of columns further up).
     pub state: Vec<u8>,
     /// 16 bytes nobody outside can guess.
@@ -35,9 +37,12 @@ pub struct Beginning {
 impl Beginning {
     /// The header line, without its newline.
     pub fn line(&self) -> String {
-        json!({"file": self.file, "from": self.from, "salt": super::note::base64(&self.salt), "src": self.source,
-            "state": super::note::base64(&self.state), "v": 1})
-        .to_string()
+        let mut line = json!({"file": self.file, "from": self.from, "salt": super::note::base64(&self.salt), "src": self.source,
+            "state": super::note::base64(&self.state), "v": 1});
+        if let Some(line) = line.as_object_mut().filter(|_| self.inside) {
+            line.insert("inside".into(), true.into());
+        }
+        line.to_string()
     }
 
     /// Reads a header line.
@@ -48,6 +53,7 @@ impl Beginning {
             source: value.get("src")?.as_str()?.to_owned(),
             file: value.get("file")?.as_i64()?,
             from: value.get("from")?.as_u64()?,
+            inside: value.get("inside").is_some_and(|inside| inside == true),
             state: bytes("state")?,
             salt: bytes("salt")?.try_into().ok()?,
         })
@@ -141,10 +147,7 @@ impl SegmentWriter {
     /// # Errors
     /// The file.
     pub fn new(path: &Path, beginning: &Beginning, recipients: &[Recipient], level: i32) -> io::Result<SegmentWriter> {
-        use std::os::unix::fs::OpenOptionsExt;
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o440).open(path)?;
-        let file = Hashed::new(file);
+        let file = Hashed::create(path)?;
         let sink = match recipients {
             [] => Sink::Plain(file),
             recipients => Sink::Age(Box::new(Encryptor::new(file, recipients)?)),

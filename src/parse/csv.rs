@@ -129,6 +129,20 @@ impl CsvRows {
         Ok(got)
     }
 
+    /// How many columns are declared; 0: the file says it.
+    pub(super) fn declared(&self) -> usize {
+        self.declared.as_ref().map_or(0, |(names, _)| names.len())
+    }
+
+    /// The head of a row, completed.
+    pub(super) fn completed(&self, head: &[u8], state: &FormatState) -> Option<Vec<u8>> {
+        let columns = match self.declared() {
+            0 => state.header.as_ref()?.names.len(),
+            declared => declared,
+        };
+        super::head::row(head, self.delimiter, columns)
+    }
+
     /// Splits a record into the cells the plan asks for.
     #[inline]
     fn row<'a>(&self, line: &'a [u8], plan: &Plan) -> Result<Cells<'a>, Why> {
@@ -336,31 +350,19 @@ fn folded(name: &[u8]) -> String {
         .collect()
 }
 
-/// Splits the first cell from what follows its delimiter. `None`: a quote is not closed, or text follows it.
+/// Splits the first cell from what follows its delimiter. Where its quote is not closed, or text follows the closing one, it
+/// opened nothing: not every program that writes rows doubles the quotes people type.
 #[inline]
 pub(super) fn cell(text: &[u8], delimiter: u8) -> Option<(Cell<'_>, Option<&[u8]>)> {
     let [b'"', inner @ ..] = text else {
-        return Some(match memchr(delimiter, text) {
-            Some(at) => (
-                Cell {
-                    text: text.get(..at)?,
-                    form: Form::Plain,
-                },
-                text.get(at + 1..),
-            ),
-            None => (
-                Cell {
-                    text,
-                    form: Form::Plain,
-                },
-                None,
-            ),
-        });
+        return plain(text, delimiter);
     };
     let mut from = 0;
     let mut form = Form::Plain;
     loop {
-        let at = from + memchr(b'"', inner.get(from..)?)?;
+        let Some(at) = memchr(b'"', inner.get(from..)?).map(|at| from + at) else {
+            return plain(text, delimiter);
+        };
         let cell = Cell {
             text: inner.get(..at)?,
             form,
@@ -372,9 +374,30 @@ pub(super) fn cell(text: &[u8], delimiter: u8) -> Option<(Cell<'_>, Option<&[u8]
                 from = at + 2;
             }
             Some(next) if *next == delimiter => return Some((cell, inner.get(at + 2..))),
-            Some(_) => return None,
+            Some(_) => return plain(text, delimiter),
         }
     }
+}
+
+/// Whether the quote before `inner` is not closed by its end.
+pub(super) fn is_open(inner: &[u8]) -> bool {
+    let mut rest = inner;
+    while let Some(at) = memchr(b'"', rest) {
+        match rest.get(at + 1..) {
+            Some([b'"', more @ ..]) => rest = more,
+            _ => return false,
+        }
+    }
+    true
+}
+
+fn plain(text: &[u8], delimiter: u8) -> Option<(Cell<'_>, Option<&[u8]>)> {
+    let at = memchr(delimiter, text);
+    let cell = Cell {
+        text: text.get(..at.unwrap_or(text.len()))?,
+        form: Form::Plain,
+    };
+    Some((cell, at.and_then(|at| text.get(at + 1..))))
 }
 
 #[cfg(test)]

@@ -226,6 +226,37 @@ impl Format {
         }
         parsed
     }
+
+    /// Reads the head of a line that is longer than is kept of any. What stood behind it is unknown; it is a record where
+    /// it says when and who.
+    #[cold]
+    pub fn parse_head<'a>(&self, head: &[u8], state: &mut FormatState) -> Parsed<'a> {
+        let head = body(head);
+        let completed = match &self.0 {
+            Kind::Web(web) if !web.short => super::head::web(head),
+            Kind::Json(_) => super::head::object(head),
+            Kind::Csv(csv) => csv.completed(head, state),
+            Kind::Web(_) => Some(head.to_vec()),
+            Kind::Layout(_) | Kind::Defined(_) | Kind::Inside(..) => {
+                Some(super::head::object(head).unwrap_or_else(|| head.to_vec()))
+            }
+        };
+        match completed.as_deref().map(|line| self.parse(line, state)) {
+            Some(Parsed::Record(record)) if record.time.is_some() && record.user.is_some() => {
+                Parsed::Record(record.into_owned())
+            }
+            _ => Parsed::Reject(Why::Oversize),
+        }
+    }
+
+    /// How many columns rows have that declare them; 0: their file says it, or they are no rows.
+    pub fn declared_columns(&self) -> usize {
+        match &self.0 {
+            Kind::Csv(csv) => csv.declared(),
+            _ => 0,
+        }
+    }
+
     /// Reads what is in an envelope. The envelope's time counts where the message has none.
     #[cold]
     fn parse_inside<'a>(&self, envelope: Envelope, line: &'a [u8], state: &mut FormatState) -> Parsed<'a> {

@@ -16,6 +16,7 @@ mod csv;
 pub mod define;
 mod envelope;
 mod format;
+mod head;
 pub mod json;
 mod jsonl;
 mod lacking;
@@ -245,8 +246,10 @@ pub enum Why {
     Columns,
     /// A column or member that the configuration names is not there.
     Missing,
-    /// Longer than `line_bytes_max`.
+    /// Longer than `line_bytes_max`, and its head does not say when and who.
     Oversize,
+    /// A quote in it opens a cell and is never closed.
+    OpenQuote,
     /// NUL bytes, as after a power loss or a copytruncate.
     Nul,
     /// A time further ahead than the allowed skew.
@@ -255,7 +258,7 @@ pub enum Why {
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Why; 9] = [
+    pub const ALL: [Why; 10] = [
         Why::Shape,
         Why::Time,
         Why::Number,
@@ -263,6 +266,7 @@ impl Why {
         Why::Columns,
         Why::Missing,
         Why::Oversize,
+        Why::OpenQuote,
         Why::Nul,
         Why::Future,
     ];
@@ -277,6 +281,7 @@ impl Why {
             Why::Columns => "columns",
             Why::Missing => "missing-field",
             Why::Oversize => "oversize",
+            Why::OpenQuote => "open-quote",
             Why::Nul => "nul",
             Why::Future => "future-time",
         }

@@ -82,6 +82,12 @@ impl FormatState {
         Some(names.collect())
     }
 
+    /// How many columns a file has whose kept state is `bytes`; 0: that is not known.
+    pub fn columns_in(bytes: &[u8]) -> usize {
+        let state = FormatState::from_bytes(bytes);
+        state.header.map_or(0, |header| header.names.len())
+    }
+
     /// What must be kept so that reading goes on in the middle of the file. Empty where there is nothing.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();

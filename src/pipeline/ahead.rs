@@ -78,11 +78,6 @@ impl Handful {
         self.lines.push((kept, at));
     }
 
-    /// Adds a line no record can come from.
-    pub fn push_reject(&mut self, why: Why, at: LineRef) {
-        self.lines.push((Kept::Reject(why), at));
-    }
-
     fn keep(&mut self, name: Option<&[u8]>) -> Part {
         let name = name?;
         let start = self.names.len();

@@ -21,7 +21,7 @@ use crate::evidence::{
     Context, Entry, EvidenceSettings, Facts, Finished, Piece, Sealer, SealerSettings, hex, sync_folder, unhex,
 };
 use crate::source::{Phase, Raw, SegmentState, SourceSettings};
-use crate::store::{ArchiveBatch, Store};
+use crate::store::{ArchiveBatch, Reached, Store};
 
 /// Segments looked back at for unfinished renames.
 const LOOK_BACK: u32 = 10_000;
@@ -37,7 +37,7 @@ pub struct Archive {
     datasets: BTreeMap<u32, String>,
     /// Files the store has a row for, and those begun in this batch.
     known: BTreeSet<SegmentId>,
-    begun: Vec<(SegmentId, u64, Vec<u8>, SourceId)>,
+    begun: Vec<(Reached, SourceId)>,
     /// Finished segments whose entries are in the batch on its way: from, to.
     placing: Vec<(PathBuf, PathBuf)>,
     next: u64,
@@ -52,7 +52,7 @@ pub struct Archive {
     /// Files that were rotated away and whose segment was closed then.
     rotated: BTreeSet<SegmentId>,
     /// Up to where files that are read once more are archived already.
-    skip: BTreeMap<SegmentId, u64>,
+    skip: BTreeMap<SegmentId, (u64, bool)>,
 }
 
 impl Archive {
@@ -133,7 +133,7 @@ impl Archive {
         for mut raw in raws {
             let journal = self.journals.contains_key(&source);
             if let Some(upto) = self.skip.get(&raw.segment).copied() {
-                if raw.span.1 <= upto {
+                if raw.span.1 <= upto.0 {
                     continue;
                 }
                 cut_off(&mut raw, upto, journal);
@@ -145,13 +145,21 @@ impl Archive {
                 self.ends.insert(raw.segment, raw.span.1);
             }
             if self.known.insert(raw.segment) {
-                self.begun.push((raw.segment, raw.span.0, raw.states.0.clone(), source));
+                let begun = Reached {
+                    segment: raw.segment,
+                    position: raw.span.0,
+                    inside: raw.inside.0,
+                    state: raw.states.0.clone(),
+                    lines: 0,
+                };
+                self.begun.push((begun, source));
             }
             let piece = Piece {
                 file: raw.segment.0,
                 source: Arc::clone(name),
                 span: raw.span,
                 bytes: raw.bytes,
+                inside: raw.inside,
                 ends: raw.ends,
                 states: raw.states,
                 context: Arc::clone(&self.context),
@@ -194,24 +202,28 @@ impl Archive {
             self.sealer.tick(now);
         }
         let mut batch = ArchiveBatch::default();
-        for (segment, from, state, source) in self.begun.drain(..) {
+        for (begun, source) in self.begun.drain(..) {
             let name = self.sources.get(&source).map_or("", |n| n);
-            let path = paths(segment).unwrap_or_default();
+            let path = paths(begun.segment).unwrap_or_default();
             let entry = Entry::new("file", now)
                 .with("src", name)
-                .with("file", segment.0)
-                .with("from", from)
+                .with("file", begun.segment.0)
+                .with("from", begun.position)
                 .with("path", path.to_string_lossy().into_owned());
             batch.entries.push(entry);
-            batch.begun.push((segment, from, state));
+            batch.begun.push(begun);
         }
         for finished in self.sealer.finished() {
             let segment = SegmentId(finished.beginning.file);
             let entry = self.entry(&finished, now)?;
             batch.entries.push(entry);
-            batch
-                .reached
-                .push((segment, finished.to, finished.state, finished.sealed.lines));
+            batch.reached.push(Reached {
+                segment,
+                position: finished.to,
+                inside: finished.inside,
+                state: finished.state,
+                lines: finished.sealed.lines,
+            });
         }
         Ok(batch)
     }

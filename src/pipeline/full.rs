@@ -11,11 +11,18 @@ const BATCH_LINES_HALF: u64 = 100_000;
 /// Situations a batch may hold: a flood of alerts is committed in parts, so that none waits long.
 const SITUATIONS_MAX: u64 = 1_000;
 
+/// Bytes a batch may have looked at, and the same while no line came of them: a line without end, or a hole, must not keep
+/// what others wrote from being committed, nor the program from being told to stop.
+const BATCH_BYTES_MAX: u64 = 1 << 30;
+const BARREN_BYTES_MAX: u64 = 64 << 20;
+
 impl Pipeline {
     /// Whether the batch holds as much as one commit should.
     pub(super) fn is_full(&self) -> bool {
         self.batch_lines_max <= self.batch_lines
             || self.work.is_full()
+            || BATCH_BYTES_MAX <= self.batch_scanned.0
+            || BARREN_BYTES_MAX <= self.batch_scanned.1
             || SITUATIONS_MAX <= self.work.situations()
             || BATCH_LINES_HALF <= self.batch_lines && self.unread().is_some_and(|unread| unread <= self.batch_bytes)
     }

@@ -15,7 +15,7 @@ use crate::clock::{EventTime, WallTime};
 use crate::config::SourceConfig;
 use crate::parse::place::Surveyor;
 use crate::parse::{Format, FormatState, Parsed, Why};
-use crate::source::{Decoder, Following, Incarnation, Known, SourceEvent};
+use crate::source::{Columns, Decoder, Following, Incarnation, Known, SourceEvent};
 use crate::store::{Store, Tally};
 
 /// Most chunks tried in one go: files that are gone cost an attempt to open them.
@@ -69,6 +69,8 @@ pub(super) struct Budget {
 pub(super) struct Turn {
     pub lines: u64,
     pub bytes: u64,
+    /// Bytes looked at.
+    pub scanned: u64,
     pub more: bool,
 }
 
@@ -76,10 +78,12 @@ impl Lane {
     pub fn new(source: &SourceConfig, id: SourceId, index: usize, format: Format, known: Known) -> Lane {
         let handed = known.segments.iter().map(|s| (s.id, s.position)).collect();
         let oddities = Oddities::new(&known.segments);
+        let mut tailer = Following::open(source.read.clone(), id, known);
+        tailer.know_columns(columns_of(&format));
         Lane {
             id,
             index,
-            tailer: Following::open(source.read.clone(), id, known),
+            tailer,
             reader: Reader {
                 format,
                 decoder: Decoder::new(source.read.encoding),
@@ -204,6 +208,7 @@ impl Lane {
         Ok(Turn {
             lines: outcome.lines,
             bytes: outcome.bytes,
+            scanned: outcome.scanned,
             more: outcome.more,
         })
     }
@@ -288,6 +293,31 @@ impl super::Pipeline {
     }
 }
 
+/// How many columns rows of this format have.
+pub(super) fn columns_of(format: &Format) -> Columns {
+    Columns {
+        declared: format.declared_columns(),
+        of: FormatState::columns_in,
+    }
+}
+
+/// Reads a line in which something may be wrong as bytes. Damage is the reason only where nothing came of the line for it.
+pub(super) fn parse_damaged<'a>(
+    format: &Format,
+    text: &'a [u8],
+    damage: Option<Damage>,
+    state: &mut FormatState,
+) -> Parsed<'a> {
+    if damage == Some(Damage::Oversize) {
+        return format.parse_head(text, state);
+    }
+    match (format.parse(text, state), damage) {
+        (Parsed::Reject(_), Some(Damage::Nul)) => Parsed::Reject(Why::Nul),
+        (Parsed::Reject(_), Some(Damage::OpenQuote)) => Parsed::Reject(Why::OpenQuote),
+        (parsed, _) => parsed,
+    }
+}
+
 fn fresh(next: &mut SegmentId) -> SegmentId {
     let id = *next;
     next.0 = next.0.saturating_add(1);
@@ -303,18 +333,14 @@ impl Reader {
         let decoded = self.decoder.decode(line.bytes);
         self.read.0 += 1;
         self.read.1 += u64::from(decoded.damaged);
-        if line.damage == Some(Damage::Oversize) {
-            return to.push_reject(Why::Oversize, line.at);
-        }
         self.oddities.look(decoded.text, line.at);
+        if let Some(damage) = line.damage {
+            self.oddities.damaged(damage, line.at);
+        }
         let state = &mut self.current.1;
         state.read_at(self.read_at);
         let (version, headers) = (state.version(), state.headers());
-        let parsed = self.format.parse(decoded.text, state);
-        let parsed = match parsed {
-            Parsed::Reject(_) if line.damage == Some(Damage::Nul) => Parsed::Reject(Why::Nul),
-            parsed => parsed,
-        };
+        let parsed = parse_damaged(&self.format, decoded.text, line.damage, state);
         self.oddities.parsed(&parsed, line.at);
         to.push(parsed, line.at, index, surveyor);
         if let Some(lacking) = state.take_lacking() {

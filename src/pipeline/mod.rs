@@ -178,6 +178,8 @@ pub struct Pipeline {
     /// Lines and bytes the batch has read.
     batch_lines: u64,
     batch_bytes: u64,
+    /// Bytes it has looked at, and those of turns that gave no line.
+    batch_scanned: (u64, u64),
     batches: u32,
     /// Day of the last digest of this run; the mail's own id keeps it one a day.
     digest_day: Option<i32>,
@@ -260,6 +262,7 @@ impl Pipeline {
             rolled_back_at: WallTime::from_micros(0),
             batch_lines: 0,
             batch_bytes: 0,
+            batch_scanned: (0, 0),
             batches: 0,
             digest_day: None,
             next_segment,
@@ -344,6 +347,9 @@ impl Pipeline {
             }
             self.batch_lines = self.batch_lines.saturating_add(turn.lines);
             self.batch_bytes = self.batch_bytes.saturating_add(turn.bytes);
+            let barren = if turn.lines == 0 { turn.scanned } else { 0 };
+            let (scanned, before) = self.batch_scanned;
+            self.batch_scanned = (scanned.saturating_add(turn.scanned), before.saturating_add(barren));
             nothing = if turn.more { 0 } else { nothing + 1 };
         }
         Ok(self.batch_lines.saturating_sub(before))
@@ -386,7 +392,7 @@ impl Pipeline {
         self.on_the_way = self.teller.named(&of_sources.events).collect();
         let sealed = self.work.seal(of_sources, now)?;
         self.uncommitted_since = None;
-        (self.batch_lines, self.batch_bytes) = (0, 0);
+        (self.batch_lines, self.batch_bytes, self.batch_scanned) = (0, 0, (0, 0));
         self.batches = self.batches.wrapping_add(1);
         if behind {
             return Ok(self.writer.begin(sealed, &self.teller)?);
@@ -436,7 +442,7 @@ impl Pipeline {
         }
         self.next_segment = self.work.store.next_segment()?;
         self.uncommitted_since = None;
-        (self.batch_lines, self.batch_bytes) = (0, 0);
+        (self.batch_lines, self.batch_bytes, self.batch_scanned) = (0, 0, (0, 0));
         self.scanned_at = None;
         if let (Some(archive), Ok(store)) = (&mut self.archive, self.writer.store()) {
             let ids: Vec<SourceId> = self.lanes.iter().map(Lane::id).collect();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::access::{LineRef, SourceId};
+use crate::access::{Damage, LineRef, SourceId};
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::parse::{FormatState, Lacking, Parsed, Why};
@@ -37,6 +37,9 @@ pub(super) struct Oddities {
     /// Where a 個人番号 was seen first in this turn.
     number: Option<LineRef>,
     told_numbers: Option<i32>,
+    /// The first line of this turn that is too long, and the first with an open quote; and the days they were told on.
+    damaged: [Option<LineRef>; 2],
+    told_damaged: [Option<i32>; 2],
     /// What is to be told of headers, and of lines that cannot be read, behind this turn.
     told_of: Vec<(SourceEventKind, LineRef, String)>,
     /// What was told of columns that are not there.
@@ -114,7 +117,7 @@ impl Oddities {
                 return;
             }
             // What a copytruncate or a power loss left says nothing of the format.
-            (Parsed::Nothing | Parsed::Reject(Why::Nul | Why::Oversize), _) => return,
+            (Parsed::Nothing | Parsed::Reject(Why::Nul | Why::Oversize | Why::OpenQuote), _) => return,
             (Parsed::Reject(_), Unread::Refused(n)) => n + 1,
             (Parsed::Reject(_), _) => 1,
         };
@@ -144,6 +147,18 @@ impl Oddities {
             self.unread = Unread::Settled;
         }
         self.told_of.push((kind, at, said));
+    }
+
+    /// A line is damaged as bytes.
+    #[cold]
+    pub fn damaged(&mut self, damage: Damage, at: LineRef) {
+        let [oversize, open] = &mut self.damaged;
+        match damage {
+            Damage::Oversize => drop(oversize.get_or_insert(at)),
+            Damage::OpenQuote => drop(open.get_or_insert(at)),
+            // Ranges of NUL bytes are told where they are left out.
+            Damage::Nul => {}
+        }
     }
 
     fn know(&mut self, names: Vec<String>) -> bool {
@@ -198,11 +213,19 @@ impl Oddities {
         for (kind, at, detail) in std::mem::take(&mut self.told_of) {
             events.push(event(kind, Some(at), detail));
         }
-        if let Some(at) = self.number.take() {
-            let today = day_of(EventTime::from_micros(now.micros())).0;
-            if self.told_numbers.replace(today) != Some(today) {
-                // The kind says it all, in the reader's language.
-                events.push(event(SourceEventKind::MyNumber, Some(at), String::new()));
+        let today = day_of(EventTime::from_micros(now.micros())).0;
+        if let Some(at) = self.number.take()
+            && self.told_numbers.replace(today) != Some(today)
+        {
+            // The kind says it all, in the reader's language.
+            events.push(event(SourceEventKind::MyNumber, Some(at), String::new()));
+        }
+        let kinds = [SourceEventKind::Oversize, SourceEventKind::OpenQuote];
+        for ((kind, found), told) in kinds.into_iter().zip(&mut self.damaged).zip(&mut self.told_damaged) {
+            if let Some(at) = found.take()
+                && told.replace(today) != Some(today)
+            {
+                events.push(event(kind, Some(at), String::new()));
             }
         }
         if let Some(steps) = self.zone.look(dated, now) {

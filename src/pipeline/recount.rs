@@ -225,14 +225,16 @@ impl Recount<'_> {
                 continue;
             };
             for state in store.segments(id)? {
-                let Some((from, format_state, lines)) = store.archived(state.id)? else {
+                let Some(reached) = store.archived(state.id)? else {
                     continue;
                 };
+                let (from, lines) = (reached.position, reached.lines);
                 let beginning = Beginning {
                     source: name.clone(),
                     file: state.id.0,
                     from,
-                    state: format_state,
+                    inside: reached.inside,
+                    state: reached.state,
                     salt: [0; 16],
                 };
                 if from < state.position && !self.rest(index, &state, beginning, lines, tally, done)? {

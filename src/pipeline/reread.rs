@@ -6,14 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::access::{Access, Damage, DatasetId, LineRef, SegmentId, SourceId};
+use super::lane::{columns_of, parse_damaged};
+use crate::access::{Access, DatasetId, LineRef, SegmentId, SourceId};
 use crate::clock::EventTime;
 use crate::config::Config;
 use crate::evidence::Beginning;
 use crate::parse::place::{Placed, Placer, SubjectKey, WhoIds};
 use crate::parse::{Format, FormatError, FormatState, Parsed, Record, Why};
 use crate::register::{Datasets, Naming, Register};
-use crate::source::{Decoder, Recut};
+use crate::source::{Decoder, Recut, Stood};
 
 /// Reads archived bytes of the configured sources.
 #[derive(Debug)]
@@ -72,11 +73,12 @@ impl Reread {
         let naming = Naming::new(&numbered);
         let calendar = Arc::new(config.calendar.clone());
         let lane = |source: &crate::config::SourceConfig| {
+            let format = Format::compile(&source.format)?;
             Ok(Lane {
                 name: source.read.name.clone(),
-                format: Format::compile(&source.format)?,
                 decoder: Decoder::new(source.read.encoding),
-                recut: Recut::new(&source.read),
+                recut: Recut::new(&source.read).with_columns(columns_of(&format)),
+                format,
             })
         };
         let mut reread = Reread {
@@ -137,19 +139,18 @@ impl Reread {
         let Lane {
             format, decoder, recut, ..
         } = lane;
-        let mut take = |line: crate::access::Line<'_>, range: (usize, usize)| {
+        let mut take = |line: crate::access::Line<'_>, range: (usize, usize), stored: &mut Vec<u8>| {
             let at = line.at;
             let mut give = |seen: Seen<'_>| sink(Archived { at, range, seen });
-            if line.damage == Some(Damage::Oversize) {
-                return give(Seen::Reject(Why::Oversize));
-            }
             let decoded = decoder.decode(line.bytes);
-            let record = match format.parse(decoded.text, &mut state) {
+            let version = state.version();
+            let parsed = parse_damaged(format, decoded.text, line.damage, &mut state);
+            if state.version() != version {
+                *stored = state.to_bytes();
+            }
+            let record = match parsed {
                 Parsed::Nothing => return give(Seen::Nothing),
-                Parsed::Reject(why) => {
-                    let nul = line.damage == Some(Damage::Nul);
-                    return give(Seen::Reject(if nul { Why::Nul } else { why }));
-                }
+                Parsed::Reject(why) => return give(Seen::Reject(why)),
                 Parsed::Record(record) => record,
             };
             match record.time {
@@ -163,7 +164,13 @@ impl Reread {
                 Placed::NoDataset | Placed::NoTime => give(Seen::Other(&record)),
             }
         };
-        recut.records(SegmentId(beginning.file), beginning.from, bytes, &mut take);
+        let stood = Stood {
+            file: SegmentId(beginning.file),
+            from: beginning.from,
+            inside: beginning.inside,
+            state: &beginning.state,
+        };
+        recut.records(&stood, bytes, &mut take);
         true
     }
 }

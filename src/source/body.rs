@@ -13,8 +13,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::identity::{Stat, read_full};
 
-/// Bytes of what was unpacked last that can be read again without beginning anew.
-const BACK: usize = 1 << 20;
+/// Bytes of what was unpacked last that can be read again without beginning anew: a record that is given out before its end
+/// is known, and some more.
+const BACK: usize = 2 << 20;
 /// Largest window a compressed file may ask for.
 const WINDOW_MAX: u32 = 128 << 20;
 /// Bytes unpacked at once where they are only passed over.

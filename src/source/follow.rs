@@ -13,9 +13,9 @@ use std::time::Duration;
 use super::boot::boot_id;
 use super::chunk::Raw;
 use super::family::Paths;
-use super::framer::Framer;
+use super::framer::{Columns, Framer};
 use super::lag::Late;
-use super::limits::is_remote;
+use super::limits::{has_room, is_remote};
 use super::segment::{Held, Seg, Spell, shown};
 use super::tail::{End, Job, Sink, open_file};
 use super::{Cause, Incarnation, Known, Phase, SourceEvent, SourceEventKind, SourceSettings};
@@ -27,6 +27,8 @@ const RESCANS_MAX: u32 = 4;
 /// How long nothing was added before the last record of a file is taken as whole although the next has not begun. Writers
 /// write the lines of one record at once.
 const SETTLE: Duration = Duration::from_secs(5);
+/// The same where a quote is open: its rest is to come, unless nobody meant it.
+const SETTLE_OPEN: Duration = Duration::from_secs(60);
 
 /// Opens a path for reading; the flag says whether a link is followed.
 pub(super) type Opener = fn(&Path, bool) -> io::Result<File>;
@@ -38,6 +40,8 @@ pub struct ReadOutcome {
     pub bytes: u64,
     /// Lines given out.
     pub lines: u64,
+    /// Bytes looked at; more than `bytes` where the end of a record is still to be found.
+    pub scanned: u64,
     /// Whether there is more to read at once.
     pub more: bool,
 }
@@ -93,6 +97,11 @@ pub struct Tailer {
     pub(super) refuted: Vec<(Incarnation, SegmentId)>,
     pub(super) watch: Vec<PathBuf>,
     pub(super) opener: Opener,
+    /// Whether one more file may be open.
+    pub(super) room: fn() -> bool,
+    /// Some files wait for room, and since when there is none at all.
+    pub(super) crowded: bool,
+    pub(super) crowded_since: Option<WallTime>,
     /// Whether a file may show a stale size.
     pub(super) remote: fn(&File) -> bool,
     /// The chunk that was looked at again last.
@@ -133,6 +142,9 @@ impl Tailer {
             refuted: Vec::new(),
             watch: Vec::new(),
             opener: open_file,
+            room: has_room,
+            crowded: false,
+            crowded_since: None,
             remote: is_remote,
             checked: None,
             framer,
@@ -146,6 +158,8 @@ impl Tailer {
 
     /// Looks at the open files only: is there anything to read?
     pub fn poll(&mut self) -> bool {
+        // By now files may be read that others can take the room of.
+        self.scanned &= !std::mem::take(&mut self.crowded);
         let mut ready = !self.scanned;
         for seg in self.segs.iter_mut().filter(|s| s.active()) {
             if let Some(tail) = seg.tail.as_mut() {
@@ -268,6 +282,7 @@ impl Tailer {
         };
         *left = left.saturating_sub(turn.scanned);
         out.bytes = out.bytes.saturating_add(turn.bytes);
+        out.scanned = out.scanned.saturating_add(turn.scanned);
         out.lines = out.lines.saturating_add(turn.lines);
         if turn.bytes > 0 {
             seg.dirty = true;
@@ -315,19 +330,20 @@ impl Tailer {
         turn.end
     }
 
-    /// Takes the last record of each file as whole where its end would only show with the next one: no more is expected,
-    /// or nothing was added for a few seconds. Gives whether there is something to read now.
+    /// Takes the last record of each file as whole where its end would only show with what follows: no more is expected,
+    /// or nothing was added for a while. Gives whether there is something to read now.
     pub fn settle(&mut self, now: Option<WallTime>) -> bool {
         let mut ready = false;
-        if !self.framer.looks_ahead() {
+        if !self.framer.waits() {
             return ready;
         }
+        let wait = if self.framer.looks_ahead() { SETTLE } else { SETTLE_OPEN };
         for seg in self.segs.iter_mut().filter(|s| s.active()) {
             let Some(tail) = seg.tail.as_mut().filter(|t| !t.ready()) else {
                 continue;
             };
             let size = tail.stat.size;
-            let quiet = now.is_none_or(|now| seg.pending == Some(size) && SETTLE <= now.since(seg.pending_since));
+            let quiet = now.is_none_or(|now| seg.pending == Some(size) && wait <= now.since(seg.pending_since));
             if quiet && seg.state.position < size && seg.settled != Some(size) {
                 seg.settled = Some(size);
                 tail.look_again();
@@ -335,6 +351,11 @@ impl Tailer {
             }
         }
         ready
+    }
+
+    /// Says how many columns rows have.
+    pub fn know_columns(&mut self, columns: Columns) {
+        self.framer = self.framer.clone().with_columns(Some(columns));
     }
 
     /// Leaves out the hashing of what is read: nothing will ever be gone on from here.
@@ -374,7 +395,7 @@ impl Tailer {
 
     /// Whether everything that can be read at present has been read, going by the last scan and poll.
     pub fn idle(&self) -> bool {
-        self.scanned && !self.segs.iter().any(|s| s.ready() && !s.failing)
+        self.scanned && !self.crowded && !self.segs.iter().any(|s| s.ready() && !s.failing)
     }
 
     /// The directories to watch: those of the files, or their nearest ancestors that exist. Known after a scan.

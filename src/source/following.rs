@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{
-    Check, ChunkHash, Handed, Incarnation, JournalTailer, Known, Raw, ReadOutcome, SegmentStatus, SourceEvent,
+    Check, ChunkHash, Columns, Handed, Incarnation, JournalTailer, Known, Raw, ReadOutcome, SegmentStatus, SourceEvent,
     SourceSettings, Tailer,
 };
 use crate::access::{Line, SegmentId, SourceId};
@@ -98,6 +98,13 @@ impl Following {
     /// A batch failed: goes on from `known`.
     pub fn reset(&mut self, known: Known) {
         either!(self, t => t.reset(known));
+    }
+
+    /// Says how many columns rows have. Entries of the journal are no rows.
+    pub fn know_columns(&mut self, columns: Columns) {
+        if let Following::Files(tailer) = self {
+            tailer.know_columns(columns);
+        }
     }
 
     /// Leaves out the hashing of what is read: nothing will ever be gone on from here.

@@ -4,25 +4,25 @@
 //! it can be left and taken up again at any byte ([`Scan`]): any way of cutting a file into chunks gives
 //! the same records.
 //!
-//! A record ends at a newline. With quoted newlines (RFC 4180) a newline in a quoted cell does not count. A quote opens a
-//! cell only where a cell begins, as `parse` reads them: at the start of the record or right behind a delimiter. Where
-//! text stands behind the closing quote, or the quote is still open after [`OPEN_NEWLINES_MAX`] newlines or
-//! [`OPEN_BYTES_MAX`] bytes, it was no quoted cell, and the record ends at its first newline after all. A wrong quote
-//! costs one record, never the rest of the file.
+//! A record ends at a newline, but rows may hold some (`quoted`), and other kinds of records go by [`Framing`].
 
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::memchr_iter;
 
 use super::Encoding;
+use super::quoted::OPEN_BYTES_MAX;
+use super::tail::MARKS_MAX;
 use crate::text::framing::{self, Framing};
 
-const ESC: u8 = 0x1b;
-/// Most newlines in the quoted cells of one record. Office systems write remarks of a few lines; what is longer is more
-/// likely a quote that nobody closed, and must not hold back what follows.
-pub(super) const OPEN_NEWLINES_MAX: u8 = 64;
-/// Longest record with newlines in quoted cells, in bytes.
-pub(super) const OPEN_BYTES_MAX: u64 = 64 * 1024;
+/// How many columns a row has: as its format declares, else as what it remembers of the file says.
+#[derive(Debug, Clone, Copy)]
+pub struct Columns {
+    /// 0: the file says it.
+    pub declared: usize,
+    /// Reads it from what the format remembers; 0: it is not known.
+    pub of: fn(&[u8]) -> usize,
+}
 
 /// The way records of one source end.
 #[derive(Debug, Clone)]
@@ -37,43 +37,52 @@ pub(super) struct Framer {
     pipe: bool,
     /// What separates cells, where that is known.
     delimiter: Option<u8>,
+    /// How many cells a row has, where that can be known.
+    columns: Option<Columns>,
     max: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
+pub(super) enum Unit {
     Byte,
     Little,
     Big,
 }
 
+impl Unit {
+    /// Bytes of one.
+    pub fn len(self) -> usize {
+        match self {
+            Unit::Byte => 1,
+            Unit::Little | Unit::Big => 2,
+        }
+    }
+}
+
+/// Where a record ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// Its length, end mark included.
+    pub len: u64,
+    /// A quote in it was never closed: it ends at its first newline, and what follows is read by itself.
+    pub open: bool,
+}
+
+impl Ended {
+    pub fn whole(len: u64) -> Ended {
+        Ended { len, open: false }
+    }
+
+    pub fn open(len: u64) -> Ended {
+        Ended { len, open: true }
+    }
+}
+
 /// Where the search for the end of one record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Scan {
-    /// Bytes of the record looked at.
+    /// Bytes of the record that need not be looked at again: there is no end in them, and the next newline is one.
     pub seen: u64,
-    cell: Cell,
-    shifted: bool,
-    /// Newlines in quoted cells so far.
-    newlines: u8,
-    /// The last bytes looked at (three of them, or one UTF-16 unit), the last one lowest.
-    last: u32,
-    /// Length of the record if it ended at its first newline.
-    first: Option<u64>,
-}
-
-/// What kind of cell the search stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-enum Cell {
-    /// One without quotes, or behind the closing one.
-    #[default]
-    Plain,
-    /// Between quotes.
-    Quoted,
-    /// Behind a quote in a quoted cell; the next character says whether it closed the cell.
-    Closing,
-    /// Text stood behind a closing quote: no quote of this record means anything.
-    Wrong,
 }
 
 impl Framer {
@@ -91,6 +100,7 @@ impl Framer {
             shifts: encoding == Encoding::Iso2022Jp,
             pipe: encoding != Encoding::Cp932,
             delimiter: None,
+            columns: None,
             max: max.max(1) as u64,
         }
     }
@@ -98,6 +108,14 @@ impl Framer {
     /// The same with cells separated by `delimiter` only.
     pub fn with_delimiter(mut self, delimiter: Option<u8>) -> Framer {
         self.delimiter = delimiter;
+        self
+    }
+
+    /// The same with rows of so many cells.
+    pub fn with_columns(mut self, columns: Option<Columns>) -> Framer {
+        // In Windows-31J `|` may be half a character: such cells cannot be counted in bytes.
+        let countable = self.delimiter.is_some_and(|delimiter| self.pipe || delimiter != b'|');
+        self.columns = columns.filter(|_| countable);
         self
     }
 
@@ -119,6 +137,11 @@ impl Framer {
         self.other.as_ref().is_some_and(|framing| framing.looks_ahead())
     }
 
+    /// Whether the lines of a record may wait for one that never comes.
+    pub fn waits(&self) -> bool {
+        self.quoted || self.looks_ahead()
+    }
+
     /// Whether a NUL byte is damage; in UTF-16 it is half of most characters.
     pub fn nul_is_damage(&self) -> bool {
         self.unit == Unit::Byte
@@ -129,38 +152,88 @@ impl Framer {
         self.max
     }
 
-    /// Looks at `bytes`, which go on where `scan` stopped, for the end of the record. Gives the record's whole
-    /// length, end mark included; else `scan` says how far the search came (short of `bytes` by at most
-    /// three bytes that only make sense with the next).
-    pub fn end(&self, scan: &mut Scan, bytes: &[u8]) -> Option<u64> {
-        if let Some(framing) = self.other.as_ref().filter(|_| scan.seen == 0) {
+    /// Looks at `bytes`, which go on where `scan` stopped, for the end of the record; `state` is what its format remembers.
+    /// Where there is none, `scan` says how far the search came.
+    pub fn end(&self, scan: &mut Scan, bytes: &[u8], state: &[u8]) -> Option<Ended> {
+        if scan.seen == 0 && (self.quoted || self.other.is_some()) {
             // Asked with the bytes from the start of the record each time, unless it is one endless line.
-            let end = framing.end(bytes, false).map(|len| len as u64);
-            if end.is_none() && framing::OPEN_BYTES_MAX < bytes.len() {
-                scan.seen = bytes.len() as u64;
+            let (end, most) = match &self.other {
+                Some(framing) => {
+                    let end = framing.end(bytes, false).map(|len| Ended::whole(len as u64));
+                    (end, framing::OPEN_BYTES_MAX as u64)
+                }
+                None => (self.quoted_end(bytes, state, false), self.open_max()),
+            };
+            if end.is_none() && most < bytes.len() as u64 {
+                self.passed(scan, bytes.len());
             }
             return end;
         }
-        match (self.unit, self.quoted) {
-            (Unit::Byte, false) => match memchr(b'\n', bytes) {
-                Some(at) => Some(scan.seen.saturating_add(at as u64).saturating_add(1)),
-                None => {
-                    scan.seen = scan.seen.saturating_add(bytes.len() as u64);
-                    None
-                }
-            },
-            (Unit::Byte, true) => self.quoted_end(scan, bytes),
-            (unit, _) => self.wide_end(unit, scan, bytes),
+        let Some(end) = self.line_ends(bytes).next() else {
+            self.passed(scan, bytes.len());
+            return None;
+        };
+        Some(Ended::whole(scan.seen.saturating_add(end as u64)))
+    }
+
+    fn passed(&self, scan: &mut Scan, len: usize) {
+        scan.seen = scan.seen.saturating_add(self.whole_units(len) as u64);
+    }
+
+    /// Of `len` bytes those that are whole characters, as far as units go.
+    pub fn whole_units(&self, len: usize) -> usize {
+        len.saturating_sub(len % self.unit.len())
+    }
+
+    /// Where a record of `len` bytes, which `rest` begins, ends when no more bytes will come.
+    pub fn end_of_rest(&self, scan: &Scan, rest: &[u8], len: u64, state: &[u8]) -> Ended {
+        if scan.seen == 0 {
+            let end = match &self.other {
+                Some(framing) => framing.end(rest, true).map(|len| Ended::whole(len as u64)),
+                None if self.quoted => self.quoted_end(rest, state, true),
+                None => None,
+            };
+            return end.unwrap_or(Ended::whole(len));
+        }
+        Ended::whole(len)
+    }
+
+    /// Whether a record is so long that only its head is kept, wherever it ends: at the next newline.
+    pub fn endless(&self, scan: &Scan) -> bool {
+        self.max.saturating_add(MARKS_MAX) <= scan.seen
+    }
+
+    /// Up to where records are over at the end of a file, of which `bytes` are the last: all of them, where it is closed, or
+    /// those to the last of which nothing was added for long.
+    pub fn over_at(&self, bytes: &[u8], closed: bool, settled: bool) -> usize {
+        let end = self.last_end(bytes).unwrap_or(0);
+        match () {
+            () if closed => bytes.len(),
+            // Where the next record begins another way than the lines of this one, half a line may be the next one's.
+            () if !settled || self.looks_ahead() && end < bytes.len() => 0,
+            () => end,
         }
     }
 
-    /// What remains of a record of `len` bytes, which `rest` begins, when no more bytes will come: it ends there, or at
-    /// its first newline if a quote was never closed.
-    pub fn end_of_rest(&self, scan: &Scan, rest: &[u8], len: u64) -> u64 {
-        if let Some(framing) = self.other.as_ref().filter(|_| scan.seen == 0) {
-            return framing.end(rest, true).map_or(len, |len| len as u64);
-        }
-        scan.first.filter(|_| scan.cell == Cell::Quoted).unwrap_or(len)
+    /// What is used by `quoted`.
+    pub(super) fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    pub(super) fn shifts(&self) -> bool {
+        self.shifts
+    }
+
+    pub(super) fn pipe(&self) -> bool {
+        self.pipe
+    }
+
+    /// Cells of a row; 0: nobody knows.
+    pub(super) fn columns(&self, state: &[u8]) -> usize {
+        self.columns.map_or(0, |columns| match columns.declared {
+            0 => (columns.of)(state),
+            declared => declared,
+        })
     }
 
     /// The record without a byte order mark and, if it is `whole`, without its end mark (LF or CR LF).
@@ -207,156 +280,16 @@ impl Framer {
         self.line_ends(bytes).last()
     }
 
-    fn quoted_end(&self, scan: &mut Scan, bytes: &[u8]) -> Option<u64> {
-        let base = scan.seen;
-        let stop = |scan: &mut Scan, at: usize| {
-            scan.last = before(scan.last, bytes, at);
-            scan.seen = base.saturating_add(at as u64);
-            self.overlong(scan)
-        };
-        let third = if self.shifts { ESC } else { b'"' };
-        let mut at = 0usize;
-        if scan.cell == Cell::Closing
-            && let Some(next) = bytes.first()
-        {
-            at = usize::from(self.closed(scan, u32::from(*next)));
-            if let Some(end) = wrong(scan) {
-                return Some(end);
-            }
-        }
-        while let Some(hit) = bytes.get(at..).and_then(|rest| memchr3(b'"', b'\n', third, rest)) {
-            at = at.saturating_add(hit);
-            match bytes.get(at) {
-                Some(b'"') if !scan.shifted => match (scan.cell, bytes.get(at.saturating_add(1))) {
-                    (Cell::Plain, _) => {
-                        let begun = base.saturating_add(at as u64);
-                        if self.begins(begun, before(scan.last, bytes, at)) {
-                            scan.cell = Cell::Quoted;
-                        }
-                    }
-                    (Cell::Quoted, None) => scan.cell = Cell::Closing,
-                    (Cell::Quoted, Some(next)) => {
-                        at = at.saturating_add(usize::from(self.closed(scan, u32::from(*next))));
-                        if let Some(end) = wrong(scan) {
-                            return Some(end);
-                        }
-                    }
-                    (Cell::Closing | Cell::Wrong, _) => {}
-                },
-                Some(b'\n') => {
-                    scan.shifted = false;
-                    let len = base.saturating_add(at as u64).saturating_add(1);
-                    if let Some(end) = self.newline(scan, len) {
-                        return Some(end);
-                    }
-                }
-                Some(&ESC) if self.shifts => match bytes.get(at.saturating_add(1)..at.saturating_add(3)) {
-                    Some([b'$', _]) => scan.shifted = true,
-                    Some([b'(', _]) => scan.shifted = false,
-                    Some(_) => {}
-                    // The escape sequence is cut: look at it again with its rest.
-                    None => return stop(scan, at),
-                },
-                _ => {}
-            }
-            at = at.saturating_add(1);
-        }
-        stop(scan, bytes.len())
-    }
-
-    /// Whether a cell begins behind the first `len` bytes of a record, of which `last` are the last.
-    fn begins(&self, len: u64, last: u32) -> bool {
-        let (mark, unit) = match self.unit {
-            Unit::Byte => (len == 3 && last & 0xff_ffff == 0xef_bbbf, last & 0xff),
-            Unit::Little | Unit::Big => (len == 2 && last == 0xfeff, last),
-        };
-        len == 0 || mark || self.delimits(unit) && (self.pipe || unit != u32::from(b'|'))
-    }
-
     /// Whether this character separates cells. Where nobody said which one it is in this file: any of the usual ones.
-    fn delimits(&self, unit: u32) -> bool {
+    pub(super) fn delimits(&self, unit: u32) -> bool {
         match self.delimiter {
             Some(delimiter) => unit == u32::from(delimiter),
             None => matches!(char::from_u32(unit), Some(',' | '\t' | ';' | '|')),
         }
     }
 
-    /// A quote stood in a quoted cell and `next` behind it: is that a doubled quote? Else the cell is over.
-    fn closed(&self, scan: &mut Scan, next: u32) -> bool {
-        scan.cell = match char::from_u32(next) {
-            Some('"') => Cell::Quoted,
-            Some('\r' | '\n') => Cell::Plain,
-            _ if self.delimits(next) => Cell::Plain,
-            _ => Cell::Wrong,
-        };
-        scan.cell == Cell::Quoted
-    }
-
-    /// A newline that makes the record `len` bytes long: is it the end?
-    fn newline(&self, scan: &mut Scan, len: u64) -> Option<u64> {
-        let first = *scan.first.get_or_insert(len);
-        let overlong = self.open_max() < len;
-        if scan.cell != Cell::Quoted {
-            return Some(if overlong { first } else { len });
-        }
-        scan.newlines = scan.newlines.saturating_add(1);
-        (overlong || OPEN_NEWLINES_MAX < scan.newlines).then_some(first)
-    }
-
-    fn overlong(&self, scan: &Scan) -> Option<u64> {
-        if self.open_max() < scan.seen { scan.first } else { None }
-    }
-
     /// Longest record of several lines.
-    fn open_max(&self) -> u64 {
+    pub(super) fn open_max(&self) -> u64 {
         self.max.min(OPEN_BYTES_MAX)
     }
-
-    fn wide_end(&self, unit: Unit, scan: &mut Scan, bytes: &[u8]) -> Option<u64> {
-        let code = |pair: &[u8]| match (unit, pair) {
-            (Unit::Big, [hi, lo]) => u32::from(u16::from_be_bytes([*hi, *lo])),
-            (_, [lo, hi]) => u32::from(u16::from_le_bytes([*lo, *hi])),
-            _ => 0,
-        };
-        let mut len = scan.seen;
-        for code in bytes.chunks_exact(2).map(code) {
-            let begun = len;
-            len = len.saturating_add(2);
-            if !self.quoted {
-                if code == 0x0a {
-                    return Some(len);
-                }
-                continue;
-            }
-            let doubled = scan.cell == Cell::Closing && self.closed(scan, code);
-            if let Some(end) = wrong(scan) {
-                return Some(end);
-            }
-            match code {
-                0x22 if doubled => {}
-                0x22 if scan.cell == Cell::Quoted => scan.cell = Cell::Closing,
-                0x22 if scan.cell == Cell::Plain && self.begins(begun, scan.last) => scan.cell = Cell::Quoted,
-                0x0a => {
-                    if let Some(end) = self.newline(scan, len) {
-                        return Some(end);
-                    }
-                }
-                _ => {}
-            }
-            scan.last = code;
-        }
-        scan.seen = len;
-        self.overlong(scan)
-    }
-}
-
-/// Where a record ends in which text stood behind a closing quote: at its first newline, if that is known.
-fn wrong(scan: &Scan) -> Option<u64> {
-    scan.first.filter(|_| scan.cell == Cell::Wrong)
-}
-
-/// The last three bytes before `at`, where `last` stood before `bytes`.
-fn before(last: u32, bytes: &[u8], at: usize) -> u32 {
-    let near = bytes.get(at.saturating_sub(3)..at).unwrap_or_default();
-    near.iter().fold(last, |last, byte| last << 8 | u32::from(*byte))
 }

@@ -1,12 +1,14 @@
 //! What the system limits, and what remote file systems get wrong for a while.
 //!
-//! Out of descriptors, files that are over are closed first, then quiet ones that still have their name; these are parked:
-//! their segment stays, and a file of the same incarnation and size needs no descriptor. A remote file system may show
+//! Logs take no more descriptors than leaves enough for everything else. Beyond that files that are over are closed first,
+//! then quiet ones that still have their name; these are parked: their segment stays, and a file of the same incarnation
+//! and size needs no descriptor. Files for which there is no room yet wait until others are read and stored. A remote file system may show
 //! a stale size: there a file counts as cut only when it stayed so for a minute.
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rustix::fs::fstatfs;
@@ -16,10 +18,42 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use super::body::Body;
 use super::follow::Tailer;
 use super::identity::Stat;
+use super::scan::Pass;
 use super::segment::Seg;
 use super::tail::Tail;
 use super::{Incarnation, Phase};
 use crate::clock::WallTime;
+
+/// Files that are open for reading, of all sources.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+/// Most quiet files that are closed at once.
+const PARKED_AT_ONCE: usize = 64;
+/// Descriptors that are left to the store, the archive, mails and whoever asks: a quarter, within these.
+const LEFT: std::ops::RangeInclusive<u64> = 16..=512;
+
+/// Counts one open file for as long as it lives.
+#[derive(Debug)]
+pub(super) struct Slot(());
+
+impl Slot {
+    pub fn take() -> Slot {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Slot(())
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether one more file may be open for reading.
+pub(super) fn has_room() -> bool {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let left = (limit / 4).clamp(*LEFT.start(), *LEFT.end());
+    (OPEN.load(Ordering::Relaxed) as u64) < limit.saturating_sub(left)
+}
 
 /// How long a file of a remote file system must look cut, and how long what cannot be looked at is waited for.
 pub(super) const DOUBT: Duration = Duration::from_secs(60);
@@ -72,6 +106,12 @@ impl Tailer {
         if !matches!(errno, Some(Errno::MFILE | Errno::NFILE)) {
             return false;
         }
+        self.make_room(keep, 1)
+    }
+
+    /// Whether some files were closed: those that are over, else up to `most` quiet ones that were for the longest time, but not
+    /// of the family `keep`.
+    fn make_room(&mut self, keep: &Path, most: usize) -> bool {
         let over = |s: &Seg| !s.active() && !s.dirty && !s.handed && s.stored && s.tail.is_some();
         if self.segs.iter().any(over) {
             self.segs.iter_mut().filter(|s| over(s)).for_each(|s| s.tail = None);
@@ -88,12 +128,26 @@ impl Tailer {
                 && !s.handed
                 && s.away.is_none()
         };
-        let longest = self.segs.iter_mut().filter(quiet).min_by_key(|s| s.changed_at);
-        longest.is_some_and(|seg| {
+        let mut quiet: Vec<&mut Seg> = self.segs.iter_mut().filter(quiet).collect();
+        quiet.sort_unstable_by_key(|seg| seg.changed_at);
+        let found = !quiet.is_empty();
+        for seg in quiet.into_iter().take(most) {
             seg.tail = None;
             seg.parked = true;
-            true
-        })
+        }
+        found
+    }
+
+    /// Whether a file of the family `base` may be opened now. If not, it waits for a scan behind the next commit.
+    pub(super) fn may_open(&mut self, base: &Path, pass: &mut Pass) -> bool {
+        if (self.room)() || !pass.crowded && self.make_room(base, PARKED_AT_ONCE) && (self.room)() {
+            self.crowded_since = None;
+            return true;
+        }
+        (pass.crowded, pass.blind) = (true, true);
+        let since = *self.crowded_since.get_or_insert(pass.now);
+        self.crowded = pass.now.since(since) < DOUBT;
+        false
     }
 
     /// A parked segment whose file was not seen as it was is to be found again.

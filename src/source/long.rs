@@ -1,11 +1,14 @@
 //! A record too long to be read from its start at each look: how far the search for its end came.
+//!
+//! Once it is longer than is kept of any record, it is given out: its head, marked. Its rest is then passed over a chunk at
+//! a time, like whole records ([`SegmentState::inside`]), so that no turn, batch or archived piece is longer for it.
 
 use std::io;
 
 use super::SegmentState;
 use super::body::Body;
 use super::chunk::{Raw, line_of};
-use super::framer::Scan;
+use super::framer::{Ended, Scan};
 use super::identity::{PROOF_MAX, proof_len};
 use super::marks::START_MAX;
 use super::tail::{CHUNK_MAX, End, Job, MARKS_MAX, Tail, Turn};
@@ -47,6 +50,9 @@ impl Tail {
         if !self.still(state.position)? {
             return Ok(Turn::nothing(End::Broken));
         }
+        if job.framer.endless(&long.scan) {
+            return self.give_head(&long, state, job);
+        }
         let from = state.position.saturating_add(long.scan.seen);
         let remaining = self.stat.size.saturating_sub(from);
         let want = match &self.body {
@@ -69,13 +75,17 @@ impl Tail {
             return Ok(Turn::nothing(End::Broken));
         }
         long.keep(buf, job.framer.max().saturating_add(MARKS_MAX));
-        let ended = job.framer.end(&mut long.scan, buf);
+        let ended = job.framer.end(&mut long.scan, buf, &state.format_state);
         let whole = long.scan.seen.max(self.stat.size.saturating_sub(state.position));
-        let rest =
-            (at_end && job.closing == Some(self.stat.size)).then(|| job.framer.end_of_rest(&long.scan, buf, whole));
-        let Some(len) = ended.or(rest) else {
+        let closing = at_end && job.closing == Some(self.stat.size);
+        let rest = || {
+            let state = &state.format_state;
+            closing.then(|| job.framer.end_of_rest(&long.scan, buf, whole, state))
+        };
+        let Some(Ended { len, open }) = ended.or_else(rest) else {
+            let endless = job.framer.endless(&long.scan);
             self.long = Some(long);
-            let end = if at_end { End::Caught } else { End::More };
+            let end = if at_end && !endless { End::Caught } else { End::More };
             return Ok(Turn {
                 bytes: 0,
                 lines: 0,
@@ -83,41 +93,66 @@ impl Tail {
                 end,
             });
         };
+        let kept = usize::try_from(len)
+            .ok()
+            .and_then(|len| long.kept.get(..len))
+            .unwrap_or(&long.kept);
+        let turn = self.give(state, job, (kept, len, open), len)?;
+        Ok(turn.map_or(Turn::nothing(End::Broken), |turn| Turn {
+            scanned: want as u64,
+            ..turn
+        }))
+    }
+
+    /// Gives out a record of which only the head is kept, before its end is known: from here on its rest is passed over.
+    fn give_head(&mut self, long: &Long, state: &mut SegmentState, job: &mut Job<'_, '_>) -> io::Result<Turn> {
+        let given = self.give(state, job, (&long.kept, u64::MAX, false), long.scan.seen)?;
+        state.inside = given.is_some();
+        Ok(given.unwrap_or(Turn::nothing(End::Broken)))
+    }
+
+    /// Gives out a record of `whole` bytes of which `kept` are the first, and takes `len` bytes as consumed. `None`: they
+    /// are no more there.
+    fn give(
+        &mut self,
+        state: &mut SegmentState,
+        job: &mut Job<'_, '_>,
+        (kept, whole, open): (&[u8], u64, bool),
+        len: u64,
+    ) -> io::Result<Option<Turn>> {
         let position = state.position.saturating_add(len);
         if !self.take_long(state.position, position, job)? {
-            return Ok(Turn::nothing(End::Broken));
+            return Ok(None);
         }
         let at = LineRef {
             segment: state.id,
             start: state.position,
             end: position,
         };
-        let kept = usize::try_from(len)
-            .ok()
-            .and_then(|len| long.kept.get(..len))
-            .unwrap_or(&long.kept);
         let raw = match job.raw {
             Some(_) => self.raw_of(at, &state.format_state)?,
             None => Some(Vec::new()),
         };
         let Some(mut raw) = raw else {
-            return Ok(Turn::nothing(End::Broken));
+            return Ok(None);
         };
-        (job.sink)(line_of(kept, len, &job.framer, true, at), &mut state.format_state);
+        let line = line_of(kept, whole, &job.framer, (true, open), at);
+        (job.sink)(line, &mut state.format_state);
         if let Some(all) = job.raw.as_deref_mut() {
             if let Some(last) = raw.last_mut() {
                 last.states.1.clone_from(&state.format_state);
+                last.inside.1 = whole == u64::MAX;
             }
             all.append(&mut raw);
         }
         state.position = position;
         state.lines = state.lines.saturating_add(1);
-        Ok(Turn {
+        Ok(Some(Turn {
             bytes: len,
             lines: 1,
-            scanned: want as u64,
+            scanned: len,
             end: End::More,
-        })
+        }))
     }
 
     /// The bytes of a long record for whoever keeps them, read once more because only its head is in memory. `None`:
@@ -135,6 +170,7 @@ impl Tail {
                 segment: at.segment,
                 span: (from, from.saturating_add(len as u64)),
                 bytes,
+                inside: (false, false),
                 ends: from.saturating_add(len as u64) == at.end,
                 states: (format_state.to_vec(), format_state.to_vec()),
             });

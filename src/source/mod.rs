@@ -44,7 +44,9 @@ mod long;
 mod marks;
 mod members;
 mod newcomer;
+mod nuls;
 mod proofs;
+mod quoted;
 mod recut;
 mod resolve;
 mod scan;
@@ -70,9 +72,10 @@ pub use chunk::Raw;
 pub use decode::{Decoded, Decoder};
 pub use follow::{ReadOutcome, SegmentStatus, Tailer};
 pub use following::Following;
+pub use framer::Columns;
 pub use journal::{JournalFilter, JournalTailer, journal_again};
 pub use limits::raise_file_limit;
-pub use recut::{Recut, entries_from};
+pub use recut::{Recut, RecutSink, Stood, entries_from};
 pub use verify::Check;
 pub use wake::{NotifyWake, Poker, Woken};
 
@@ -161,8 +164,12 @@ pub struct SegmentState {
     pub path: PathBuf,
     /// Incarnation it was last seen as.
     pub incarnation: Incarnation,
-    /// Start of the first record not yet consumed.
+    /// Start of the first record not yet consumed; with `inside`, of what is not consumed of one of which only the head is
+    /// kept.
     pub position: u64,
+    /// Whether `position` stands inside a record that was given out and counted, longer than is kept of any: what follows up
+    /// to its end is passed over.
+    pub inside: bool,
     /// Records consumed, rejects included.
     pub lines: u64,
     /// The first bytes of the file, at most 4 KiB of what is consumed.
@@ -324,11 +331,15 @@ pub enum SourceEventKind {
     ZoneSuspect,
     /// A 個人番号 stands in the log. Raised once a day.
     MyNumber,
+    /// A record is longer than is kept of any; its head counts where it says when and who. Raised once a day.
+    Oversize,
+    /// A quote opens a cell and is never closed: a line that may hide others. Raised once a day.
+    OpenQuote,
 }
 
 impl SourceEventKind {
     /// Every kind.
-    pub const ALL: [SourceEventKind; 21] = [
+    pub const ALL: [SourceEventKind; 23] = [
         SourceEventKind::Truncated,
         SourceEventKind::RolledBack,
         SourceEventKind::Edited,
@@ -350,6 +361,8 @@ impl SourceEventKind {
         SourceEventKind::Unparsed,
         SourceEventKind::ZoneSuspect,
         SourceEventKind::MyNumber,
+        SourceEventKind::Oversize,
+        SourceEventKind::OpenQuote,
     ];
 
     /// The word used in JSON and the store.
@@ -376,6 +389,8 @@ impl SourceEventKind {
             SourceEventKind::Unparsed => "unparsed",
             SourceEventKind::ZoneSuspect => "zone-suspect",
             SourceEventKind::MyNumber => "my-number",
+            SourceEventKind::Oversize => "oversize",
+            SourceEventKind::OpenQuote => "open-quote",
         }
     }
 

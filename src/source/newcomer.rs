@@ -443,6 +443,7 @@ impl Tailer {
             path: path.to_owned(),
             incarnation: tail.stat.incarnation,
             position,
+            inside: false,
             lines: 0,
             head: Proof::default(),
             window: Proof::default(),

@@ -6,10 +6,26 @@
 use serde_json::{Value, json};
 
 use super::chunk::Framed;
-use super::framer::Framer;
+use super::framer::{Columns, Framer};
 use super::{Incarnation, Phase, Proof, SegmentState, SourceSettings};
 use crate::access::{Damage, Line, LineRef, SegmentId, SourceId};
 use crate::clock::WallTime;
+
+/// Where bytes stood that are cut once more.
+#[derive(Debug, Clone, Copy)]
+pub struct Stood<'a> {
+    /// The file.
+    pub file: SegmentId,
+    /// The first byte.
+    pub from: u64,
+    /// They begin inside a record of which the head was given before.
+    pub inside: bool,
+    /// What the format remembered there.
+    pub state: &'a [u8],
+}
+
+/// Takes a record, the range of its bytes, and what its format remembers.
+pub type RecutSink<'s> = dyn FnMut(Line<'_>, (usize, usize), &mut Vec<u8>) + 's;
 
 /// Cuts records of one source.
 #[derive(Debug)]
@@ -30,17 +46,33 @@ impl Recut {
         }
     }
 
-    /// Gives each record of `bytes`, which stood at `from` in `file`, together with the range of its own bytes in `bytes`.
-    pub fn records(&self, file: SegmentId, from: u64, bytes: &[u8], sink: &mut dyn FnMut(Line<'_>, (usize, usize))) {
+    /// The same with rows of so many columns.
+    pub fn with_columns(mut self, columns: Columns) -> Recut {
+        self.framer = self.framer.with_columns(Some(columns));
+        self
+    }
+
+    /// Gives each record of `bytes`, which stood where `at` says, together with the range of its own bytes in `bytes` and what
+    /// its format remembers.
+    pub fn records(&self, at: &Stood<'_>, bytes: &[u8], sink: &mut RecutSink<'_>) {
         if self.journal {
-            return entries(file, bytes, sink);
+            return entries(at, bytes, sink);
         }
-        let mut state = begun(file, from);
+        let from = at.from;
+        let mut state = begun(at);
         let within = |at: u64| usize::try_from(at.saturating_sub(from)).unwrap_or(usize::MAX);
-        let all = (u64::MAX, true, true, false);
-        Framed::run(bytes, &mut state, &self.framer, all, &mut |line, _| {
-            sink(line, (within(line.at.start), within(line.at.end)));
-        });
+        let mut rest = bytes;
+        loop {
+            let (inside, all) = (state.inside, (u64::MAX, true, rest.len()));
+            let framed = Framed::run(rest, &mut state, &self.framer, all, &mut |line, state| {
+                sink(line, (within(line.at.start), within(line.at.end)), state);
+            });
+            state.position = state.position.saturating_add(framed.consumed as u64);
+            rest = rest.get(framed.consumed..).unwrap_or_default();
+            if !inside || state.inside {
+                break;
+            }
+        }
     }
 }
 
@@ -64,8 +96,9 @@ pub(super) fn archived_entry(number: u64, message: &[u8], len: u64) -> Vec<u8> {
     line
 }
 
-fn entries(file: SegmentId, bytes: &[u8], sink: &mut dyn FnMut(Line<'_>, (usize, usize))) {
+fn entries(stood: &Stood<'_>, bytes: &[u8], sink: &mut RecutSink<'_>) {
     let mut from = 0;
+    let mut state = stood.state.to_vec();
     for line in bytes.split_inclusive(|b| *b == b'\n') {
         let range = (from, from + line.len());
         from = range.1;
@@ -73,7 +106,7 @@ fn entries(file: SegmentId, bytes: &[u8], sink: &mut dyn FnMut(Line<'_>, (usize,
             continue;
         };
         let at = LineRef {
-            segment: file,
+            segment: stood.file,
             start: number,
             end: number.saturating_add(1),
         };
@@ -82,7 +115,7 @@ fn entries(file: SegmentId, bytes: &[u8], sink: &mut dyn FnMut(Line<'_>, (usize,
             at,
             damage: cut.then_some(Damage::Oversize),
         };
-        sink(line, range);
+        sink(line, range, &mut state);
     }
 }
 
@@ -110,18 +143,20 @@ fn entry(line: &[u8]) -> Option<(u64, Vec<u8>, bool)> {
 }
 
 /// A file of which nothing is known but where reading begins.
-fn begun(id: SegmentId, position: u64) -> SegmentState {
+fn begun(at: &Stood<'_>) -> SegmentState {
+    let position = at.from;
     SegmentState {
-        id,
+        id: at.file,
         source: SourceId::default(),
         path: std::path::PathBuf::new(),
         incarnation: Incarnation::default(),
         position,
+        inside: at.inside,
         lines: 0,
         head: Proof::default(),
         window: Proof::default(),
         phase: Phase::Live,
-        format_state: Vec::new(),
+        format_state: at.state.to_vec(),
         last_read: WallTime::from_micros(0),
         caught_at: WallTime::from_micros(0),
         origin: position,

@@ -9,6 +9,8 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
+use rustix::process::{Resource, getrlimit};
+
 use super::body::Body;
 use super::family::{Listed, Listing};
 use super::follow::Tailer;
@@ -32,6 +34,8 @@ pub(super) struct Pass {
     pub blind: bool,
     /// Whether a segment that is not found now is lost.
     pub last: bool,
+    /// There is no room for another open file.
+    pub crowded: bool,
     /// Paths found unreadable in this pass.
     noted: BTreeSet<PathBuf>,
 }
@@ -52,6 +56,7 @@ impl Pass {
             claimed,
             now,
             last,
+            crowded: false,
             noted: BTreeSet::new(),
         }
     }
@@ -76,6 +81,7 @@ impl Tailer {
     /// Lists the files and settles which segment each one is: notices new, renamed, vanished and replaced files.
     /// Call it at the start, when a wake-up says so, and every ten seconds.
     pub fn scan(&mut self, now: WallTime, new_id: &mut dyn FnMut() -> SegmentId) {
+        self.crowded = false;
         self.take_held(now, new_id);
         let mut pass = self.pass(now, false, new_id);
         for _ in 0..LOOKS_MAX {
@@ -263,6 +269,14 @@ impl Tailer {
 
     /// Opens a listed file and makes sure that it is still the one that was listed.
     pub(super) fn open_listed(&mut self, file: &Listed, pass: &mut Pass) -> Result<(File, Stat), Unopened> {
+        if !self.may_open(&file.base, pass) {
+            if !self.crowded {
+                let limit = getrlimit(Resource::Nofile).current.unwrap_or_default();
+                let why = format!("more logs at a time than files may be open ({limit}): raise LimitNOFILE");
+                self.note(pass, file.path.clone(), SourceEventKind::Unreadable, &why);
+            }
+            return Err(Unopened::Blind);
+        }
         let mut opened = (self.opener)(&file.path, file.live());
         if let Err(error) = &opened
             && self.made_room(error, &file.base)

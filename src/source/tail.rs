@@ -16,8 +16,10 @@ use super::chunk::{Framed, Raw};
 use super::chunks::Hashing;
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, prove};
+use super::limits::Slot;
 use super::long::Long;
 use super::marks::Marking;
+use super::nuls::Run;
 use super::proofs::{beside, proofs};
 use super::unpack::Catching;
 use super::{ChunkHash, Proof, SegmentState};
@@ -63,9 +65,15 @@ pub(super) struct Tail {
     pub(super) long: Option<Long>,
     /// NUL bytes at the start of a record, left out and not told yet.
     nuls: Option<(u64, u64)>,
-    skipped: Vec<(u64, u64)>,
+    pub(super) skipped: Vec<(u64, u64)>,
+    /// A run of them that is longer than a chunk.
+    pub(super) run: Option<Run>,
+    /// Where one began that goes on to the end of the file and was told.
+    pub(super) told_nuls: Option<u64>,
     /// What was consumed last was found to be something else: where, and the evidence.
     pub(super) changed: Option<((u64, u64), String)>,
+    /// One of the files that may be open.
+    _slot: Slot,
 }
 
 /// What one turn of reading needs.
@@ -201,7 +209,10 @@ impl Tail {
             long: None,
             nuls: None,
             skipped: Vec::new(),
+            run: None,
+            told_nuls: None,
             changed: None,
+            _slot: Slot::take(),
         }
     }
 
@@ -251,6 +262,7 @@ impl Tail {
         self.peak = self.stat.size;
         self.broken = false;
         self.long = None;
+        self.run = None;
         self.looked = None;
     }
 
@@ -313,6 +325,8 @@ impl Tail {
         }
         let turn = if self.long.is_some() {
             self.read_long(state, job)?
+        } else if self.seeks_data() {
+            self.seek_data(state, job.buf)?
         } else {
             self.read_chunk(state, job)?
         };
@@ -332,8 +346,12 @@ impl Tail {
         let most = usize::try_from(job.allowance)
             .unwrap_or(usize::MAX)
             .clamp(LONG_MIN, CHUNK_MAX);
+        let nul_until = self.nul_until(state.position);
         let want = match &self.body {
-            Body::Plain(_) => usize::try_from(remaining).unwrap_or(usize::MAX).min(most),
+            Body::Plain(_) => {
+                let upto = nul_until.map_or(remaining, |data| data.saturating_sub(state.position));
+                usize::try_from(upto.min(remaining)).unwrap_or(usize::MAX).min(most)
+            }
             // How much is in it is known at its end.
             Body::Packed(_) => most,
         };
@@ -357,17 +375,27 @@ impl Tail {
             return Ok(Turn::nothing(End::Broken));
         }
         let (from, state_before) = (state.position, job.raw.is_some().then(|| state.format_state.clone()));
-        let settled = job.settled == Some(self.stat.size) && chunk.ends_with(b"\n");
-        let over = at_end && (job.closing == Some(self.stat.size) || settled);
+        let size = self.stat.size;
+        let over = match at_end {
+            true => job
+                .framer
+                .over_at(chunk, job.closing == Some(size), job.settled == Some(size)),
+            false => 0,
+        };
+        let inside = state.inside;
+        // Nobody fills a packed member any more.
+        let nul = nul_until.is_some() || !at_end && job.framer.nul_is_damage() && self.packed();
+        let passing = nul && !inside && !chunk.is_empty() && chunk.iter().all(|b| *b == 0);
+        self.run = self.run.filter(|_| passing);
         // Where records will most likely end: so far the bytes are hashed beside the framing.
         let most = usize::try_from(job.allowance).unwrap_or(usize::MAX).min(chunk.len());
         let whole = chunk.get(..most).and_then(|most| memrchr(b'\n', most));
         let likely = chunk
             .get(..whole.map_or(0, |at| at.saturating_add(1)))
             .unwrap_or_default();
-        let (framed, ahead) = beside(self.hashing.as_ref(), likely, || {
-            let how = (job.allowance, job.force, over, !at_end);
-            Framed::run(chunk, state, &job.framer, how, job.sink)
+        let (framed, ahead) = beside(self.hashing.as_ref(), likely, || match passing {
+            true => Framed::all_nul(chunk.len(), state.position),
+            false => Framed::run(chunk, state, &job.framer, (job.allowance, job.force, over), job.sink),
         });
         let ahead = ahead.filter(|_| likely.len() == framed.consumed);
         let consumed = framed.consumed;
@@ -377,6 +405,7 @@ impl Tail {
                 segment: state.id,
                 span: (from, state.position),
                 bytes: chunk.get(..consumed).unwrap_or_default().to_vec(),
+                inside: (inside, state.inside),
                 ends: true,
                 states: (before, state.format_state.clone()),
             });
@@ -388,21 +417,8 @@ impl Tail {
         self.consumed(buf.get(..upto).unwrap_or_default(), at, ahead, &job.framer);
         self.note_nuls(&framed.nuls, state.position);
         let rest = buf.get(upto..).unwrap_or_default();
-        let end = if framed.stopped {
-            End::Spent
-        } else if at_end && (rest.len() < LONG_MIN || rest.iter().all(|b| *b == 0)) {
-            End::Caught
-        } else if consumed == 0 || at_end {
-            // No end in sight: remember how far the search came instead of reading all again.
-            self.long = Some(Long::begin(
-                rest,
-                framed.scan,
-                job.framer.max().saturating_add(MARKS_MAX),
-            ));
-            if at_end { End::Caught } else { End::More }
-        } else {
-            End::More
-        };
+        let how = (at_end, inside, passing);
+        let end = self.end_of(&framed, rest, how, state, &job.framer);
         let scanned = if consumed == 0 { want } else { consumed };
         Ok(Turn {
             bytes: consumed as u64,
@@ -410,6 +426,44 @@ impl Tail {
             scanned: scanned as u64,
             end,
         })
+    }
+
+    /// How a turn ended that left `rest` of its chunk: whether that is at the end of the file, whether the chunk began inside a
+    /// record of which the head was given, and whether it is part of a run of NUL bytes.
+    fn end_of(
+        &mut self,
+        framed: &Framed,
+        rest: &[u8],
+        (at_end, inside, passing): (bool, bool, bool),
+        state: &SegmentState,
+        framer: &Framer,
+    ) -> End {
+        if let Some(run) = self.run.as_mut() {
+            run.from = state.position;
+        }
+        self.run = self.run.filter(|run| run.data != Some(run.from));
+        let nul = !rest.is_empty() && rest.iter().all(|b| *b == 0);
+        if framed.stopped {
+            End::Spent
+        } else if passing {
+            End::More
+        } else if inside {
+            // Behind its end the next look goes on.
+            if at_end && state.inside { End::Caught } else { End::More }
+        } else if at_end && (rest.len() < LONG_MIN || nul) {
+            End::Caught
+        } else if framed.consumed == 0 && nul && framer.nul_is_damage() {
+            self.begin_run(state.position, rest.len());
+            End::More
+        } else if framed.consumed == 0 || at_end {
+            // No end in sight: remember how far the search came instead of reading all again.
+            let most = framer.max().saturating_add(MARKS_MAX);
+            self.long = Some(Long::begin(rest, framed.scan, most));
+            let endless = framer.endless(&framed.scan);
+            if at_end && !endless { End::Caught } else { End::More }
+        } else {
+            End::More
+        }
     }
 
     /// The second look: what was just read was read from a file that still continues what was consumed.

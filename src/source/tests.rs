@@ -5,6 +5,8 @@ mod faults;
 mod framing;
 mod integrity;
 mod limits;
+mod long;
+mod open;
 mod packed;
 mod plain;
 mod random;
@@ -44,6 +46,8 @@ struct World {
     next: i64,
     now: WallTime,
     budget: usize,
+    /// How many columns rows have; 0: nobody knows.
+    columns: usize,
 }
 
 const WAIT: Duration = Duration::from_secs(600);
@@ -86,6 +90,7 @@ impl World {
             next: 0,
             now: WallTime::from_secs(1_000_000),
             budget: 1 << 20,
+            columns: 0,
         }
     }
 
@@ -199,6 +204,12 @@ impl World {
         self.batch.clear();
         self.next = self.stored.keys().next_back().map_or(0, |id| id.0);
         self.tailer = Tailer::open(self.settings.clone(), SourceId(1), self.known());
+        self.know_columns(self.columns);
+    }
+
+    fn know_columns(&mut self, declared: usize) {
+        self.columns = declared;
+        self.tailer.know_columns(Columns { declared, of: |_| 0 });
     }
 
     /// A batch failed in the running process.
@@ -250,6 +261,7 @@ pub(super) fn state() -> SegmentState {
         path: PathBuf::from("/var/log/a.log"),
         incarnation: Incarnation::default(),
         position: 10,
+        inside: false,
         lines: 2,
         head: Proof::default(),
         window: Proof::default(),

@@ -11,7 +11,7 @@ CREATE TABLE source (
     name TEXT NOT NULL UNIQUE
 ) STRICT;
 
--- One incarnation of a file of a source. `position` is the start of the first record not yet consumed.
+-- One incarnation of a file of a source. `position` is the start of the first record not yet consumed, but for `inside`.
 CREATE TABLE segment (
     id INTEGER PRIMARY KEY,
     source INTEGER NOT NULL REFERENCES source (id),
@@ -21,6 +21,7 @@ CREATE TABLE segment (
     btime INTEGER NOT NULL,
     generation INTEGER NOT NULL,
     position INTEGER NOT NULL,
+    inside INTEGER NOT NULL,             -- 1: within a record of which only the head is read, and that was counted
     lines INTEGER NOT NULL,
     head_len INTEGER NOT NULL,
     head_hash BLOB NOT NULL,
@@ -329,6 +330,7 @@ CREATE TRIGGER ledger_whole BEFORE DELETE ON ledger BEGIN SELECT raise(ABORT, 't
 CREATE TABLE archive (
     segment INTEGER PRIMARY KEY REFERENCES segment (id),
     position INTEGER NOT NULL,
+    inside INTEGER NOT NULL,             -- 1: within a record of which only the head is read
     format_state BLOB NOT NULL,          -- what the format remembers there
     lines INTEGER NOT NULL               -- lines in the segments so far
 ) STRICT;

@@ -9,27 +9,43 @@ use crate::evidence::Entry;
 /// What a transaction says of the archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ArchiveBatch {
-    /// Files that are archived from now on: where they begin, what the format remembers there.
-    pub begun: Vec<(SegmentId, u64, Vec<u8>)>,
-    /// Files archived further: up to where, what the format remembers there, and how many lines more.
-    pub reached: Vec<(SegmentId, u64, Vec<u8>, u64)>,
+    /// Files that are archived from now on: where they begin.
+    pub begun: Vec<Reached>,
+    /// Files archived further: up to where, and how many lines more.
+    pub reached: Vec<Reached>,
     /// What the ledger says of it.
     pub entries: Vec<Entry>,
+}
+
+/// Up to where a file is archived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// The file.
+    pub segment: SegmentId,
+    /// Behind the last byte.
+    pub position: u64,
+    /// Whether that is inside a record of which only the head is read.
+    pub inside: bool,
+    /// What the format remembers there.
+    pub state: Vec<u8>,
+    /// How many lines that are.
+    pub lines: u64,
 }
 
 /// Writes it. Files that are begun must be known by now.
 pub(super) fn write(tx: &Transaction<'_>, batch: &ArchiveBatch) -> Result<(), StoreError> {
     let mut begin = tx.prepare_cached(
-        "INSERT INTO archive (segment, position, format_state, lines) VALUES (?1, ?2, ?3, 0) ON CONFLICT DO NOTHING",
+        "INSERT INTO archive (segment, position, inside, format_state, lines) VALUES (?1, ?2, ?3, ?4, 0) ON CONFLICT DO NOTHING",
     )?;
-    for (segment, from, state) in &batch.begun {
-        begin.execute(params![segment.0, int(*from), state])?;
+    for b in &batch.begun {
+        begin.execute(params![b.segment.0, int(b.position), b.inside, b.state])?;
     }
-    let mut reach = tx
-        .prepare_cached("UPDATE archive SET position = ?2, format_state = ?3, lines = lines + ?4 WHERE segment = ?1")?;
-    for (segment, to, state, lines) in &batch.reached {
-        if reach.execute(params![segment.0, int(*to), state, int(*lines)])? != 1 {
-            return Err(StoreError::Moved(segment.0));
+    let mut reach = tx.prepare_cached(
+        "UPDATE archive SET position = ?2, inside = ?3, format_state = ?4, lines = lines + ?5 WHERE segment = ?1",
+    )?;
+    for r in &batch.reached {
+        if reach.execute(params![r.segment.0, int(r.position), r.inside, r.state, int(r.lines)])? != 1 {
+            return Err(StoreError::Moved(r.segment.0));
         }
     }
     for entry in &batch.entries {
@@ -46,12 +62,20 @@ impl Store {
         Ok(tx.commit()?)
     }
 
-    /// Up to where a file is archived, what its format remembers there, and how many lines that are. `None`: it never was.
-    pub fn archived(&self, segment: SegmentId) -> Result<Option<(u64, Vec<u8>, u64)>, StoreError> {
+    /// Up to where a file is archived. `None`: it never was.
+    pub fn archived(&self, segment: SegmentId) -> Result<Option<Reached>, StoreError> {
         let mut select = self
             .conn
-            .prepare_cached("SELECT position, format_state, lines FROM archive WHERE segment = ?1")?;
-        let row = select.query_row([segment.0], |r| Ok((count(r.get(0)?), r.get(1)?, count(r.get(2)?))));
+            .prepare_cached("SELECT position, inside, format_state, lines FROM archive WHERE segment = ?1")?;
+        let row = select.query_row([segment.0], |r| {
+            Ok(Reached {
+                segment,
+                position: count(r.get(0)?),
+                inside: r.get(1)?,
+                state: r.get(2)?,
+                lines: count(r.get(3)?),
+            })
+        });
         Ok(row.optional()?)
     }
 

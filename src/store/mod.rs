@@ -40,7 +40,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 pub use alerts::{AlertDesk, AlertFilter, StoredAlert};
-pub use archive::ArchiveBatch;
+pub use archive::{ArchiveBatch, Reached};
 pub use commit::{Batch, Committed, Journal, NewMail, RejectCount, Tally};
 pub use compare::{CounterDrift, StepDrift};
 pub use error::StoreError;

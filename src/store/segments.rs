@@ -18,19 +18,19 @@ const UPDATE: &str = "
 UPDATE segment SET path = ?2, dev = ?3, ino = ?4, btime = ?5, generation = ?6, position = ?7, lines = ?8,
     head_len = ?9, head_hash = ?10, window_len = ?11, window_hash = ?12, phase = ?13, format_state = ?14,
     last_read = ?15, caught_at = ?16, origin = ?17, part_len = ?18, part_hash = ?19, chain = ?20, boot = ?21,
-    marks = ?22
-WHERE id = ?1 AND position = ?23";
+    marks = ?22, inside = ?23
+WHERE id = ?1 AND position = ?24";
 
 const INSERT: &str = "
 INSERT INTO segment (id, path, dev, ino, btime, generation, position, lines, head_len, head_hash, window_len,
     window_hash, phase, format_state, last_read, caught_at, origin, part_len, part_hash, chain, boot, marks,
-    source)
+    inside, source)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
-    ?23)";
+    ?23, ?24)";
 
 const SELECT: &str = "
 SELECT id, source, path, dev, ino, btime, generation, position, lines, head_len, head_hash, window_len,
-    window_hash, phase, format_state, last_read, caught_at, origin, part_len, part_hash, chain, boot, marks
+    window_hash, phase, format_state, last_read, caught_at, origin, part_len, part_hash, chain, boot, marks, inside
 FROM segment WHERE source = ?1 ORDER BY id";
 
 /// Behind every number a file has or ever had.
@@ -89,6 +89,7 @@ pub(super) fn write(tx: &Transaction<'_>, segments: &[(SegmentState, Option<u64>
             &s.chain[..],
             &s.boot.to_be_bytes()[..],
             s.marks,
+            s.inside,
             last
         ])?;
         if changed != 1 {
@@ -211,6 +212,7 @@ fn segment(row: &Row<'_>) -> Result<SegmentState, rusqlite::Error> {
         chain: row.get(20)?,
         boot: u128::from_be_bytes(row.get(21)?),
         marks: row.get(22)?,
+        inside: row.get(23)?,
     })
 }
 

@@ -83,6 +83,7 @@ fn segment(id: i64, position: u64) -> SegmentState {
             generation: u64::MAX / 2,
         },
         position,
+        inside: false,
         lines: position / 10,
         head: Proof { len: 4, hash: [1; 32] },
         window: Proof {

@@ -144,3 +144,18 @@ fn a_disk_that_is_full_in_the_middle_of_a_transaction_costs_nothing_but_time() {
         &["28"],
     );
 }
+
+#[test]
+fn a_log_rotated_away_after_its_first_batch_died_is_read_from_its_first_line() {
+    let site = Site::new(&Setup::default());
+    for n in 0..40 {
+        if n == 20 {
+            let ran = site.pass_with("step.read:1:abort");
+            assert_eq!(ran.status.signal(), Some(SIGABRT), "{}", ran.out);
+            fs::rename(&site.log, site.path("log/access.log.1")).unwrap();
+        }
+        site.append(site::line(n * 300, "user01", "juki", n));
+    }
+    site.pass().good();
+    assert_eq!([site.tally("lines"), site.counted()], [40, 40]);
+}

@@ -29,6 +29,8 @@ mod exports;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hiding;
+#[cfg(test)]
 mod live_equals_replay;
 #[cfg(test)]
 mod outage;

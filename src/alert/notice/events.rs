@@ -43,6 +43,8 @@ pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
                 | SourceEventKind::Unparsed
                 | SourceEventKind::ZoneSuspect
                 | SourceEventKind::MyNumber
+                | SourceEventKind::Oversize
+                | SourceEventKind::OpenQuote
         )
     };
     let only_content = events.iter().all(|(_, e)| content(e) || good(e)) && !only_good;
@@ -104,6 +106,11 @@ fn advice_on_content(events: &[(String, SourceEvent)], lang: Lang) -> &'static s
             "記録の日時が一定の時間ずれています。ログ源の zone の設定（UTC か日本時間か）と、記録元の時計を確認してください。\nずれている間は、時間外・期間に関する判定が正しく行われません。",
             "Records are dated a constant time off. See the source's `zone` (UTC or Japanese time) and the clock of the system.\nUntil then rules about hours and periods judge wrongly.",
         )
+    } else if any(SourceEventKind::OpenQuote) || any(SourceEventKind::Oversize) {
+        lang.pick(
+            "その行に何が書かれているかを元の記録で確認してください。利用者が入力欄に引用符や極端に長い文字列を入れると、こうした行ができます。\n記録を隠すために行われることもあります。前後の行はすべて読み取っています。記録元が引用符を二重にして（RFC 4180）書き出すよう、設定を見直してください。",
+            "See in the log itself what the line says. Such lines come from a quote or a very long text somebody typed into a field,\nwhich may be meant to hide something. All lines around it were read. Let the system double quotes in cells (RFC 4180).",
+        )
     } else {
         lang.pick(
             "列は名前で探すため、残っている列は正しく読まれています。なくなった列に利用者・件数・対象者が含まれていないか、\n設定の [source.fields] を改める必要がないかを確認してください。",
@@ -163,6 +170,10 @@ pub fn remedy(kind: SourceEventKind, lang: Lang) -> &'static str {
         SourceEventKind::MyNumber => lang.pick(
             "記録元で個人番号を出力しない設定にしてください",
             "let the system not write 個人番号",
+        ),
+        SourceEventKind::Oversize | SourceEventKind::OpenQuote => lang.pick(
+            "元の記録でその行を確認してください",
+            "see in the log what the line says",
         ),
         SourceEventKind::StartedAtEnd
         | SourceEventKind::ReadableAgain
@@ -280,6 +291,14 @@ fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
         SourceEventKind::MyNumber => (
             "個人番号とみられる数字が記録に含まれています",
             "the log holds what looks like a 個人番号",
+        ),
+        SourceEventKind::Oversize => (
+            "長すぎる行があります（読み取ったのは先頭だけです。日時と利用者が分かれば数えます）",
+            "a line is too long (only its head was read; it counts where that says when and who)",
+        ),
+        SourceEventKind::OpenQuote => (
+            "引用符が閉じられていない行があります（次の行からは通常どおり読み取っています）",
+            "a line holds a quote that is never closed (the lines behind it are read as usual)",
         ),
     }
 }

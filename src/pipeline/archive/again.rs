@@ -11,7 +11,7 @@ use crate::clock::WallTime;
 use crate::evidence::{Context, Entry, Facts, Piece};
 use crate::pipeline::PipelineError;
 use crate::source::{Phase, SegmentState, SourceSettings, journal_again, open_again, read_again};
-use crate::store::{ArchiveBatch, Store, StoreError};
+use crate::store::{ArchiveBatch, Reached, Store, StoreError};
 
 /// Bytes read at once from a source once more.
 const AGAIN: u64 = 1 << 20;
@@ -39,22 +39,19 @@ impl Archive {
         let mut lost = ArchiveBatch::default();
         for source in sources {
             for state in store.segments(*source)? {
-                let Some((from, format_state, lines)) = store.archived(state.id)? else {
+                let Some(reached) = store.archived(state.id)? else {
                     continue;
                 };
+                let (from, lines) = (reached.position, reached.lines);
                 self.known.insert(state.id);
                 self.ends.insert(state.id, from);
                 let whole = match self.journals.get(source) {
-                    Some(settings) => {
-                        self.entries_again(settings, &state, (from, format_state, lines), (*source, &then), now)
-                    }
-                    None => {
-                        state.position <= from || self.read_again(&state, (from, format_state), (*source, &then), now)
-                    }
+                    Some(settings) => self.entries_again(settings, &state, &reached, (*source, &then), now),
+                    None => state.position <= from || self.read_again(&state, &reached, (*source, &then), now),
                 };
                 if state.position < from {
                     // A restored store reads again what is archived already.
-                    self.skip.insert(state.id, from);
+                    self.skip.insert(state.id, (from, reached.inside));
                 }
                 if whole && from < state.position && lines < state.lines {
                     self.ends.insert(state.id, state.position);
@@ -69,12 +66,13 @@ impl Archive {
                         .with("off", vec![from, state.position])
                         .with("detail", "counted, but the file was gone before its bytes were sealed");
                     lost.entries.push(entry);
-                    lost.reached.push((
-                        state.id,
-                        state.position,
-                        state.format_state.clone(),
-                        state.lines.saturating_sub(lines),
-                    ));
+                    lost.reached.push(Reached {
+                        segment: state.id,
+                        position: state.position,
+                        inside: state.inside,
+                        state: state.format_state.clone(),
+                        lines: state.lines.saturating_sub(lines),
+                    });
                     self.ends.insert(state.id, state.position);
                 }
             }
@@ -106,25 +104,26 @@ impl Archive {
         &self,
         settings: &SourceSettings,
         state: &SegmentState,
-        (from, format_state, lines): (u64, Vec<u8>, u64),
+        reached: &Reached,
         (source, context): (SourceId, &Arc<Context>),
         now: WallTime,
     ) -> bool {
-        let expected = state.lines.saturating_sub(lines);
+        let expected = state.lines.saturating_sub(reached.lines);
         let Some(name) = self.sources.get(&source).filter(|_| 0 < expected) else {
             return true;
         };
-        let (found, bytes) = journal_again(settings, state, from);
+        let (found, bytes) = journal_again(settings, state, reached.position);
         if found < expected {
             return false;
         }
         let piece = Piece {
             file: state.id.0,
             source: Arc::clone(name),
-            span: (from, state.position),
+            span: (reached.position, state.position),
             bytes,
+            inside: (false, false),
             ends: true,
-            states: (format_state, state.format_state.clone()),
+            states: (reached.state.clone(), state.format_state.clone()),
             context: Arc::clone(context),
         };
         self.sealer.take(piece, Arc::new(Facts::unknown()), now);
@@ -134,14 +133,14 @@ impl Archive {
     fn read_again(
         &self,
         state: &SegmentState,
-        (from, format_state): (u64, Vec<u8>),
+        reached: &Reached,
         (source, context): (SourceId, &Arc<Context>),
         now: WallTime,
     ) -> bool {
         let (Some(mut file), Some(name)) = (open_again(state), self.sources.get(&source)) else {
             return false;
         };
-        let mut at = from;
+        let mut at = reached.position;
         while at < state.position {
             let len = state.position.saturating_sub(at).min(AGAIN);
             let wanted = usize::try_from(len).unwrap_or(0);
@@ -159,9 +158,13 @@ impl Archive {
                 source: Arc::clone(name),
                 span: (at, at.saturating_add(len)),
                 bytes,
+                inside: (
+                    reached.inside && at == reached.position,
+                    state.inside && at.saturating_add(len) == state.position,
+                ),
                 // What was committed ends with a record, and most records with a line.
                 ends: newline.is_some() || at.saturating_add(len) == state.position,
-                states: (format_state.clone(), state.format_state.clone()),
+                states: (reached.state.clone(), state.format_state.clone()),
                 context: Arc::clone(context),
             };
             self.sealer.take(piece, Arc::new(Facts::unknown()), now);

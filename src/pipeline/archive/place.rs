@@ -7,8 +7,8 @@ use crate::pipeline::PipelineError;
 use crate::source::{Raw, entries_from};
 use crate::store::StoreError;
 
-/// Leaves out what is archived already, up to `upto`.
-pub(super) fn cut_off(raw: &mut Raw, upto: u64, journal: bool) {
+/// Leaves out what is archived already, up to `upto`, which may stand inside a record of which only the head is read.
+pub(super) fn cut_off(raw: &mut Raw, (upto, inside): (u64, bool), journal: bool) {
     let Some(ahead) = upto.checked_sub(raw.span.0).filter(|ahead| 0 < *ahead) else {
         return;
     };
@@ -19,6 +19,7 @@ pub(super) fn cut_off(raw: &mut Raw, upto: u64, journal: bool) {
         raw.bytes.drain(..ahead);
     }
     raw.span.0 = upto;
+    raw.inside.0 = inside;
 }
 
 /// A folder that is full or cannot be written for a while is waited out like the store.

@@ -170,3 +170,43 @@ fn an_uncommitted_seal_keeps_the_file() {
     w.settle();
     assert_eq!(w.texts(), ["one", "two"]);
 }
+
+#[test]
+fn a_log_that_is_renamed_while_its_folder_is_listed_is_read_before_its_successor() {
+    let mut w = World::with(|s| s.paths = vec!["*.log".to_owned()]);
+    w.append("a.log", "other\n");
+    w.step();
+    w.append("b.log", &text(0..3));
+    let (log, old, next) = (w.path("b.log"), w.path("b.log.1"), text(3..6));
+    // Its name is listed, and is another file's before anybody looks at it; its own new name is not listed.
+    crate::fault::meanwhile("source.look", move || {
+        fs::rename(&log, old).unwrap();
+        fs::write(&log, next).unwrap();
+    });
+    w.step();
+    w.step();
+    assert_eq!(w.texts()[1..], numbered(0..6));
+}
+
+#[test]
+fn a_log_cut_while_its_copy_cannot_be_looked_at_raises_no_alarm() {
+    let mut w = World::new();
+    w.append("access.log", &text(0..50));
+    w.step();
+    w.append("access.log", &text(50..52));
+    fs::copy(w.path("access.log"), w.path("access.log.1")).unwrap();
+    fs::write(w.path("access.log"), text(52..53)).unwrap();
+    w.tailer.opener = |path, follow| match FAULT.with_borrow(|f| *f) {
+        Some(errno) if path.ends_with("access.log.1") => Err(io::Error::from_raw_os_error(errno)),
+        _ => super::super::tail::open_file(path, follow),
+    };
+    FAULT.set(Some(EACCES));
+    for _ in 0..3 {
+        w.step();
+        w.pass(Duration::from_secs(10));
+    }
+    FAULT.set(None);
+    w.settle();
+    assert_eq!(w.texts(), numbered(0..53));
+    assert_eq!(w.kinds(), [SourceEventKind::Unreadable, SourceEventKind::ReadableAgain]);
+}

@@ -1,6 +1,6 @@
 //! Limits of the system, stale answers of remote file systems, and rotation that overtakes the reading.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io;
 
 use super::*;
@@ -8,6 +8,8 @@ use super::*;
 thread_local! {
     /// How many more files may be opened.
     static ROOM: Cell<usize> = const { Cell::new(usize::MAX) };
+    /// Whose files are counted.
+    static DIR: RefCell<PathBuf> = const { RefCell::new(PathBuf::new()) };
 }
 
 /// Opening with a limit on the files that are open at a time, as RLIMIT_NOFILE has it.
@@ -47,6 +49,70 @@ fn more_files_than_descriptors_are_each_read_once() {
     assert_eq!(w.sorted(), [numbered(0..20), numbered(100..120)].concat());
     let bad = |k: &SourceEventKind| !matches!(k, SourceEventKind::Unreadable | SourceEventKind::ReadableAgain);
     assert!(!w.kinds().iter().any(bad), "{:?}", w.events);
+}
+
+/// The same as a limit that is kept in advance.
+fn room() -> bool {
+    DIR.with_borrow(|dir| {
+        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let logs = open.filter(|fd| fs::read_link(fd.path()).unwrap_or_default().starts_with(dir));
+        logs.count() < ROOM.get()
+    })
+}
+
+#[test]
+fn logs_leave_descriptors_to_others_and_are_each_read_once() {
+    let mut w = World::with(|s| s.paths = vec!["*.log".to_owned()]);
+    DIR.set(w.dir.path().to_owned());
+    (w.tailer.opener, w.tailer.room) = (scarce, room);
+    ROOM.set(8);
+    let all = 0..100u32;
+    for round in 0..2 {
+        for n in all.clone() {
+            w.append(&format!("{n:03}.log"), &text(round * 100 + n..round * 100 + n + 1));
+        }
+        let mut steps = 0;
+        while {
+            w.tailer.poll();
+            w.step();
+            steps += 1;
+            !w.tailer.idle() || w.lines.len() < 100 * (round as usize + 1)
+        } {
+            assert!(steps < 200, "{} of {}", w.lines.len(), 100 * (round + 1));
+        }
+        let open = w.tailer.segs.iter().filter(|s| s.tail.is_some()).count();
+        assert!(open <= 8, "{open}");
+    }
+    assert_eq!(w.sorted(), numbered(0..200));
+    assert_eq!(w.events, [], "nobody need be told");
+    // Renamed while it was closed, and written to: read on.
+    w.rename("007.log", "007.log.1");
+    w.append("007.log.1", &text(200..201));
+    w.append("007.log", &text(201..202));
+    for _ in 0..5 {
+        w.tailer.poll();
+        w.step();
+    }
+    assert_eq!(w.sorted()[200..], numbered(200..202));
+    ROOM.set(usize::MAX);
+}
+
+#[test]
+fn where_no_room_comes_free_people_are_told_what_to_raise() {
+    let mut w = World::with(|s| s.paths = vec!["*.log".to_owned()]);
+    w.tailer.room = || false;
+    w.append("a.log", &text(0..1));
+    w.step();
+    assert_eq!((w.events.len(), w.tailer.idle()), (0, false));
+    w.pass(Duration::from_secs(61));
+    w.tailer.poll();
+    w.step();
+    assert_eq!(w.kinds(), [SourceEventKind::Unreadable]);
+    assert!(w.events[0].detail.contains("LimitNOFILE"), "{:?}", w.events);
+    assert!(w.tailer.idle(), "who waits for the end is not kept waiting");
+    w.tailer.room = || true;
+    w.step();
+    assert_eq!(w.texts(), numbered(0..1));
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn a_small_budget_gives_whole_records_and_says_that_there_is_more() {
         ReadOutcome {
             bytes: 18,
             lines: 2,
+            scanned: 18,
             more: true
         }
     );
@@ -53,6 +54,7 @@ fn a_small_budget_gives_whole_records_and_says_that_there_is_more() {
         ReadOutcome {
             bytes: 9,
             lines: 1,
+            scanned: 9,
             more: true
         }
     );
