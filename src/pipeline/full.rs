@@ -1,7 +1,7 @@
 //! When a batch holds as much as one commit should.
 
 use super::Pipeline;
-use super::lane::Lane;
+use super::lane::{Lane, Turn};
 
 /// Lines a batch may hold while behind; the transaction and its fsync are shared by all of them.
 pub(super) const BATCH_LINES_MAX: u64 = 1_000_000;
@@ -25,6 +25,12 @@ impl Pipeline {
             || BARREN_BYTES_MAX <= self.batch_scanned.1
             || SITUATIONS_MAX <= self.work.situations()
             || BATCH_LINES_HALF <= self.batch_lines && self.unread().is_some_and(|unread| unread <= self.batch_bytes)
+    }
+
+    pub(super) fn note_scanned(&mut self, turn: Turn) {
+        let barren = if turn.lines == 0 { turn.scanned } else { 0 };
+        let (scanned, before) = self.batch_scanned;
+        self.batch_scanned = (scanned.saturating_add(turn.scanned), before.saturating_add(barren));
     }
 
     /// Bytes of all sources that were not read, as of the last look; `None`: nobody can say.

@@ -347,9 +347,7 @@ impl Pipeline {
             }
             self.batch_lines = self.batch_lines.saturating_add(turn.lines);
             self.batch_bytes = self.batch_bytes.saturating_add(turn.bytes);
-            let barren = if turn.lines == 0 { turn.scanned } else { 0 };
-            let (scanned, before) = self.batch_scanned;
-            self.batch_scanned = (scanned.saturating_add(turn.scanned), before.saturating_add(barren));
+            self.note_scanned(turn);
             nothing = if turn.more { 0 } else { nothing + 1 };
         }
         Ok(self.batch_lines.saturating_sub(before))

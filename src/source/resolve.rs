@@ -286,7 +286,11 @@ impl Tailer {
             // Only bytes that were not yet read are gone.
             tail.accept_size();
             seg.seen_size = stat.size;
-            if stat.size < peak {
+            let copy = |f: &Listed| f.base == seg.base && !f.live() && !older(&f.stat.incarnation, &stat.incarnation);
+            let holds = |f: &Listed| f.form.is_some() || peak <= f.stat.size;
+            // Copied and emptied before it was read: its copy is read from its start.
+            let moved = pass.unclaimed().iter().any(|(_, f)| copy(f) && holds(f));
+            if stat.size < peak && !moved {
                 let detail = format!("{} size={} seen={peak}", shown(&state.path), stat.size);
                 let what = (Some(state.id), SourceEventKind::Gap, Cause::Unexplained);
                 self.event(what, (stat.size, peak), detail, pass.now);

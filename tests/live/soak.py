@@ -2,14 +2,15 @@
 """An hour of everything at once: counted must be what was written, and no alert may be mailed twice.
 
     SEKIMORI=target/release/sekimori tests/live/soak.py [--minutes 60] [--rate 20000] [--every 20] [--seed 1]
-        [--modes create,copytruncate,...] [--logs FOLDER] [--keep FOLDER]
+        [--modes create,copytruncate,...] [--logs FOLDER] [--keep 30]
 
 Real logrotate rotates one log a directive every `--every` seconds while a writer writes `--rate` lines a second into
 them; the daemon is killed (-9) at random and started again, now and then only after a rotation has passed; the disk of
 its store, a small tmpfs, is filled for some seconds at a time. Exports raise alerts all along. At the end every
 account's lines are compared with what was written, and the mails with the alerts.
 
-Needs root (it mounts the small disk) and Debian's package `logrotate`. The logs stand in `--logs` (a new folder
+Rotation keeps `--keep` old logs: what it deletes before a daemon that shares its machine with others could read it is
+lost, and told as that. Needs root (it mounts the small disk) and Debian's package `logrotate`. The logs stand in `--logs` (a new folder
 below it; the system's temporary folder), so that both ext4 and tmpfs can be asked for.
 """
 
@@ -50,6 +51,9 @@ def main():
     soak = Soak(binary, folder, options)
     try:
         broken = soak.run()
+        if broken:
+            for file in soak.disk.glob("sekimori.db*"):
+                shutil.copy2(file, folder)
     finally:
         soak.unmount()
     if broken:
@@ -65,6 +69,7 @@ def parse():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--modes", default=",".join(logrotate.MODES))
     parser.add_argument("--logs")
+    parser.add_argument("--keep", type=int, default=30)
     return parser.parse_args()
 
 
@@ -79,7 +84,7 @@ class Soak:
         self.site = Site(folder / "site", self.accounts + self.exporters, olddir="olddir" in self.modes)
         self.disk = self.site.folder / "var"
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={STORE_MIB}m,mode=700", "none", self.disk], check=True)
-        self.logs = [logrotate.Log(self.site.log().parent, mode) for mode in self.modes]
+        self.logs = [logrotate.Log(self.site.log().parent, mode, options.keep) for mode in self.modes]
         self.expected = Counter()
         self.exported = 0
         self.kills = self.fulls = self.starts = 0
@@ -228,10 +233,15 @@ class Soak:
         check(f"each of the {len(about)} mails about alerts is there", about <= set(ids))
         events = store.rows(self.site.store, "SELECT kind, count(*) FROM source_event GROUP BY kind")
         print(f"  events: {dict(events)}")
+        for at, kind, lo, hi, detail in store.rows(self.site.store, OTHER_EVENTS):
+            print(f"    {at} {kind} {lo} {hi} {detail}")
         told = {kind for kind, _ in events} - {"expired"}
         check(f"no rotation and no crash is told as tampering ({', '.join(sorted(told)) or 'nothing told'})", not told)
         return broken
 
+
+OTHER_EVENTS = """SELECT datetime(at / 1000000, 'unixepoch'), kind, lo, hi, detail FROM source_event
+    WHERE kind <> 'expired' ORDER BY at LIMIT 40"""
 
 BY_NAME = """SELECT who.name, sum(page.accesses) FROM page JOIN who ON who.id = page.who GROUP BY who.name"""
 

@@ -210,3 +210,22 @@ fn a_log_cut_while_its_copy_cannot_be_looked_at_raises_no_alarm() {
     assert_eq!(w.texts(), numbered(0..53));
     assert_eq!(w.kinds(), [SourceEventKind::Unreadable, SourceEventKind::ReadableAgain]);
 }
+
+#[test]
+fn a_log_copied_and_emptied_before_it_was_read_raises_no_alarm() {
+    let mut w = World::new();
+    w.append("access.log", &text(0..50));
+    w.scan();
+    fs::copy(w.path("access.log"), w.path("access.log.1")).unwrap();
+    fs::write(w.path("access.log"), text(50..53)).unwrap();
+    w.settle();
+    assert_eq!(w.sorted(), numbered(0..53));
+    assert_eq!(w.kinds(), []);
+    // Without a copy it is a gap.
+    let mut w = World::new();
+    w.append("access.log", &text(0..50));
+    w.scan();
+    fs::write(w.path("access.log"), text(50..53)).unwrap();
+    w.settle();
+    assert_eq!(w.kinds(), [SourceEventKind::Gap]);
+}
