@@ -34,6 +34,8 @@ pub struct FormatState {
     pub(super) lacking: Option<Box<Lacking>>,
     /// The same of a line that may be a title above the header.
     pub(super) suspect: Option<Box<Lacking>>,
+    /// Room for matching, used again and again.
+    pub(super) stack: super::define::Stack,
     /// The last time stamp read.
     pub(super) clock: TimeCache,
 }

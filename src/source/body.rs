@@ -1,4 +1,4 @@
-//! The bytes of a member of a family, packed or not, by their position in the log as it was written.
+//! The bytes of a member of a family, packed or not (a log of Windows counts as packed text), by their position in the log as it was written.
 //!
 //! A compressed member is unpacked as it is read, forward, with some of what was read last kept, so that a position
 //! means the same before and after compression. Whatever the size of the file and whatever somebody put into it, memory
@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::evtx::Events;
 use super::identity::{Stat, read_full};
 
 /// Bytes of what was unpacked last that can be read again without beginning anew: a record that is given out before its end
@@ -28,6 +29,8 @@ pub(super) enum Form {
     Zstd,
     Xz,
     Bzip2,
+    /// A log of Windows, which becomes text.
+    Evtx,
 }
 
 /// Suffixes of members that are unpacked.
@@ -38,11 +41,16 @@ pub(super) const FORMS: [(&str, Form); 4] = [
     (".bz2", Form::Bzip2),
 ];
 
+/// Suffix of logs of Windows.
+pub(super) const EVTX: &str = ".evtx";
+
 impl Form {
     /// The form the name of a file says it has.
     pub fn of(path: &Path) -> Option<Form> {
         let name = path.file_name()?.to_str()?;
-        FORMS.iter().find(|(suffix, _)| name.ends_with(suffix)).map(|f| f.1)
+        let log = (EVTX, Form::Evtx);
+        let mut forms = FORMS.iter().chain([&log]);
+        forms.find(|(suffix, _)| name.ends_with(suffix)).map(|f| f.1)
     }
 
     pub(super) fn decoder(self, file: Arc<File>, ended: Arc<AtomicBool>) -> io::Result<Decoder> {
@@ -52,6 +60,7 @@ impl Form {
             Form::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(raw)),
             Form::Bzip2 => Box::new(bzip2::bufread::MultiBzDecoder::new(raw)),
             Form::Xz => Box::new(lzma_rust2::XzReader::new_mem_limit(raw, true, WINDOW_MAX / 1024)),
+            Form::Evtx => Box::new(Events::new(raw)),
             Form::Zstd => {
                 let mut frames = zstd::stream::read::Decoder::with_buffer(raw)?;
                 frames.window_log_max(WINDOW_MAX.ilog2())?;

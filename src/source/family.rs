@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use glob::Pattern;
 
-use super::body::Form;
+use super::body::{EVTX, Form};
 use super::identity::Stat;
 use super::spent::Spent;
 use crate::fault;
@@ -325,7 +325,8 @@ fn role(name: &OsStr, wanted: &[&Wanted]) -> Option<(String, Rank, bool, bool)> 
     let known = |name: &str| wanted.iter().any(|w| w.matches(name));
     let named = known(name);
     let plain = COMPRESSED.iter().find_map(|suffix| name.strip_suffix(suffix));
-    let compressed = plain.is_some();
+    // A log of Windows is unpacked like one, under its own name.
+    let compressed = plain.is_some() || name.ends_with(EVTX);
     let mut candidates = vec![Rotated {
         base: plain.unwrap_or(name).to_owned(),
         rank: Rank::LIVE,

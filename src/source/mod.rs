@@ -31,6 +31,7 @@ mod chunks;
 mod cut;
 mod decode;
 mod durable;
+mod evtx;
 mod family;
 mod follow;
 mod following;

@@ -251,7 +251,7 @@ fn patterns(raw: &RawDefinition, names: &mut Names) -> Result<Vec<Patterns>, Def
         let then = then(&pattern.set, pattern.nothing, names)?;
         let one = OnePattern {
             regex,
-            matcher: Matcher::new(&pattern.pattern).filter(Matcher::is_anchored),
+            matcher: Matcher::new(&pattern.pattern).filter(Matcher::knows_where),
             groups,
             then,
         };

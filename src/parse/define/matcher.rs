@@ -7,7 +7,7 @@
 use memchr::{memchr, memchr2, memchr3};
 use regex_syntax::hir::Look;
 
-use super::program::{Inst, Program, Run};
+use super::program::{Inst, Need, Program, Run, Set};
 
 /// Most groups of a pattern.
 pub(super) const GROUPS_MAX: usize = 28;
@@ -33,9 +33,12 @@ pub(super) enum Found {
     Undecided,
 }
 
+/// Ways that may still be tried, kept from line to line so that none has to ask for memory.
+pub(in crate::parse) type Stack = Vec<Back>;
+
 /// What to try when a way ends.
 #[derive(Debug, Clone, Copy)]
-enum Back {
+pub(in crate::parse) enum Back {
     Branch { pc: usize, at: usize },
     Restore { slot: usize, old: usize },
     Shrink { pc: usize, least: usize, at: usize },
@@ -48,37 +51,77 @@ impl Matcher {
         Program::new(pattern, GROUPS_MAX).map(Matcher)
     }
 
-    /// Whether it matches at the start of a text or nowhere. Searching is what the regex crate is faster at.
-    pub(super) fn is_anchored(&self) -> bool {
-        self.0.anchored
+    /// Whether it is known where a match may begin: at the start of the text, with certain bytes or near a certain word.
+    /// Else the regex crate is faster at searching.
+    pub(super) fn knows_where(&self) -> bool {
+        let Program {
+            anchored,
+            inner,
+            need,
+            empty,
+            ..
+        } = &self.0;
+        *anchored || *empty || inner.is_some() || need.as_ref().is_some_and(|need| need.behind.is_some())
     }
 
     /// Looks for the first match in `text`; `places` then says where its groups are.
-    pub(super) fn find(&self, text: &[u8], places: &mut Places) -> Found {
-        if self.0.anchored
-            && let Some(first) = &self.0.first
-            && !text.first().is_some_and(|b| first.has(*b))
-        {
-            return Found::Nothing;
-        }
+    pub(super) fn find(&self, text: &[u8], places: &mut Places, stack: &mut Stack) -> Found {
+        let program = &self.0;
+        let begins = |set: &Option<Box<Set>>, at: usize| {
+            set.as_ref()
+                .is_none_or(|set| text.get(at).is_some_and(|byte| set.has(*byte)))
+        };
         let mut steps = STEPS + STEPS_PER_BYTE * text.len();
-        let mut stack = Vec::new();
+        if program.anchored {
+            // A word somewhere behind is looked for first: no way there has to be tried without it.
+            let lacks = |need: &Need| need.behind.is_none() && need.find(text).is_none();
+            if !begins(&program.first, 0) || program.need.as_ref().is_some_and(lacks) {
+                return Found::Nothing;
+            }
+            return self.at(text, 0, places, stack, &mut steps);
+        }
+        // The last place a match may begin before the next word has to be looked for.
+        let mut upto = text.len();
+        let mut word = None;
         let mut from = 0;
         loop {
-            if let Some(first) = self.0.first.as_ref().filter(|_| !self.0.anchored) {
-                let Some(skip) = text.get(from..).and_then(|t| t.iter().position(|b| first.has(*b))) else {
+            if let Some(need) = &program.need
+                && (word.is_none() || upto < from)
+            {
+                let least = need.behind.map_or(0, |(least, _)| least);
+                let after = from + least;
+                let Some(at) = text.get(after..).and_then(|rest| need.find(rest)).map(|at| after + at) else {
+                    return Found::Nothing;
+                };
+                word = Some(at);
+                if let Some((least, most)) = need.behind {
+                    from = from.max(at.saturating_sub(most));
+                    upto = at - least;
+                }
+            }
+            let set = if from == 0 { &program.first } else { &program.inner };
+            if begins(set, from) {
+                match self.at(text, from, places, stack, &mut steps) {
+                    Found::Nothing => {}
+                    found => return found,
+                }
+            }
+            from += 1;
+            if text.len() < from {
+                return Found::Nothing;
+            }
+            if program.need.as_ref().is_none_or(|need| need.behind.is_none())
+                && let Some(inner) = &program.inner
+            {
+                let Some(skip) = text.get(from..).and_then(|t| t.iter().position(|b| inner.has(*b))) else {
                     return Found::Nothing;
                 };
                 from += skip;
             }
-            match self.at(text, from, places, &mut stack, &mut steps) {
-                Found::Nothing if !self.0.anchored && from < text.len() => from += 1,
-                found => return found,
-            }
         }
     }
 
-    fn at(&self, text: &[u8], from: usize, places: &mut Places, stack: &mut Vec<Back>, steps: &mut usize) -> Found {
+    fn at(&self, text: &[u8], from: usize, places: &mut Places, stack: &mut Stack, steps: &mut usize) -> Found {
         if let Some(used) = places.get_mut(..self.0.slots) {
             used.fill(NOWHERE);
         }
@@ -126,13 +169,7 @@ impl Matcher {
     }
 
     /// The next way to try.
-    fn back(
-        &self,
-        text: &[u8],
-        places: &mut Places,
-        stack: &mut Vec<Back>,
-        steps: &mut usize,
-    ) -> Option<(usize, usize)> {
+    fn back(&self, text: &[u8], places: &mut Places, stack: &mut Stack, steps: &mut usize) -> Option<(usize, usize)> {
         while let Some(back) = stack.pop() {
             *steps = steps.saturating_sub(1);
             match back {
@@ -169,7 +206,7 @@ impl Matcher {
 
 impl Run {
     /// Runs from `at`, and remembers the other ways.
-    fn go(&self, text: &[u8], (pc, at): (usize, usize), stack: &mut Vec<Back>) -> Option<(usize, usize)> {
+    fn go(&self, text: &[u8], (pc, at): (usize, usize), stack: &mut Stack) -> Option<(usize, usize)> {
         let rest = text.get(at..)?;
         if !self.greedy {
             let head = rest.get(..self.min)?;
@@ -229,7 +266,7 @@ impl Run {
         text: &[u8],
         (pc, at): (usize, usize),
         left: usize,
-        stack: &mut Vec<Back>,
+        stack: &mut Stack,
         steps: &mut usize,
     ) -> Option<(usize, usize)> {
         let (mut at, mut left) = (at, left);
@@ -283,7 +320,7 @@ mod tests {
     /// Whether both find the same groups in `text`, or this one gives up.
     fn agree(pattern: &str, matcher: &Matcher, regex: &Regex, text: &[u8]) -> bool {
         let mut places = [0; 2 * GROUPS_MAX];
-        let found = matcher.find(text, &mut places);
+        let found = matcher.find(text, &mut places, &mut Vec::new());
         let wanted = regex.captures(text);
         match (found, wanted) {
             (Found::Undecided, _) => return false,
@@ -340,8 +377,12 @@ mod tests {
     #[test]
     fn a_pattern_that_could_match_in_endless_ways_gives_up() {
         let matcher = Matcher::new(r"^(?:a+b?)*c$").unwrap();
+        let text = [&[b'a'; 5_000][..], b"cx"].concat();
         let mut places = [0; 2 * GROUPS_MAX];
-        assert_eq!(matcher.find(&[b'a'; 5_000], &mut places), Found::Undecided);
+        assert_eq!(matcher.find(&text, &mut places, &mut Vec::new()), Found::Undecided);
+        // Without a word it needs there is no way to try.
+        let short = matcher.find(&[b'a'; 5_000], &mut places, &mut Vec::new());
+        assert_eq!(short, Found::Nothing);
     }
 
     proptest! {
@@ -352,7 +393,7 @@ mod tests {
             parts in proptest::collection::vec(prop_oneof![
                 Just("a"), Just("(a)"), Just("(a*)"), Just("(a*?)"), Just("([^b]*)"), Just("(.+?)"), Just("(b|ab)"), Just("(?:[^a]|a.)*"),
                 Just("(?:(a)|b)*"), Just("(a{1,2})"), Just("(b{0,2}?)"), Just("\\b"), Just("( )?"), Just("(?:a|)"), Just("(?i:B)"),
-                Just("(\\S+)"), Just("(?:x(a))?"), Just("c"),
+                Just("(\\S+)"), Just("(?:x(a))?"), Just("c"), Just("ab"), Just("(?:^|b)"), Just("(?:ca|xb)"), Just("b{2,3}"), Just("(?m:^)"),
             ], 0..6),
             anchor in any::<bool>(), end in any::<bool>(),
             text in "[abcx \n]{0,14}",

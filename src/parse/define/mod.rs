@@ -28,6 +28,7 @@ mod tests;
 use std::sync::Arc;
 
 pub(super) use compile::Defined;
+pub(super) use matcher::Stack;
 pub use samples::SampleError;
 
 use raw::RawDefinition;

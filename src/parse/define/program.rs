@@ -1,5 +1,6 @@
 //! Patterns -> programs of [`super::matcher`]: which bytes, how often, which way first.
 
+use memchr::memmem::Finder;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind, Look};
 
@@ -78,6 +79,12 @@ pub(super) struct Program {
     pub(super) anchored: bool,
     /// Bytes a match may begin with, if it must begin with one.
     pub(super) first: Option<Box<Set>>,
+    /// The same behind the start of the text: `(?:^|;)` begins with a `;` there.
+    pub(super) inner: Option<Box<Set>>,
+    /// Text that stands in every match.
+    pub(super) need: Option<Need>,
+    /// It matches without any text.
+    pub(super) empty: bool,
     /// Places of its groups.
     pub(super) slots: usize,
 }
@@ -99,19 +106,93 @@ impl Program {
                 Some(Inst::Run(run)) => run.exit,
                 _ => None,
             };
-            let next = first_of(&program, exit.unwrap_or(pc + 1));
+            let next = first_of(&program, exit.unwrap_or(pc + 1), true);
             if let Some(Inst::Run(run)) = program.get_mut(pc) {
                 run.possessive = next.as_ref().is_some_and(|next| !next.set.meets(&run.set));
                 run.next = next.filter(|next| !next.anyhow && exit.is_none()).map(|next| next.set);
             }
         }
-        let first = first_of(&program, 0).filter(|first| !first.anyhow && !first.at_end);
+        let begins_with = |at_start| {
+            let first = first_of(&program, 0, at_start).filter(|first| !first.anyhow && !first.at_end);
+            first.map(|first| Box::new(first.set))
+        };
         Some(Program {
-            first: first.map(|first| Box::new(first.set)),
+            first: begins_with(true),
+            inner: begins_with(false),
+            need: Need::of(&hir),
+            empty: matches!(hir.kind(), HirKind::Empty),
             list: program,
             anchored,
             slots: hir.properties().explicit_captures_len() * 2 + 2,
         })
+    }
+}
+
+/// Text that stands in every match of a pattern: one of a few words.
+#[derive(Debug)]
+pub(super) struct Need {
+    words: Vec<Finder<'static>>,
+    pub(super) behind: Place,
+}
+
+/// Words of which a match holds one.
+type Words = Vec<Vec<u8>>;
+/// How far behind the start of a match they stand, at least and at most, if that is said and near.
+type Place = Option<(usize, usize)>;
+
+/// Furthest that is near.
+const NEAR: usize = 8;
+/// Most words that are looked for one by one.
+const WORDS_MAX: usize = 6;
+
+impl Need {
+    /// The longest such text of a pattern, the nearer one where two are equal.
+    fn of(hir: &Hir) -> Option<Need> {
+        let mut best: Option<(Words, Place)> = None;
+        let mut behind = Some((0, 0));
+        let parts = match hir.kind() {
+            HirKind::Concat(parts) => parts.as_slice(),
+            _ => std::slice::from_ref(hir),
+        };
+        for part in parts {
+            if let Some(words) = words(part) {
+                let shortest = |words: &[Vec<u8>]| words.iter().map(Vec::len).min().unwrap_or(0);
+                let near = behind.filter(|(_, most)| *most <= NEAR);
+                let better = best.as_ref().is_none_or(|(known, place)| {
+                    (place.is_none() && near.is_some())
+                        || place.is_some() == near.is_some() && shortest(known) < shortest(&words)
+                });
+                if better {
+                    best = Some((words, near));
+                }
+            }
+            let (least, most) = (part.properties().minimum_len(), part.properties().maximum_len());
+            behind = behind.and_then(|(a, b)| Some((a + least?, b.checked_add(most?)?)));
+        }
+        let (words, behind) = best?;
+        let words = words.iter().map(|word| Finder::new(word).into_owned()).collect();
+        Some(Need { words, behind })
+    }
+
+    /// Where it stands first.
+    pub(super) fn find(&self, text: &[u8]) -> Option<usize> {
+        self.words.iter().filter_map(|word| word.find(text)).min()
+    }
+}
+
+/// The words of which a part holds one for sure.
+fn words(hir: &Hir) -> Option<Words> {
+    match hir.kind() {
+        HirKind::Literal(text) => Some(vec![text.0.to_vec()]),
+        HirKind::Capture(group) => words(&group.sub),
+        HirKind::Repetition(rep) if 0 < rep.min => words(&rep.sub),
+        HirKind::Alternation(parts) if parts.len() <= WORDS_MAX => {
+            let all: Option<Vec<_>> = parts.iter().map(words).collect();
+            all.map(|all| all.concat()).filter(|all| all.len() <= WORDS_MAX)
+        }
+        // Only what stands at its start: else it were further behind than said.
+        HirKind::Concat(parts) => words(parts.first()?),
+        _ => None,
     }
 }
 
@@ -306,8 +387,8 @@ struct First {
     at_end: bool,
 }
 
-/// What the program goes on with from `pc`; `None`: nobody can say.
-fn first_of(program: &[Inst], pc: usize) -> Option<First> {
+/// What the program goes on with from `pc`, at the start of the text or behind it; `None`: nobody can say.
+fn first_of(program: &[Inst], pc: usize, at_start: bool) -> Option<First> {
     let mut first = First {
         set: Set::none(),
         anyhow: false,
@@ -330,6 +411,7 @@ fn first_of(program: &[Inst], pc: usize) -> Option<First> {
             }
             Inst::Split(a, b) => todo.extend([*a, *b]),
             Inst::Jump(to) => todo.push(*to),
+            Inst::Look(Look::Start) if !at_start => {}
             Inst::Save(_) | Inst::Look(Look::Start) => todo.push(pc + 1),
             Inst::Look(Look::End) => first.at_end = true,
             // Asks for what stands around: that may change with the length of what stands before it.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::compile::{Defined, OnePattern, Patterns, Piece, Reader, Test, Text, Then};
-use super::matcher::{Found, GROUPS_MAX, Places};
+use super::matcher::{Found, GROUPS_MAX, Places, Stack};
 use super::table::Row;
 use super::values::Values;
 use crate::access::{Outcome, name_hash};
@@ -100,7 +100,7 @@ impl Defined {
         }
         let mut set: Set<'a> = [const { None }; Slot::COUNT];
         for patterns in &self.patterns {
-            if patterns.apply(message, values, &mut set)? == Got::Nothing {
+            if patterns.apply(message, values, &mut set, &mut state.stack)? == Got::Nothing {
                 return Ok(Got::Nothing);
             }
         }
@@ -220,9 +220,9 @@ impl Defined {
 }
 
 impl Patterns {
-    fn apply<'a>(&self, message: &'a [u8], values: &mut Values<'a, '_>, set: &mut Set<'a>) -> Read {
+    fn apply<'a>(&self, message: &'a [u8], values: &mut Values<'a, '_>, set: &mut Set<'a>, stack: &mut Stack) -> Read {
         let Some(on) = self.on else {
-            return match self.find(message, values, set) {
+            return match self.find(message, values, set, stack) {
                 Some(got) => Ok(got),
                 None if self.also => Ok(Got::Record),
                 None => Err(Why::Shape),
@@ -232,11 +232,11 @@ impl Patterns {
             return Ok(Got::Record);
         };
         let got = match text {
-            Cow::Borrowed(text) => self.find(text, values, set),
+            Cow::Borrowed(text) => self.find(text, values, set, stack),
             Cow::Owned(text) => {
                 let mut inner = Values::new(&[]);
                 let mut inner_set: Set<'_> = [const { None }; Slot::COUNT];
-                let got = self.find(&text, &mut inner, &mut inner_set);
+                let got = self.find(&text, &mut inner, &mut inner_set, stack);
                 for pattern in &self.list {
                     for (_, number) in &pattern.groups {
                         if let Some(value) = inner.get(*number) {
@@ -256,19 +256,31 @@ impl Patterns {
     }
 
     /// Tries the patterns; `None` if none of them matches.
-    fn find<'a>(&self, text: &'a [u8], values: &mut Values<'a, '_>, set: &mut Set<'a>) -> Option<Got> {
+    fn find<'a>(
+        &self,
+        text: &'a [u8],
+        values: &mut Values<'a, '_>,
+        set: &mut Set<'a>,
+        stack: &mut Stack,
+    ) -> Option<Got> {
         let Some(all) = &self.set else {
-            return self.list.iter().find_map(|one| one.apply(text, values, set));
+            return self.list.iter().find_map(|one| one.apply(text, values, set, stack));
         };
         let first = all.matches(text).iter().next()?;
-        self.list.get(first)?.apply(text, values, set)
+        self.list.get(first)?.apply(text, values, set, stack)
     }
 }
 
 impl OnePattern {
-    fn apply<'a>(&self, text: &'a [u8], values: &mut Values<'a, '_>, set: &mut Set<'a>) -> Option<Got> {
+    fn apply<'a>(
+        &self,
+        text: &'a [u8],
+        values: &mut Values<'a, '_>,
+        set: &mut Set<'a>,
+        stack: &mut Stack,
+    ) -> Option<Got> {
         let mut places: Places = [0; 2 * GROUPS_MAX];
-        let found = self.matcher.as_ref().map(|short| short.find(text, &mut places));
+        let found = self.matcher.as_ref().map(|short| short.find(text, &mut places, stack));
         if found == Some(Found::Match) {
             for (group, number) in &self.groups {
                 if let (Some(from), Some(to)) = (places.get(2 * group), places.get(2 * group + 1))

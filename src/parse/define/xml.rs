@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use hashbrown::HashMap;
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 use super::values::Values;
 
@@ -90,16 +90,17 @@ fn other_markup(tag: &[u8]) -> Option<&[u8]> {
 
 /// Where a tag ends; a `>` in a quoted attribute does not count.
 fn tag_end(tag: &[u8]) -> Option<usize> {
-    let mut quote = None;
-    tag.iter().position(|byte| {
-        match (quote, byte) {
-            (None, b'"' | b'\'') => quote = Some(*byte),
-            (Some(mark), byte) if mark == *byte => quote = None,
-            (None, b'>') => return true,
-            _ => {}
-        }
-        false
-    })
+    let mut from = 0;
+    loop {
+        let rest = tag.get(from..)?;
+        let end = memchr(b'>', rest)?;
+        let Some(at) = memchr2(b'"', b'\'', rest.get(..end)?) else {
+            return Some(from + end);
+        };
+        let mark = *rest.get(at)?;
+        from += at + 1;
+        from += memchr(mark, tag.get(from..)?)? + 1;
+    }
 }
 
 fn each_attribute<'a>(text: &'a [u8], mut each: impl FnMut(&'a [u8], &'a [u8])) {

@@ -23,6 +23,7 @@ fn pack(form: Form, bytes: &[u8]) -> Vec<u8> {
             to.finish().unwrap()
         }
         Form::Zstd => zstd::encode_all(bytes, 1).unwrap(),
+        Form::Evtx => unreachable!("not among FORMS"),
     }
 }
 
