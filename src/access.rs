@@ -259,6 +259,29 @@ pub struct Access {
     pub trace: Trace,
 }
 
+/// The approved job (承認された業務処理) an access is counted under, with its limit; by default none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ForJob {
+    /// The key of its counters; 0: none.
+    pub who: WhoId,
+    /// Records it may give out on a day.
+    pub most: u32,
+}
+
+impl ForJob {
+    /// Whether the access belongs to no job.
+    pub fn is_none(self) -> bool {
+        self.who.0 == 0
+    }
+}
+
+impl Access {
+    /// Under whom it is counted: the approved job, else the person or account.
+    pub fn counted(&self) -> WhoId {
+        if self.trace.job.is_none() { self.who } else { self.trace.job.who }
+    }
+}
+
 /// From where, of which section, where among the citizens' numbers, and whether it is an access of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Trace {
@@ -273,6 +296,8 @@ pub struct Trace {
     /// How many names without registration the source had shown that day when this one came first, itself included;
     /// 0: it is registered, or there is none.
     pub names: u32,
+    /// The approved job it is part of.
+    pub job: ForJob,
 }
 
 /// A terminal or address as the log says it: a hash that stays the same, 0 for none.

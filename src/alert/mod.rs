@@ -172,6 +172,8 @@ pub struct AlertFacts {
     pub within: Option<Within>,
     /// Staff number (職員番号), where the account is registered.
     pub person: Option<String>,
+    /// The number of the approved job whose limit was passed, where it is about one.
+    pub job: Option<String>,
     /// Section of that person at the time.
     pub section: Option<String>,
     /// Account name as in the log, inert; the last one seen.

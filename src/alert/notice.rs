@@ -12,6 +12,7 @@ use crate::clock::WallTime;
 use crate::detect::coverage::Gap;
 use crate::detect::silence::{Missed, Silence};
 use crate::register::Exception;
+use crate::register::jobs::Job;
 use crate::source::SourceEvent;
 use crate::text::{Lang, inert, number};
 
@@ -68,6 +69,13 @@ pub enum Notice {
     Exception {
         /// The exception.
         exception: Exception,
+        /// Whether it was refused, because somebody tried to make it for himself.
+        refused: bool,
+    },
+    /// Bulk work was approved under a number of its own, or that was refused.
+    Job {
+        /// The job.
+        job: Job,
         /// Whether it was refused, because somebody tried to make it for himself.
         refused: bool,
     },
@@ -190,6 +198,7 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         Notice::Coverage(gaps) => changes::coverage(gaps, lang),
         Notice::Hindsight { version, alerts } => changes::hindsight(*version, alerts, lang),
         Notice::Exception { exception, refused } => changes::excepted(exception, *refused, lang),
+        Notice::Job { job, refused } => registers::job(job, *refused, lang),
         Notice::ConfigurationRefused(why) => (
             lang.pick("変更後の設定を適用できませんでした", "a changed configuration was refused"),
             why.lines().map(|line| inert(line, DETAIL_CHARS_MAX)).collect(),
@@ -313,6 +322,13 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
             lang.pick(
                 "監視の例外（しきい値の引上げ）について、次のとおり記録しました。",
                 "An exception (a raised limit) was recorded as follows:",
+            ),
+        ),
+        Notice::Job { .. } => (
+            lang.pick("【業務処理】", "[APPROVED JOB] "),
+            lang.pick(
+                "本人の集計・しきい値とは別に数える業務処理について、次のとおり記録しました。",
+                "A job that is counted apart from the person who does it was recorded as follows:",
             ),
         ),
         Notice::Checkpoint(_) => (

@@ -134,6 +134,7 @@ fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut
         key,
     );
     placer.set_duties(&config.sections);
+    placer.set_jobs(Arc::new(store.jobs_as(&known)?));
     let mut names = store.names()?;
     let line = LineRef::default();
     let surveyed = Arc::clone(placer.surveyor()).survey(record, index);

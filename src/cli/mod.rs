@@ -10,6 +10,7 @@ mod check;
 mod count;
 mod draw;
 mod exception;
+mod job;
 mod explain;
 mod export;
 mod failure;
@@ -112,6 +113,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("incident", args)) => incident::run(args, out),
         Some(("account", args)) => account::run(args, out),
         Some(("exception", args)) => exception::run(args, out),
+        Some(("job", args)) => job::run(args, out),
         Some(("report", args)) => report::run(args, out),
         Some(("verify", args)) => verify::run(args, out),
         Some(("prove", args)) => prove::run(args, out),
@@ -157,6 +159,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(incident::command(lang))
         .subcommand(account::command(lang))
         .subcommand(exception::command(lang))
+        .subcommand(job::command(lang))
         .subcommand(report::command(lang))
         .subcommand(verify::command(lang))
         .subcommand(prove::command(lang))

@@ -138,7 +138,9 @@ fn play(mut config: Config, args: &ArgMatches, scratch: &Scratch, name: &str) ->
     store.scratch()?;
     if daemons.exists() && config.subject_key.exists() {
         // Hashes of the same key: what the daemon watches for is watched for here.
-        store.copy_lists(&Store::open_read(&daemons)?)?;
+        let daemons = Store::open_read(&daemons)?;
+        store.copy_lists(&daemons)?;
+        store.copy_jobs(&daemons)?;
     }
     store.set_cache(16 * 1024)?;
     let now = SystemClock.now();

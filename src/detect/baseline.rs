@@ -356,6 +356,10 @@ impl Judge for BaselineJudge {
         self.members.reset();
     }
 
+    fn minds_jobs(&self) -> bool {
+        false
+    }
+
     fn keys(&self) -> usize {
         self.days.len() + self.members.len()
     }

@@ -253,7 +253,7 @@ impl Book {
             (u32::try_from(self.large.len() - 1).unwrap_or(u32::MAX), 0)
         };
         self.entries.push(Entry {
-            key: PageKey::new(access.who, access.dataset, access.operation),
+            key: PageKey::new(access.counted(), access.dataset, access.operation),
             subject: access.subject.map_or(0, |s| s.0),
             records,
             bytes,

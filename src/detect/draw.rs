@@ -224,6 +224,10 @@ impl Judge for DrawJudge {
         true
     }
 
+    fn minds_jobs(&self) -> bool {
+        false
+    }
+
     fn keys(&self) -> usize {
         self.draws.len()
     }

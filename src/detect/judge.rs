@@ -80,6 +80,12 @@ pub trait Judge: std::fmt::Debug + Send {
         false
     }
 
+    /// Whether it also asks what is done under an approved job: where and when somebody works, yes; how much, and of whom,
+    /// the job says.
+    fn minds_jobs(&self) -> bool {
+        true
+    }
+
     /// Keys in memory.
     fn keys(&self) -> usize;
 }

@@ -163,6 +163,7 @@ fn access((day, second, who, what, number): Raw, line: usize) -> Access {
             ordinal: (what % 8 != 0).then_some(ordinal),
             part: false,
             names: 0,
+            job: crate::access::ForJob::default(),
         },
     }
 }

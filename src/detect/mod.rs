@@ -155,6 +155,8 @@ impl Rule {
                 let severity = marked.holds(access, self.severity);
                 out.extend(severity.map(|severity| held(ix, access, Held::once(access), severity)));
             }
+            // What was approved is no habit and no curiosity of the person who does it.
+            Compiled::Judged(judge) if !access.trace.job.is_none() && !judge.minds_jobs() => {}
             Compiled::Judged(judge) => {
                 if let Some(h) = judge.observe(access, &self.scope, history)? {
                     out.push(held(ix, access, h, h.severity.unwrap_or(self.severity)));
@@ -237,7 +239,7 @@ impl Detector {
                 scope: Scope::new(&looked_at(rule), datasets),
                 kind: match &rule.kind {
                     RuleKind::Volume(v) => {
-                        Compiled::Volume(Box::new(VolumeRule::new(v.clone(), limits(&v.limit, datasets))))
+                        Compiled::Volume(Box::new(VolumeRule::new(v.clone(), rule.severity, limits(&v.limit, datasets))))
                     }
                     RuleKind::Account(rule) => Compiled::Marked(Marked::of_account(rule)),
                     RuleKind::Grant(rule) => Compiled::Marked(Marked::of_grant(rule)),

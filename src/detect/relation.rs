@@ -466,6 +466,10 @@ impl Judge for RelationJudge {
         !matches!(self.rule.relation, Relation::Repeat)
     }
 
+    fn minds_jobs(&self) -> bool {
+        false
+    }
+
     fn keys(&self) -> usize {
         self.viewers.len() + self.visits.len() + self.chance.len()
     }

@@ -485,6 +485,10 @@ impl Judge for SequenceJudge {
         matches!(self.rule.pattern, Pattern::People | Pattern::FailuresAtTerminal)
     }
 
+    fn minds_jobs(&self) -> bool {
+        !matches!(self.rule.pattern, Pattern::Scan { .. })
+    }
+
     fn keys(&self) -> usize {
         self.recent.len()
     }

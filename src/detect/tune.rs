@@ -134,7 +134,7 @@ impl Tuner {
             Per::Dataset | Per::PersonDataset => (*id, (group_of(&volume.limit, dataset), limit(id))),
         };
         Some(Tuner {
-            rule: VolumeRule::new(volume.clone(), by_id.clone()),
+            rule: VolumeRule::new(volume.clone(), rule.severity, by_id.clone()),
             scope,
             count: volume.count,
             unknown: volume.unknown,

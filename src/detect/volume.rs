@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::book::{DayNumber, History, HistoryError, Select, cell_secs};
 use super::page::{Amounts, Cell, Page, Subjects};
 use super::window::{Fill, Span, SubjectSlot};
-use super::{Count, Per, Scope, Volume};
+use super::{Count, Per, Scope, Severity, Volume, Within};
 use crate::access::{Access, Amount, DatasetId, Mark, Outcome, WhoId};
 use crate::clock::EventTime;
 use sums::Sums;
@@ -22,6 +22,7 @@ const NO_LIMIT: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct VolumeRule {
     volume: Volume,
+    severity: Severity,
     span: Option<Span>,
     /// Limit by dataset id; the last one is for datasets not listed.
     limits: Vec<u64>,
@@ -82,11 +83,12 @@ pub struct Passed {
 }
 
 impl VolumeRule {
-    /// Compiles a rule; `limits` gives the limit of each dataset by id (see [`super::Detector::new`]).
-    pub fn new(volume: Volume, limits: Vec<u64>) -> Self {
+    /// Compiles a rule of a severity; `limits` gives the limit of each dataset by id (see [`super::Detector::new`]).
+    pub fn new(volume: Volume, severity: Severity, limits: Vec<u64>) -> Self {
         let span = Span::of(volume.within);
         VolumeRule {
             volume,
+            severity,
             span,
             limits,
             accesses: Sums::default(),
@@ -104,8 +106,11 @@ impl VolumeRule {
         *by_dataset.or(self.limits.last()).unwrap_or(&NO_LIMIT)
     }
 
-    /// The limit for this access: less of it for somebody about to leave.
+    /// The limit for this access: that of its job, or less of it for somebody about to leave.
     fn limit_for(&self, access: &Access) -> u64 {
+        if !access.trace.job.is_none() && self.volume.per != Per::Dataset {
+            return self.limit_of_job(access);
+        }
         let limit = self.limit(access.dataset);
         if self.volume.leaving < 100 && self.volume.per != Per::Dataset && access.marks.has(Mark::Leaving) {
             return limit / 100 * self.volume.leaving + limit % 100 * self.volume.leaving / 100;
@@ -113,12 +118,29 @@ impl VolumeRule {
         limit
     }
 
+    /// A job has a limit of its own, records a day: a warning where it is passed, and critical at ten times as much.
+    fn limit_of_job(&self, access: &Access) -> u64 {
+        const DAY: std::time::Duration = std::time::Duration::from_secs(86_400);
+        let within_a_day = match self.volume.within {
+            Within::OneAccess | Within::Day => true,
+            Within::Rolling(span) => span <= DAY,
+        };
+        let times = match self.severity {
+            Severity::Notice => None,
+            Severity::Warning => Some(1),
+            Severity::Critical => Some(10),
+        };
+        let counts = self.volume.count == Count::Records && within_a_day;
+        let limit = times.filter(|_| counts).map(|times| times * u64::from(access.trace.job.most));
+        limit.unwrap_or(NO_LIMIT)
+    }
+
     /// Whose amounts an access is added to: who and dataset, 0 for all.
     pub fn key(&self, access: &Access) -> (WhoId, DatasetId) {
         match self.volume.per {
-            Per::Person => (access.who, DatasetId(0)),
+            Per::Person => (access.counted(), DatasetId(0)),
             Per::Dataset => (WhoId(0), access.dataset),
-            Per::PersonDataset => (access.who, access.dataset),
+            Per::PersonDataset => (access.counted(), access.dataset),
         }
     }
 

@@ -8,6 +8,7 @@
 //!
 //! Not here: row ids (given by [`WhoIds`]), counters and rules (`detect`).
 
+mod jobs;
 mod key;
 mod spellings;
 
@@ -16,14 +17,17 @@ use std::sync::Arc;
 
 pub use key::SubjectKey;
 
+use jobs::ByJob;
+
 use super::Record;
 use crate::access::{
-    Access, Amount, DatasetId, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId, Standing,
+    Access, Amount, DatasetId, ForJob, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId, Standing,
     Terminal, Trace, WhoId, name_hash,
 };
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;
 use crate::register::accounts::normal;
+use crate::register::jobs::Jobs;
 use crate::register::sections::{Duty, Sections};
 use crate::register::{AccountIx, Datasets, Register, Verdict};
 use crate::text::inert;
@@ -43,6 +47,10 @@ pub trait WhoIds {
     fn person(&mut self, number: &str) -> WhoId;
     /// The id of an account that is in no register; the name is normalised, inert and short.
     fn account(&mut self, name: &str) -> WhoId;
+    /// The id of an approved job, by the name it is counted under.
+    fn job(&mut self, name: &str) -> WhoId {
+        self.account(name)
+    }
     /// The same for a name that `source` showed on `day`, with its place among the names without registration of that
     /// source and day. Where there are very many, those behind get one id together.
     fn unregistered(&mut self, name: &str, _source: SourceId, _day: Day) -> (WhoId, u32) {
@@ -142,6 +150,7 @@ pub struct Placer {
     spellings: Spellings,
     anonymous: Option<WhoId>,
     duties: Vec<Duty>,
+    jobs: ByJob,
 }
 
 /// Whose access it is.
@@ -151,6 +160,7 @@ struct Whose {
     marks: Marks,
     section: SectionHash,
     names: u32,
+    job: ForJob,
 }
 
 /// What became of a record.
@@ -174,7 +184,14 @@ impl Placer {
             spellings: Spellings::default(),
             anonymous: None,
             duties: Vec::new(),
+            jobs: ByJob::default(),
         }
+    }
+
+    /// Approved jobs: what is done under one is counted under it.
+    pub fn set_jobs(&mut self, jobs: Arc<Jobs>) {
+        self.jobs = ByJob::new(jobs);
+        self.spellings.clear();
     }
 
     /// Duty hours of sections and persons: whoever is on duty is not outside office hours.
@@ -212,6 +229,7 @@ impl Placer {
     /// Forgets ids that were given out but not committed.
     pub fn reset(&mut self) {
         self.spellings.clear();
+        self.jobs.reset();
         self.anonymous = None;
     }
 
@@ -227,6 +245,7 @@ impl Placer {
             marks,
             section,
             names,
+            job,
         } = self.who(record, time, (&sight, source), ids);
         Placed::Access(Access {
             at,
@@ -247,6 +266,7 @@ impl Placer {
                 ordinal: record.number.as_deref().and_then(Ordinal::read),
                 part: record.part,
                 names,
+                job,
             },
         })
     }
@@ -266,6 +286,7 @@ impl Placer {
                 marks: Marks::NONE,
                 section: SectionHash::default(),
                 names: 0,
+                job: ForJob::default(),
             };
         };
         let day = day_of(time);
@@ -273,7 +294,7 @@ impl Placer {
             Some(known) => {
                 match known.known {
                     Some((ix, _)) if known.day != day.0 => {
-                        *known = registered((&self.register, &self.duties), ix, day, ids);
+                        *known = registered((&self.register, &self.duties, &self.jobs), ix, day, ids);
                     }
                     None if known.day != day.0 || known.source != source => {
                         *known = unknown(user, source, day, ids);
@@ -284,7 +305,7 @@ impl Placer {
             }
             None => {
                 let fresh = match self.register.find(user) {
-                    Some(ix) => registered((&self.register, &self.duties), ix, day, ids),
+                    Some(ix) => registered((&self.register, &self.duties, &self.jobs), ix, day, ids),
                     None => unknown(user, source, day, ids),
                 };
                 if user.len() <= SPELLING_BYTES_MAX && !fresh.who.is_crowd() {
@@ -313,7 +334,17 @@ impl Placer {
             marks,
             section: known.section,
             names: known.names,
+            job: self.job(&known, sight, time, ids),
         }
+    }
+
+    /// The approved job it belongs to, if to any.
+    fn job(&mut self, known: &Spelling, sight: &Sight, time: EventTime, ids: &mut dyn WhoIds) -> ForJob {
+        let Some((_, right)) = known.known.filter(|_| known.jobs) else {
+            return ForJob::default();
+        };
+        let person = self.register.verdict_of(right.span()).person;
+        self.jobs.of(person, sight, time, ids)
     }
 
     fn is_on_duty(&self, duty: u16, time: EventTime) -> bool {
@@ -383,7 +414,12 @@ fn unknown(user: &[u8], source: SourceId, day: Day, ids: &mut dyn WhoIds) -> Spe
 }
 
 /// What the register says of an account on a day.
-fn registered((register, duties): (&Register, &[Duty]), ix: AccountIx, day: Day, ids: &mut dyn WhoIds) -> Spelling {
+fn registered(
+    (register, duties, jobs): (&Register, &[Duty], &ByJob),
+    ix: AccountIx,
+    day: Day,
+    ids: &mut dyn WhoIds,
+) -> Spelling {
     let verdict = register.verdict_on(ix, day);
     let near = |last: Day| last.0.saturating_sub(day.0) <= LEAVING_DAYS;
     let leaving = verdict.leaving.is_some_and(near);
@@ -399,6 +435,7 @@ fn registered((register, duties): (&Register, &[Duty]), ix: AccountIx, day: Day,
         },
         section: section(verdict.section),
         declared: verdict.declared.is_some(),
+        jobs: jobs.knows(verdict.person),
         source: SourceId(0),
         names: 0,
         duty: duty(duties, &verdict),

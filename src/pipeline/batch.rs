@@ -29,8 +29,11 @@ use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
 use crate::register::Register;
 use crate::source::{SegmentState, SourceEvent};
 use crate::store::{
-    ArchiveBatch, Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally,
+    ArchiveBatch, Batch, Committed, KnownJobs, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally,
 };
+
+/// How often it is looked whether other jobs were approved.
+const JOBS_EVERY: Duration = Duration::from_secs(5);
 
 /// Key of a situation.
 pub(super) type Key = (RuleIx, WhoId, DatasetId);
@@ -41,6 +44,9 @@ pub(super) struct Work {
     pub store: Store,
     names: Names,
     lists: Lists,
+    jobs: KnownJobs,
+    /// When it was last looked whether there are other jobs.
+    jobs_at: Option<WallTime>,
     detector: Detector,
     placer: Placer,
     rules: Vec<RuleSettings>,
@@ -143,6 +149,8 @@ impl Work {
             store,
             names,
             lists,
+            jobs: KnownJobs::default(),
+            jobs_at: None,
             detector,
             placer,
             rules,
@@ -216,13 +224,33 @@ impl Work {
         backdated.collect()
     }
 
-    pub fn begin_turn(&mut self, now: WallTime, skew: Duration, source: (SourceId, usize)) {
+    /// Looks every few seconds whether other jobs were approved: well before the first access one can hold for.
+    fn see_to_jobs(&mut self, now: WallTime) -> Result<(), StoreError> {
+        let lately = |at: WallTime| at <= now && now.since(at) < JOBS_EVERY;
+        if !self.jobs_at.is_some_and(lately) {
+            self.jobs_at = Some(now);
+            if self.store.refresh_jobs(&mut self.jobs)? {
+                let jobs = self.jobs.jobs.clone().unwrap_or_default();
+                self.placer.set_jobs(Arc::new(jobs));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn begin_turn(
+        &mut self,
+        now: WallTime,
+        skew: Duration,
+        source: (SourceId, usize),
+    ) -> Result<(), StoreError> {
+        self.see_to_jobs(now)?;
         self.turn = Turn {
             source,
             latest: EventTime::from_micros(now.plus(skew).micros()),
             newest: 0,
             seen: 0,
         };
+        Ok(())
     }
 
     /// Newest record of this turn; and the same with those that were refused for lying ahead.

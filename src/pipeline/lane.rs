@@ -171,7 +171,7 @@ impl Lane {
             index,
             ..
         } = self;
-        work.begin_turn(now, skew, (self.id, *index));
+        work.begin_turn(now, skew, (self.id, *index))?;
         reader.read_at = EventTime::from_micros(now.micros());
         let budget = if self.more { budget.behind } else { budget.usual };
         let surveyor = Arc::clone(work.surveyor());

@@ -86,6 +86,11 @@ impl Recheck {
             let known = people.entry(who).or_insert_with(|| (days.person.clone(), Vec::new()));
             known.1.push(days);
         }
+        // What a person did under an approved job he did.
+        for (person, job) in names.known_jobs() {
+            let own = names.known_person(person).and_then(|who| people.get(&who)).cloned();
+            people.extend(own.map(|own| (job, own)));
+        }
         let mut past: Vec<Past> = Vec::new();
         let all = || people.values().flat_map(|(_, days)| days);
         let newest = all().map(|d| d.to).max().unwrap_or(Day(0));

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::evidence::Beginning;
 use crate::parse::place::{Placed, Placer, SubjectKey, WhoIds};
 use crate::parse::{Format, FormatError, FormatState, Parsed, Record, Why};
+use crate::register::jobs::Jobs;
 use crate::register::{Datasets, Naming, Register};
 use crate::source::{Decoder, Recut, Stood};
 
@@ -100,6 +101,11 @@ impl Reread {
     pub fn set_register(&mut self, mut register: Register) {
         register.bind(&self.naming);
         drop(self.placer.set_register(Arc::new(register)));
+    }
+
+    /// Counts what was done under approved jobs under them.
+    pub fn set_jobs(&mut self, jobs: Jobs) {
+        self.placer.set_jobs(Arc::new(jobs));
     }
 
     /// The register in force.

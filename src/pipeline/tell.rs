@@ -27,6 +27,7 @@ use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
 use crate::detect::{RuleKind, RuleSettings, Severity};
+use crate::register::jobs;
 use crate::register::sections::Sections;
 use crate::register::{DatasetSettings, Register};
 use crate::store::{AlertDesk, LookAt, NewMail, Store, StoreError, StoredAlert};
@@ -417,9 +418,14 @@ impl Teller {
         let alert = &stored.alert;
         let rule = self.rules.iter().find(|r| r.id == alert.rule);
         let dataset = self.datasets.get(&alert.dataset);
-        let person = who
-            .filter(|(kind, _)| kind == "person" && alert.who != WhoId(0))
-            .map(|(_, name)| name);
+        let (person, job) = match who.filter(|_| alert.who != WhoId(0)) {
+            Some((kind, name)) if kind == "person" => (Some(name), None),
+            Some((kind, name)) if kind == "job" => match jobs::parts(&name) {
+                Some((job, person)) => (Some(person.to_owned()), Some(job.to_owned())),
+                None => (None, None),
+            },
+            _ => (None, None),
+        };
         let volume = rule.and_then(|r| match &r.kind {
             RuleKind::Volume(v) => Some(v),
             _ => None,
@@ -440,6 +446,7 @@ impl Teller {
                 .map(|_| stored.section.clone())
                 .filter(|s| !s.is_empty()),
             person,
+            job,
             account: stored.account.clone(),
             valid_to: stored.valid_to,
             valid_from: stored.valid_from,

@@ -12,6 +12,7 @@ pub mod exceptions;
 mod globs;
 mod hosts;
 pub mod import;
+pub mod jobs;
 mod path;
 mod reconsider;
 pub mod sections;

@@ -127,10 +127,10 @@ CREATE TABLE reject (
     PRIMARY KEY (day, source, why)
 ) STRICT, WITHOUT ROWID;
 
--- Persons (職員番号) and accounts that no register knows: the key of the counters.
+-- Persons (職員番号), accounts that no register knows, and approved jobs (number/職員番号): the key of the counters.
 CREATE TABLE who (
     id INTEGER PRIMARY KEY,
-    kind TEXT NOT NULL CHECK (kind IN ('person', 'account', 'crowd')),
+    kind TEXT NOT NULL CHECK (kind IN ('person', 'account', 'crowd', 'job')),
     name TEXT NOT NULL,
     UNIQUE (kind, name)
 ) STRICT;
@@ -397,6 +397,27 @@ CREATE TABLE exception_hit (
     alert INTEGER NOT NULL,              -- the last one
     PRIMARY KEY (exception, day, late)
 ) STRICT, WITHOUT ROWID;
+
+-- --- approved jobs (承認された業務処理) ---------------------------------------------------------------------------------
+-- What a person does under a number of its own, with a limit of its own. What was done is counted under 'who' of kind job.
+CREATE TABLE job (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    number TEXT NOT NULL,                -- 申請番号
+    title TEXT NOT NULL,
+    person TEXT NOT NULL,                -- 職員番号 of who does it
+    dataset TEXT NOT NULL,
+    operations INTEGER NOT NULL,         -- bit n: operation class n
+    "limit" INTEGER NOT NULL,            -- records a day
+    from_day INTEGER NOT NULL,
+    until_day INTEGER NOT NULL,          -- inclusive
+    approver TEXT NOT NULL,              -- 職員番号
+    by TEXT NOT NULL,                    -- 職員番号 of who registered it
+    at INTEGER NOT NULL,                 -- holds for accesses from a minute later
+    ended_at INTEGER,                    -- before its time
+    ended_by TEXT NOT NULL DEFAULT '',
+    ended_why TEXT NOT NULL DEFAULT ''
+) STRICT;
+CREATE INDEX job_ended ON job (ended_at);
 
 -- Read-only views for people who come with sqlite3.
 CREATE VIEW v_count AS

@@ -13,6 +13,7 @@ use crate::access::{DatasetId, SourceId, WhoId};
 use crate::calendar::Day;
 use crate::detect::book::WHO_MAX;
 use crate::parse::place::WhoIds;
+use crate::register::jobs;
 use crate::text::Say;
 
 /// What kind of name.
@@ -20,6 +21,7 @@ use crate::text::Say;
 enum Kind {
     Person,
     Account,
+    Job,
 }
 
 impl Kind {
@@ -27,6 +29,7 @@ impl Kind {
         match self {
             Kind::Person => "person",
             Kind::Account => "account",
+            Kind::Job => "job",
         }
     }
 }
@@ -62,7 +65,13 @@ impl Names {
         self.known.get(&(Kind::Account, name.into())).copied()
     }
 
-    /// Kind (`person`, `account`) and name of an id, committed or not.
+    /// The ids of approved jobs, each with the 職員番号 of who does it.
+    pub fn known_jobs(&self) -> impl Iterator<Item = (&str, WhoId)> {
+        let jobs = self.known.iter().filter(|((kind, _), _)| *kind == Kind::Job);
+        jobs.filter_map(|((_, name), id)| Some((jobs::parts(name)?.1, *id)))
+    }
+
+    /// Kind (`person`, `account`, `job`) and name of an id, committed or not.
     pub fn name_of(&self, who: WhoId) -> Option<(&'static str, &str)> {
         let mut all = self.known.iter();
         let ((kind, name), _) = all.find(|(_, id)| **id == who)?;
@@ -126,6 +135,9 @@ impl WhoIds for Names {
     fn account(&mut self, name: &str) -> WhoId {
         self.get(Kind::Account, name)
     }
+    fn job(&mut self, name: &str) -> WhoId {
+        self.get(Kind::Job, name)
+    }
     fn unregistered(&mut self, name: &str, source: SourceId, day: Day) -> (WhoId, u32) {
         let place = self.unregistered.note(name, source, day.0);
         if place <= NAMES_MAX {
@@ -148,7 +160,11 @@ impl Store {
         let mut next = 1u32;
         while let Some(row) = rows.next()? {
             let (id, kind, name): (u32, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let kind = if kind == "person" { Kind::Person } else { Kind::Account };
+            let kind = match kind.as_str() {
+                "person" => Kind::Person,
+                "job" => Kind::Job,
+                _ => Kind::Account,
+            };
             known.insert((kind, name.into_boxed_str()), WhoId(id));
             next = next.max(id.saturating_add(1));
         }

@@ -244,18 +244,19 @@ pub struct Usage {
 }
 
 impl Store {
-    /// Who used what: last use since day `from`, amounts since day `since`.
+    /// Who used what: last use since day `from`, amounts since day `since`. What somebody did under an approved job is his
+    /// use of the dataset, too.
     ///
     /// # Errors
     /// The store.
     pub fn usages(&self, from: i32, since: i32) -> Result<Vec<Usage>, StoreError> {
         let mut select = self.conn.prepare_cached(
-            "SELECT w.name, d.name, max(CASE WHEN 0 < p.accesses THEN p.day END),
+            "SELECT CASE w.kind WHEN 'job' THEN substr(w.name, instr(w.name, '/') + 1) ELSE w.name END AS used_by, d.name, max(CASE WHEN 0 < p.accesses THEN p.day END),
                 sum(CASE WHEN ?2 <= p.day THEN p.accesses ELSE 0 END),
                 sum(CASE WHEN ?2 <= p.day THEN p.records ELSE 0 END),
                 sum(CASE WHEN ?2 <= p.day THEN p.denied ELSE 0 END)
              FROM page AS p JOIN who AS w ON w.id = p.who JOIN dataset AS d ON d.id = p.dataset
-             WHERE ?1 << 47 <= p.key AND 0 < p.who GROUP BY p.who, p.dataset ORDER BY w.name, d.name",
+             WHERE ?1 << 47 <= p.key AND 0 < p.who GROUP BY used_by, p.dataset ORDER BY used_by, d.name",
         )?;
         let usage = |r: &Row<'_>| {
             Ok(Usage {

@@ -2,6 +2,7 @@
 //! himself. What security staff see of each: alerts and mails.
 
 mod backdated;
+mod jobs;
 mod live;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
-//! What is told of account registers: rows that do not agree, and rights that were given for days that had passed.
+//! What is told of account registers (rows that do not agree, rights given for days that had passed) and approved jobs.
 
 use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts};
+use crate::register::jobs::Job;
 use crate::text::{Lang, inert, number};
 
 /// The first lines of a list, and how many more there are.
@@ -51,4 +52,51 @@ pub(super) fn backdated((version, brought): (i64, &str), all: &[String], lang: L
             "Find out whether an appointment was merely entered late, or misuse is being covered up: ask the personnel section and\nwhoever approved the right. Alerts of the time stand as they were. See sekimori account diff --since VERSION.",
         ),
     )
+}
+
+pub(super) fn job(job: &Job, refused: bool, lang: Lang) -> Parts {
+    let name = |text: &str| inert(text, DETAIL_CHARS_MAX);
+    let operations: Vec<&str> = job.operations.iter().map(|o| lang.pick(o.ja(), o.as_str())).collect();
+    let (operations, limit) = (operations.join("・"), number(job.limit));
+    let (id, title, person, dataset) = (
+        name(&job.number),
+        name(&job.title),
+        name(&job.person),
+        name(&job.dataset),
+    );
+    let (approver, by) = (name(&job.approver), name(&job.by));
+    let lines = match lang {
+        Lang::Ja => vec![
+            format!("・申請番号：{id}　　業務：{title}"),
+            format!("・職員番号：{person}　　情報資産：{dataset}（{operations}）"),
+            format!("・1日の最大件数：{limit} 件"),
+            format!("・期間：{}から{}まで", job.from.wareki(), job.until.wareki()),
+            format!("・承認者：{approver}　　登録者：{by}"),
+        ],
+        Lang::En => vec![
+            format!("- number {id}: {title}"),
+            format!("- {person} on {dataset} ({operations})"),
+            format!("- up to {limit} records a day"),
+            format!("- from {} until {}", job.from.iso(), job.until.iso()),
+            format!("- approved by {approver}, registered by {by}"),
+        ],
+    };
+    match refused {
+        true => (
+            lang.pick("本人による業務処理の登録を拒否しました", "a job for oneself was refused"),
+            lines,
+            lang.pick(
+                "監視を逃れようとした疑いがあります。保護管理者と監査責任者に知らせ、登録しようとした者と目的を確認してください。",
+                "Somebody may have tried to leave the watch. Tell the data protection manager and the auditor, and find out who tried and why.",
+            ),
+        ),
+        false => (
+            lang.pick("業務処理が登録されました", "a job was registered"),
+            lines,
+            lang.pick(
+                "心当たりのない業務処理は、sekimori job end 番号 で直ちに終了させ、監査責任者に知らせてください。\n行われた回数と件数は sekimori job list で確認できます。最大件数を超えると警告します。",
+                "If nobody knows of it, end it at once (sekimori job end ID) and tell the auditor. See what is done under it with\nsekimori job list; an alert is raised where it passes its limit.",
+            ),
+        ),
+    }
 }

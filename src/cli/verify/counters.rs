@@ -36,8 +36,9 @@ pub(super) fn check(args: &ArgMatches, out: &mut Out) -> Result<Report, Failure>
     let datasets = into.dataset_ids(&names)?;
     // The check of the key stands in the live store, which is only looked at here.
     let key = setup::subject_key_of(&config.subject_key, &store).map_err(|e| Failure::Failed(e.to_string()))?;
-    let reread =
+    let mut reread =
         Reread::new(&config, &datasets, Register::default(), key).map_err(|e| Failure::Config(e.to_string()))?;
+    reread.set_jobs(store.jobs_as(&into.known_datasets()?)?);
     let mut recount = Recount {
         config: &config,
         archive: &input.archive,

@@ -65,6 +65,8 @@ pub(super) struct Spelling {
     pub standing: Standing,
     pub marks: Marks,
     pub declared: bool,
+    /// Whether the person has approved jobs.
+    pub jobs: bool,
     /// Number of the duty hours that hold for the person, from 1; 0: office hours.
     pub duty: u16,
     pub section: SectionHash,
@@ -83,6 +85,7 @@ impl Spelling {
             marks: Marks::NONE,
             section: SectionHash::default(),
             declared: false,
+            jobs: false,
             duty: 0,
             source,
             names,

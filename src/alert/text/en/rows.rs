@@ -32,6 +32,9 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
     }
     rows.push(happened(view));
     rows.push(Row::new("Dataset", asset(view)));
+    if let Some(job) = &view.facts.job {
+        rows.push(Row::new("Approved job", format!("{job}: its limit was passed")));
+    }
     let last = if view.one_access() { "" } else { " (last access)" };
     rows.push(Row::new("Operation", format!("{}{last}", alert.operation.as_str())));
     rows.extend(people(view));

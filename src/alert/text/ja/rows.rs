@@ -35,6 +35,12 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
     }
     rows.push(happened(view));
     rows.push(Row::new("情報資産", asset(view)));
+    if let Some(job) = &view.facts.job {
+        rows.push(Row::new(
+            "業務処理",
+            format!("申請番号 {job}（承認された業務処理の最大件数を超えました）"),
+        ));
+    }
     rows.push(Row::new(
         "操作",
         if view.one_access() {

@@ -67,6 +67,7 @@ pub fn volume() -> AlertFacts {
         count: Some(Count::Records),
         within: Some(Within::Rolling(DAY)),
         person: Some("012345".into()),
+        job: None,
         section: Some("税務課".into()),
         account: "tz012345".into(),
         valid_to: parse_date("R9.3.31").map(|day| day.0),
