@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use super::book::{DayNumber, PageKey, cell_secs};
+use super::book::{DayNumber, PageKey, cell_secs, place};
 use super::page::Page;
 use super::{Compiled, Detector, OPERATIONS, RuleIx, Severity};
-use crate::access::{DatasetId, Marks, Operation, Standing, WhoId};
+use crate::access::{Access, Amount, DatasetId, Marks, Operation, Outcome, Standing, WhoId};
 use crate::clock::EventTime;
 
 /// What a register says of a person's use on a day.
@@ -55,6 +55,29 @@ impl Past {
             denied: page.total.denied,
             records: page.total.records,
             records_unknown: page.total.records_unknown,
+        }
+    }
+}
+
+impl Past {
+    /// A single access, of somebody whose counters bear the id `who`.
+    pub fn of_access(access: &Access, who: WhoId) -> Past {
+        let success = access.outcome == Outcome::Success;
+        let (records, unknown) = match access.records {
+            Amount::Known(n) => (n, 0),
+            Amount::Unknown => (0, 1),
+        };
+        let own = |n: u64| if success { n } else { 0 };
+        Past {
+            who,
+            dataset: access.dataset,
+            operation: access.operation,
+            day: place(access.time).0,
+            span: (access.time, access.time),
+            successes: u64::from(success && !access.trace.part),
+            denied: u64::from(!success),
+            records: own(records),
+            records_unknown: own(unknown),
         }
     }
 }

@@ -192,16 +192,7 @@ impl Work {
         let found = self.detector.reconsider(&rechecked.differing);
         let corrected = found.into_iter().map(|found| {
             let number = rechecked.numbers.get(&found.who).map_or("", String::as_str);
-            // Of several accounts the one that was the person's that day.
-            let verdicts = register.accounts_of(number).iter();
-            let mut verdicts = verdicts.map(|ix| register.verdict(*ix, found.span.1));
-            let verdict = verdicts.find(|v| v.person == number);
-            Corrected {
-                found,
-                section: verdict.map_or_else(String::new, |v| v.section.to_owned()),
-                valid_from: verdict.and_then(|v| v.valid_from).map(|d| d.0),
-                valid_to: verdict.and_then(|v| v.valid_to).map(|d| d.0),
-            }
+            Corrected::of(register, found, number)
         });
         corrected.collect()
     }

@@ -89,7 +89,7 @@ impl Pipeline {
         let (corrected, backdated) = (self.work.hindsight(rechecked), self.work.backdated(rechecked));
         let teller = Arc::clone(&self.teller);
         let committed = self.writer.store()?.reconsidered(version, &mut |desk| {
-            teller.tell_hindsight(desk, &corrected, version, now)?;
+            teller.tell_hindsight(desk, &corrected, (version, &format!("H-{version}")), now)?;
             teller.tell_backdated(desk, &backdated, (version, &rechecked.brought), now)
         })?;
         self.rechecking = None;

@@ -118,6 +118,24 @@ impl Reread {
         self.placer.key()
     }
 
+    /// Places a record of `source` that another reader has read; `None` where it is no access.
+    pub fn place_again(
+        &mut self,
+        source: &str,
+        record: &Record<'_>,
+        at: LineRef,
+        ids: &mut dyn WhoIds,
+    ) -> Option<Access> {
+        let index = self.lanes.iter().position(|lane| lane.name == source)?;
+        let surveyor = Arc::clone(self.placer.surveyor());
+        let surveyed = surveyor.survey(record, index);
+        let number = SourceId(u32::try_from(index.saturating_add(1)).unwrap_or(u32::MAX));
+        match self.placer.place(&surveyed, at, number, ids) {
+            Placed::Access(access) => Some(access),
+            Placed::NoDataset | Placed::NoTime => None,
+        }
+    }
+
     /// Gives every record of `bytes`, which were archived as `beginning` says and read at `read_at`. `false`: the source is
     /// not configured any more.
     pub fn records(

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::{AlertDesk, Committed, Journal, Store, StoreError, alerts, commit, count};
-use crate::access::WhoId;
+use crate::access::{DatasetId, WhoId};
 use crate::clock::WallTime;
 use crate::detect::book::{DayNumber, PageKey};
 use crate::detect::coverage::{SILENT_DAYS, Seen, SourceSeen};
@@ -57,6 +57,22 @@ impl Store {
         Ok(committed)
     }
 
+    /// Writes what was found in hindsight beside: in the archive.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is written then.
+    pub fn in_hindsight(
+        &mut self,
+        write: &mut dyn FnMut(&mut AlertDesk<'_, '_>) -> Result<(), StoreError>,
+    ) -> Result<Committed, StoreError> {
+        let tx = self.begin()?;
+        let mut desk = alerts::AlertDesk::new(&tx);
+        write(&mut desk)?;
+        let committed = desk.done();
+        tx.commit()?;
+        Ok(committed)
+    }
+
     /// What was read and used lately, as `detect::coverage` asks.
     pub fn seen(&self, today: DayNumber) -> Result<Seen, StoreError> {
         let since = today.saturating_sub(SILENT_DAYS);
@@ -105,6 +121,19 @@ impl Store {
 }
 
 impl AlertDesk<'_, '_> {
+    /// Whether a rule was found to hold for a person and dataset in hindsight by this version of the register.
+    pub fn is_told_in_hindsight(
+        &self,
+        rule: &str,
+        (who, dataset): (WhoId, DatasetId),
+        version: i64,
+    ) -> Result<bool, StoreError> {
+        let mut find = self.tx().prepare_cached(
+            "SELECT 1 FROM alert WHERE rule = ?1 AND who = ?2 AND dataset = ?3 AND retro = 1 AND register = ?4",
+        )?;
+        Ok(find.exists(params![rule, who.0, dataset.0, version])?)
+    }
+
     /// Notes something that happened in the journal.
     pub fn note(&mut self, at: WallTime, entry: &Journal) -> Result<(), StoreError> {
         commit::note(self.tx(), at, entry)

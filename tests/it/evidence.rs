@@ -3,6 +3,7 @@
 
 mod archive;
 mod export;
+mod hindsight;
 mod ledger;
 mod outside;
 mod powercut;

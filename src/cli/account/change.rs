@@ -90,7 +90,7 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
 }
 
 /// Refuses a register that nobody stands for: whoever brings it has a right in force and the office for it.
-fn may_import(config: &Config, register: &Register, by: &str, out: &Out) -> Result<(), Failure> {
+pub(super) fn may_import(config: &Config, register: &Register, by: &str, out: &Out) -> Result<(), Failure> {
     let day = today();
     if !register.is_in_force(by, day) {
         return Err(Failure::Failed(match out.lang() {

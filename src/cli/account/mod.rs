@@ -2,11 +2,13 @@
 
 mod change;
 mod list;
+mod recheck;
 mod unused;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::out::Out;
+use super::verify::{archive_arg, identity_arg, key_arg};
 use super::{Failure, config_arg, in_force, json_arg, load};
 use crate::access::{Mark, Operation, Standing};
 use crate::calendar::{Day, day_of, parse_date};
@@ -32,6 +34,13 @@ pub(super) fn command(lang: Lang) -> Command {
         .subcommand(list_command(t).arg(json_arg(lang)))
         .subcommand(import_command(t))
         .subcommand(diff_command(t).arg(json_arg(lang)))
+        .subcommand(
+            recheck_command(t)
+                .arg(json_arg(lang))
+                .arg(archive_arg(lang))
+                .arg(key_arg(lang))
+                .arg(identity_arg(lang)),
+        )
         .subcommand(
             Command::new("idle")
                 .about(t(
@@ -126,12 +135,31 @@ fn diff_command(t: Words) -> Command {
         )))
 }
 
+fn recheck_command(t: Words) -> Command {
+    let by = Arg::new("by").long("by").value_name("STAFF").required(true);
+    let since = Arg::new("since")
+        .long("since")
+        .value_name("VERSION")
+        .value_parser(clap::value_parser!(i64).range(1..));
+    Command::new("recheck")
+        .about(t(
+            "台帳の訂正を、保管した記録に当てて改めて判定します（どの利用者ID・端末・時刻の利用かまで見ます）",
+            "holds a corrected register against the archived records: which account, terminal and hour",
+        ))
+        .arg(by.help(t("行う人の職員番号", "staff number of who does it")))
+        .arg(since.help(t(
+            "この版と現在の版を比べます（省略時は一つ前の版）",
+            "compares this version with the one in force; by default the one before",
+        )))
+}
+
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let (config, _) = load(args, out)?;
     match args.subcommand() {
         Some(("list", args)) => list::run(&config, args, out),
         Some(("import", args)) => change::import(&config, args, out),
         Some(("diff", args)) => change::diff(&config, args, out),
+        Some(("recheck", args)) => recheck::run(&config, args, out),
         Some(("idle", args)) => unused::idle(&config, args, out),
         Some(("reconcile", args)) => unused::reconcile(&config, args, out),
         _ => Ok(()),

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Teller;
-use crate::access::{Mark, Marks, SourceId, Standing};
+use crate::access::{LineRef, Mark, Marks, SourceId, Standing};
 use crate::alert::decide::{self, Situation};
 use crate::alert::notice::Notice;
 use crate::alert::text::one_line;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::detect::{Allowed, Facts, Hindsight, Said, Severity};
+use crate::register::Register;
 use crate::store::{AlertDesk, Journal, StoreError, StoredAlert};
 use crate::text::{Lang, inert, number};
 
@@ -29,16 +30,35 @@ pub(in crate::pipeline) struct Corrected {
     pub valid_from: Option<i32>,
     /// Last day of the right, where it had ended.
     pub valid_to: Option<i32>,
+    /// Lines it was found in; none where only the counters were asked.
+    pub evidence: Vec<LineRef>,
+}
+
+impl Corrected {
+    /// A finding about the person with this 職員番号, by what `register` says of him.
+    pub fn of(register: &Register, found: Hindsight, number: &str) -> Corrected {
+        // Of several accounts the one that was the person's that day.
+        let verdicts = register.accounts_of(number).iter();
+        let mut verdicts = verdicts.map(|ix| register.verdict(*ix, found.span.1));
+        let verdict = verdicts.find(|v| v.person == number);
+        Corrected {
+            found,
+            section: verdict.map_or_else(String::new, |v| v.section.to_owned()),
+            valid_from: verdict.and_then(|v| v.valid_from).map(|d| d.0),
+            valid_to: verdict.and_then(|v| v.valid_to).map(|d| d.0),
+            evidence: Vec::new(),
+        }
+    }
 }
 
 impl Teller {
     /// Writes what holds in hindsight by register version `version`. An import makes a list, not a flood: no alert gets
-    /// a mail of its own, whatever its severity.
+    /// a mail of its own, whatever its severity. `local` makes the Message-IDs.
     pub(in crate::pipeline) fn tell_hindsight(
         &self,
         desk: &mut AlertDesk<'_, '_>,
         corrected: &[Corrected],
-        version: i64,
+        (version, local): (i64, &str),
         now: WallTime,
     ) -> Result<(), StoreError> {
         let year = day_of(EventTime::from_micros(now.micros())).date().year;
@@ -65,6 +85,7 @@ impl Teller {
                 register: version,
             };
             desk.put(&stored)?;
+            desk.evidence(id, &one.evidence, one.evidence.len())?;
             desk.step(
                 id,
                 now,
@@ -81,14 +102,14 @@ impl Teller {
             return Ok(());
         }
         let notice = |alerts| Notice::Hindsight { version, alerts };
-        self.list(desk, sorted(all), &notice, &format!("H-{version}"), None, now)?;
+        self.list(desk, sorted(all), &notice, local, None, now)?;
         for (n, (owner, lines)) in by_owner.into_iter().enumerate() {
             let case = self.case(&owner, None, None, Severity::Warning);
             let office = crate::alert::ladder::look(&case, &self.office(), &[], now);
             let mut to = self.recipients(&case, &office.hops, now);
             to.retain(|address| !self.settings.to.contains(address));
             if !to.is_empty() {
-                let local = format!("H-{version}-{n}");
+                let local = format!("{local}-{n}");
                 self.list(desk, sorted(lines), &notice, &local, Some(to), now)?;
             }
         }
