@@ -58,7 +58,7 @@ fn main() {
         std::fs::write(&file, register(|a| if moved(a) { to } else { "R9.3.31" })).expect("room on the disk");
         watch.reset();
         let began = Instant::now();
-        let mut import = sekimori(folder, &["account", "import", "next.csv", "--by", "000001"]);
+        let mut import = sekimori(folder, &["account", "import", "next.csv", "--by", "100000"]);
         assert!(
             import
                 .stdout(Stdio::null())

@@ -278,7 +278,11 @@ impl ForJob {
 impl Access {
     /// Under whom it is counted: the approved job, else the person or account.
     pub fn counted(&self) -> WhoId {
-        if self.trace.job.is_none() { self.who } else { self.trace.job.who }
+        if self.trace.job.is_none() {
+            self.who
+        } else {
+            self.trace.job.who
+        }
     }
 }
 

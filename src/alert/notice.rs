@@ -303,32 +303,11 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
                 "A corrected account register was held against past use; this was found:",
             ),
         ),
-        Notice::Backdated { .. } => (
-            lang.pick("【警告】[遡及] ", "[WARNING, IN HINDSIGHT] "),
-            lang.pick(
-                "利用した時点では権限のなかった利用について、後から取り込まれた権限台帳が、さかのぼって権限を認めています。",
-                "A register that was brought afterwards grants, backdated, what nobody had a right to when it happened:",
-            ),
-        ),
-        Notice::RegisterOdd { .. } => (
-            lang.pick("【台帳の確認】", "[REGISTER TO BE CHECKED] "),
-            lang.pick(
-                "取り込んだ権限台帳に、食い違う行又は誤りと思われる行があります。",
-                "Rows of the account register that was imported do not agree, or can hardly be meant:",
-            ),
-        ),
         Notice::Exception { .. } => (
             lang.pick("【監視の例外】", "[EXCEPTION] "),
             lang.pick(
                 "監視の例外（しきい値の引上げ）について、次のとおり記録しました。",
                 "An exception (a raised limit) was recorded as follows:",
-            ),
-        ),
-        Notice::Job { .. } => (
-            lang.pick("【業務処理】", "[APPROVED JOB] "),
-            lang.pick(
-                "本人の集計・しきい値とは別に数える業務処理について、次のとおり記録しました。",
-                "A job that is counted apart from the person who does it was recorded as follows:",
             ),
         ),
         Notice::Checkpoint(_) => (
@@ -345,6 +324,7 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
                 "Some datasets or logs are not watched. What happens there is neither counted nor judged:",
             ),
         ),
+        Notice::Backdated { .. } | Notice::RegisterOdd { .. } | Notice::Job { .. } => registers::occasion(notice, lang),
         _ => (
             lang.pick("【監視の異常】", "[WATCH IMPAIRED] "),
             lang.pick(

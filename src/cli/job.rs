@@ -22,11 +22,15 @@ const EXPIRING_DAYS: i32 = 30;
 
 pub(super) fn command(lang: Lang) -> Command {
     let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
-    let named = |name: &'static str, value: &'static str, ja: &'static str, en: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(t(ja, en))
+    let needed = |name, value, ja, en| named(lang, name, value, (ja, en)).required(true);
+    let by = || {
+        needed(
+            "by",
+            "STAFF",
+            "登録する人の職員番号",
+            "staff number of who registers it",
+        )
     };
-    let needed = |name, value, ja, en| named(name, value, ja, en).required(true);
-    let by = || needed("by", "STAFF", "登録する人の職員番号", "staff number of who registers it");
     Command::new("job")
         .about(t(
             "承認された業務処理（督促状・統計・連携など）の登録・一覧・終了",
@@ -35,40 +39,13 @@ pub(super) fn command(lang: Lang) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .arg(config_arg(lang))
-        .subcommand(
-            Command::new("add")
-                .about(t("業務処理を登録します", "registers a job"))
-                .arg(needed("number", "NUMBER", "申請番号", "the number it was approved under"))
-                .arg(needed("title", "TEXT", "業務の内容", "what is done"))
-                .arg(needed(
-                    "person",
-                    "STAFF",
-                    "業務を行う人の職員番号（システムの場合はその利用者ID）",
-                    "staff number of who does it (the account of a system)",
-                ))
-                .arg(needed("dataset", "ID", "情報資産", "the dataset"))
-                .arg(
-                    needed(
-                        "operation",
-                        "OPERATION",
-                        "操作（export、print など。繰り返し可）",
-                        "operation, as export or print (may be repeated)",
-                    )
-                    .action(ArgAction::Append)
-                    .value_parser(Operation::ALL.map(Operation::as_str)),
-                )
-                .arg(
-                    needed("limit", "N", "1日の最大件数", "most records a day")
-                        .value_parser(clap::value_parser!(u64)),
-                )
-                .arg(named("from", "DATE", "開始日（省略時は今日）", "first day (default: today)"))
-                .arg(needed("until", "DATE", "終了日（年度末まで）", "last day, within the fiscal year"))
-                .arg(needed("approver", "STAFF", "承認者の職員番号", "staff number of who approved it"))
-                .arg(by()),
-        )
+        .subcommand(add_command(lang, by()))
         .subcommand(
             Command::new("list")
-                .about(t("業務処理を、行われた回数・件数とともに一覧します", "lists jobs with what was done under them"))
+                .about(t(
+                    "業務処理を、行われた回数・件数とともに一覧します",
+                    "lists jobs with what was done under them",
+                ))
                 .arg(json_arg(lang))
                 .arg(
                     Arg::new("all")
@@ -90,6 +67,62 @@ pub(super) fn command(lang: Lang) -> Command {
                 .arg(by())
                 .arg(needed("reason", "TEXT", "理由", "why")),
         )
+}
+
+fn named(lang: Lang, name: &'static str, value: &'static str, (ja, en): (&'static str, &'static str)) -> Arg {
+    Arg::new(name).long(name).value_name(value).help(lang.pick(ja, en))
+}
+
+fn add_command(lang: Lang, by: Arg) -> Command {
+    let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
+    let named = |name, value, ja, en| named(lang, name, value, (ja, en));
+    let needed = |name, value, ja, en| named(name, value, ja, en).required(true);
+    Command::new("add")
+        .about(t("業務処理を登録します", "registers a job"))
+        .arg(needed(
+            "number",
+            "NUMBER",
+            "申請番号",
+            "the number it was approved under",
+        ))
+        .arg(needed("title", "TEXT", "業務の内容", "what is done"))
+        .arg(needed(
+            "person",
+            "STAFF",
+            "業務を行う人の職員番号（システムの場合はその利用者ID）",
+            "staff number of who does it (the account of a system)",
+        ))
+        .arg(needed("dataset", "ID", "情報資産", "the dataset"))
+        .arg(
+            needed(
+                "operation",
+                "OPERATION",
+                "操作（export、print など。繰り返し可）",
+                "operation, as export or print (may be repeated)",
+            )
+            .action(ArgAction::Append)
+            .value_parser(Operation::ALL.map(Operation::as_str)),
+        )
+        .arg(needed("limit", "N", "1日の最大件数", "most records a day").value_parser(clap::value_parser!(u64)))
+        .arg(named(
+            "from",
+            "DATE",
+            "開始日（省略時は今日）",
+            "first day (default: today)",
+        ))
+        .arg(needed(
+            "until",
+            "DATE",
+            "終了日（年度末まで）",
+            "last day, within the fiscal year",
+        ))
+        .arg(needed(
+            "approver",
+            "STAFF",
+            "承認者の職員番号",
+            "staff number of who approved it",
+        ))
+        .arg(by)
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {

@@ -238,9 +238,11 @@ impl Detector {
                 severity: rule.severity,
                 scope: Scope::new(&looked_at(rule), datasets),
                 kind: match &rule.kind {
-                    RuleKind::Volume(v) => {
-                        Compiled::Volume(Box::new(VolumeRule::new(v.clone(), rule.severity, limits(&v.limit, datasets))))
-                    }
+                    RuleKind::Volume(v) => Compiled::Volume(Box::new(VolumeRule::new(
+                        v.clone(),
+                        rule.severity,
+                        limits(&v.limit, datasets),
+                    ))),
                     RuleKind::Account(rule) => Compiled::Marked(Marked::of_account(rule)),
                     RuleKind::Grant(rule) => Compiled::Marked(Marked::of_grant(rule)),
                     RuleKind::Dormant(rule) => Compiled::Judged(Box::new(Dormant::new(*rule))),

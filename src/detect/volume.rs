@@ -131,7 +131,9 @@ impl VolumeRule {
             Severity::Critical => Some(10),
         };
         let counts = self.volume.count == Count::Records && within_a_day;
-        let limit = times.filter(|_| counts).map(|times| times * u64::from(access.trace.job.most));
+        let limit = times
+            .filter(|_| counts)
+            .map(|times| times * u64::from(access.trace.job.most));
         limit.unwrap_or(NO_LIMIT)
     }
 

@@ -21,8 +21,8 @@ use jobs::ByJob;
 
 use super::Record;
 use crate::access::{
-    Access, Amount, DatasetId, ForJob, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId, Standing,
-    Terminal, Trace, WhoId, name_hash,
+    Access, Amount, DatasetId, ForJob, LineRef, Mark, Marks, Operation, Ordinal, Outcome, SectionHash, SourceId,
+    Standing, Terminal, Trace, WhoId, name_hash,
 };
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::EventTime;

@@ -1,6 +1,7 @@
 //! What a batch collects before it is committed: changes of the book, situations, rejects.
 
 mod begin;
+mod jobs;
 mod keys;
 
 use std::collections::BTreeMap;
@@ -8,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::begin::situation;
+use self::jobs::JobsInForce;
 use self::keys::Keys;
 use super::ahead::{Handful, Seen};
 use super::cases::Cases;
@@ -29,11 +31,8 @@ use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
 use crate::register::Register;
 use crate::source::{SegmentState, SourceEvent};
 use crate::store::{
-    ArchiveBatch, Batch, Committed, KnownJobs, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally,
+    ArchiveBatch, Batch, Committed, Lists, Names, NewNames, PageHistory, RejectCount, Store, StoreError, Tally,
 };
-
-/// How often it is looked whether other jobs were approved.
-const JOBS_EVERY: Duration = Duration::from_secs(5);
 
 /// Key of a situation.
 pub(super) type Key = (RuleIx, WhoId, DatasetId);
@@ -44,9 +43,7 @@ pub(super) struct Work {
     pub store: Store,
     names: Names,
     lists: Lists,
-    jobs: KnownJobs,
-    /// When it was last looked whether there are other jobs.
-    jobs_at: Option<WallTime>,
+    jobs: JobsInForce,
     detector: Detector,
     placer: Placer,
     rules: Vec<RuleSettings>,
@@ -149,8 +146,7 @@ impl Work {
             store,
             names,
             lists,
-            jobs: KnownJobs::default(),
-            jobs_at: None,
+            jobs: JobsInForce::default(),
             detector,
             placer,
             rules,
@@ -215,26 +211,10 @@ impl Work {
         backdated.collect()
     }
 
-    /// Looks every few seconds whether other jobs were approved: well before the first access one can hold for.
-    fn see_to_jobs(&mut self, now: WallTime) -> Result<(), StoreError> {
-        let lately = |at: WallTime| at <= now && now.since(at) < JOBS_EVERY;
-        if !self.jobs_at.is_some_and(lately) {
-            self.jobs_at = Some(now);
-            if self.store.refresh_jobs(&mut self.jobs)? {
-                let jobs = self.jobs.jobs.clone().unwrap_or_default();
-                self.placer.set_jobs(Arc::new(jobs));
-            }
+    pub fn begin_turn(&mut self, now: WallTime, skew: Duration, source: (SourceId, usize)) -> Result<(), StoreError> {
+        if let Some(jobs) = self.jobs.look(&self.store, now)? {
+            self.placer.set_jobs(jobs);
         }
-        Ok(())
-    }
-
-    pub fn begin_turn(
-        &mut self,
-        now: WallTime,
-        skew: Duration,
-        source: (SourceId, usize),
-    ) -> Result<(), StoreError> {
-        self.see_to_jobs(now)?;
         self.turn = Turn {
             source,
             latest: EventTime::from_micros(now.plus(skew).micros()),

@@ -4,10 +4,14 @@
 //! was read since then, and judged by the new register, is not judged a second time. What it finds is small and goes back
 //! to the pipeline, which asks the rules and tells people (`past`).
 
+mod rejudge;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+
+pub use rejudge::{Rejudge, RejudgeError, Rejudged};
 
 use super::PipelineError;
 use crate::access::{Marks, Standing, WhoId};

@@ -63,7 +63,9 @@ pub struct World<'a> {
 
 impl std::fmt::Debug for World<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("today", &self.today).finish_non_exhaustive()
+        f.debug_struct("World")
+            .field("today", &self.today)
+            .finish_non_exhaustive()
     }
 }
 
@@ -113,11 +115,17 @@ impl Job {
             ));
         }
         if self.title.trim().is_empty() {
-            return wrong(say!("--title に業務の内容を書いてください。", "say with --title what is done"));
+            return wrong(say!(
+                "--title に業務の内容を書いてください。",
+                "say with --title what is done"
+            ));
         }
         if !world.datasets.contains(&self.dataset.as_str()) {
             let dataset = crate::text::inert(&self.dataset, 40);
-            return wrong(say!("「{dataset}」という情報資産はありません。", "there is no dataset {dataset:?}"));
+            return wrong(say!(
+                "「{dataset}」という情報資産はありません。",
+                "there is no dataset {dataset:?}"
+            ));
         }
         if self.operations.is_empty() || self.operations.contains(&Operation::Login) {
             return wrong(say!(
@@ -208,7 +216,10 @@ impl Jobs {
     /// Takes one more; `at`: when it was registered, and when it was ended before its time.
     pub fn add(&mut self, job: &Job, dataset: DatasetId, (at, ended): (WallTime, Option<WallTime>)) {
         let place = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
-        self.by_person.entry(job.person.as_str().into()).or_default().push(place);
+        self.by_person
+            .entry(job.person.as_str().into())
+            .or_default()
+            .push(place);
         self.all.push(Running {
             name: job.counted_as().into(),
             dataset,

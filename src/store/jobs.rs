@@ -42,7 +42,8 @@ pub struct KnownJobs {
     version: (i64, i64),
 }
 
-const COLUMNS: &str = "id, number, title, person, dataset, operations, \"limit\", from_day, until_day, approver, by, at,
+const COLUMNS: &str =
+    "id, number, title, person, dataset, operations, \"limit\", from_day, until_day, approver, by, at,
     ended_at, ended_by, ended_why";
 
 fn read(row: &Row<'_>) -> Result<JobRow, rusqlite::Error> {
@@ -55,7 +56,10 @@ fn read(row: &Row<'_>) -> Result<JobRow, rusqlite::Error> {
             title: row.get(2)?,
             person: row.get(3)?,
             dataset: row.get(4)?,
-            operations: Operation::ALL.into_iter().filter(|o| mask & 1 << (*o as u8) != 0).collect(),
+            operations: Operation::ALL
+                .into_iter()
+                .filter(|o| mask & 1 << (*o as u8) != 0)
+                .collect(),
             limit: count(row.get(6)?),
             from: Day(row.get(7)?),
             until: Day(row.get(8)?),
@@ -136,16 +140,18 @@ impl Store {
 
     /// Every job, in the order of registration.
     pub fn job_rows(&self) -> Result<Vec<JobRow>, StoreError> {
-        let mut select = self.conn.prepare_cached(&format!("SELECT {COLUMNS} FROM job ORDER BY id"))?;
+        let mut select = self
+            .conn
+            .prepare_cached(&format!("SELECT {COLUMNS} FROM job ORDER BY id"))?;
         let rows = select.query_map([], read)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Looks whether jobs were registered or ended since `known` was read; reads them again then. Whether that was so.
     pub fn refresh_jobs(&self, known: &mut KnownJobs) -> Result<bool, StoreError> {
-        let mut newest = self
-            .conn
-            .prepare_cached("SELECT (SELECT coalesce(max(id), 0) FROM job), (SELECT coalesce(max(ended_at), 0) FROM job)")?;
+        let mut newest = self.conn.prepare_cached(
+            "SELECT (SELECT coalesce(max(id), 0) FROM job), (SELECT coalesce(max(ended_at), 0) FROM job)",
+        )?;
         let version: (i64, i64) = newest.query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
         if known.jobs.is_some() && known.version == version {
             return Ok(false);
@@ -192,9 +198,9 @@ impl Store {
             return Ok(used);
         };
         let (first, last) = PageKey::of_dataset(WhoId(who), DatasetId(dataset));
-        let mut of_day = self.conn.prepare_cached(
-            "SELECT key & 15, accesses, records FROM book WHERE key BETWEEN ?1 AND ?2",
-        )?;
+        let mut of_day = self
+            .conn
+            .prepare_cached("SELECT key & 15, accesses, records FROM book WHERE key BETWEEN ?1 AND ?2")?;
         for day in job.from.0..=job.until.0.min(today.0) {
             let mut rows = of_day.query((first.row(day), last.row(day)))?;
             let mut records = 0u64;

@@ -1,8 +1,35 @@
 //! What is told of account registers (rows that do not agree, rights given for days that had passed) and approved jobs.
 
-use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts};
+use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Notice, Parts};
 use crate::register::jobs::Job;
 use crate::text::{Lang, inert, number};
+
+/// What kind of mail it is, of those that are made here: the mark in the subject, and the first sentence.
+pub(super) fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
+    match notice {
+        Notice::Backdated { .. } => (
+            lang.pick("【警告】[遡及] ", "[WARNING, IN HINDSIGHT] "),
+            lang.pick(
+                "利用した時点では権限のなかった利用について、後から取り込まれた権限台帳が、さかのぼって権限を認めています。",
+                "A register that was brought afterwards grants, backdated, what nobody had a right to when it happened:",
+            ),
+        ),
+        Notice::RegisterOdd { .. } => (
+            lang.pick("【台帳の確認】", "[REGISTER TO BE CHECKED] "),
+            lang.pick(
+                "取り込んだ権限台帳に、食い違う行又は誤りと思われる行があります。",
+                "Rows of the account register that was imported do not agree, or can hardly be meant:",
+            ),
+        ),
+        _ => (
+            lang.pick("【業務処理】", "[APPROVED JOB] "),
+            lang.pick(
+                "本人の集計・しきい値とは別に数える業務処理について、次のとおり記録しました。",
+                "A job that is counted apart from the person who does it was recorded as follows:",
+            ),
+        ),
+    }
+}
 
 /// The first lines of a list, and how many more there are.
 fn listed(all: &[String], lang: Lang) -> Vec<String> {

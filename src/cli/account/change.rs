@@ -26,7 +26,9 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
     let now = SystemClock.now();
     let path = args.get_one::<std::path::PathBuf>("file").cloned().unwrap_or_default();
     let mut store = Store::open(&config.store)?;
-    let offer = match import::read(&config.accounts, &path) {
+    let version = store.register_version()?;
+    let (offer, in_force) = both(config, &path, version.as_ref().map(|v| v.id));
+    let offer = match offer {
         Ok(offer) => offer,
         Err(why) => {
             return Err(Failure::Failed(setup::refuse(
@@ -46,12 +48,11 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
         });
     }
     let mut old = None;
-    let version = store.register_version()?;
     if version.is_none() {
         may_import(config, &offer.reading.register, &by, out)?;
     }
     if let Some(version) = version {
-        let in_force = import::of_version(&store, &config.accounts, version.id);
+        let in_force = in_force.unwrap_or_else(|| import::of_version(&store, &config.accounts, version.id));
         let old = old.insert(in_force.map_err(|e| Failure::Failed(e.to_string()))?);
         may_import(config, old, &by, out)?;
         show(
@@ -71,7 +72,10 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
             .to_owned();
         return Ok(out.line(&word)?);
     }
-    match import::take(&mut store, &config.accounts, &offer, (&by, &reason), old.as_ref(), now) {
+    let taken = import::take(&mut store, &config.accounts, &offer, (&by, &reason), old.as_ref(), now);
+    // The program ends here: nobody needs the time it takes to take large registers apart again.
+    std::mem::forget(old);
+    let done = match taken {
         Ok(taken) => {
             if let Taken::New { version, .. } = taken {
                 // Shown above; it is not told a second time by mail.
@@ -86,7 +90,27 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
             now,
         )?)),
         Err(ImportError::Store(e)) => Err(e.into()),
-    }
+    };
+    std::mem::forget(offer);
+    done
+}
+
+/// Reads the file and, on a thread of its own, the register in force, where there is one: each takes as long as the other.
+fn both(
+    config: &Config,
+    path: &std::path::Path,
+    version: Option<i64>,
+) -> (Result<Offer, String>, Option<Result<Register, ImportError>>) {
+    std::thread::scope(|scope| {
+        let in_force = version.and_then(|version| {
+            let read = move || import::of_version(&Store::open_read(&config.store)?, &config.accounts, version);
+            let thread = std::thread::Builder::new().name("in-force".into());
+            thread.spawn_scoped(scope, read).ok()
+        });
+        let offer = import::read(&config.accounts, path);
+        // A thread that could not be had, or that failed, is no reason not to look: it is read again then.
+        (offer, in_force.and_then(|thread| thread.join().ok()))
+    })
 }
 
 /// Refuses a register that nobody stands for: whoever brings it has a right in force and the office for it.

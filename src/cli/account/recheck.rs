@@ -81,11 +81,7 @@ fn told(done: &Rejudged, (since, version): (i64, i64), as_json: bool, out: &mut 
         });
         return Ok(out.line(&all.to_string())?);
     }
-    let (segments, opened, records) = (
-        number(looked.segments),
-        number(looked.opened),
-        number(looked.records),
-    );
+    let (segments, opened, records) = (number(looked.segments), number(looked.opened), number(looked.records));
     let (found, differing, new, known) = (
         number(looked.found),
         number(done.differing),
@@ -95,7 +91,9 @@ fn told(done: &Rejudged, (since, version): (i64, i64), as_json: bool, out: &mut 
     let mut lines = match out.lang() {
         Lang::Ja => vec![
             format!("版 {since} と版 {version} を、保管した記録に当てて比べました。"),
-            format!("区画 {segments} 個のうち {opened} 個を開き、記録 {records} 件を読みました（うち対象者の利用 {found} 件）。"),
+            format!(
+                "区画 {segments} 個のうち {opened} 個を開き、記録 {records} 件を読みました（うち対象者の利用 {found} 件）。"
+            ),
             format!("判定が変わった利用：{differing} 件　新たな警告（遡及）：{new} 件　通知済み：{known} 件"),
         ],
         Lang::En => vec![

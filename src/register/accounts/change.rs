@@ -3,6 +3,8 @@
 //! This is what a retroactive correction touches: whoever judges the past again looks at the accesses of exactly these
 //! accounts on exactly these days.
 
+use hashbrown::HashMap;
+
 use super::{Register, SpanIx, Verdict, at};
 use crate::access::{Mark, Marks, Standing};
 use crate::calendar::Day;
@@ -44,21 +46,40 @@ impl Change<'_> {
 /// charge. In the order of the accounts in `old`, then those only `new` knows; days in order.
 pub fn changes<'a>(old: &'a Register, new: &'a Register) -> Vec<Change<'a>> {
     let mut out = Vec::new();
+    let mut charges = SameCharges::default();
     for account in &old.accounts {
-        let ours: Vec<(Day, SpanIx)> = spans_of(old, account.spans);
         let theirs = new.by_name.get(&account.name).and_then(|ix| at(&new.accounts, ix.0));
+        if theirs.is_some_and(|theirs| are_same((old, account.spans), (new, theirs.spans), &mut charges)) {
+            continue;
+        }
+        let ours: Vec<(Day, SpanIx)> = spans_of(old, account.spans);
         let theirs: Vec<(Day, SpanIx)> = theirs.map_or_else(Vec::new, |a| spans_of(new, a.spans));
-        compare(&account.name, (old, &ours), (new, &theirs), &mut out);
+        compare(&account.name, (old, &ours), (new, &theirs), &mut charges, &mut out);
     }
     for account in new.accounts.iter().filter(|a| !old.by_name.contains_key(&a.name)) {
         compare(
             &account.name,
             (old, &[]),
             (new, &spans_of(new, account.spans)),
+            &mut charges,
             &mut out,
         );
     }
     out
+}
+
+/// Charges of two registers that say the same, by their numbers: a few thousand stand behind all accounts.
+type SameCharges = HashMap<(u32, u32), bool>;
+
+/// Whether two accounts have the same spans: nearly all of an import have.
+fn are_same(before: (&Register, (u32, u32)), after: (&Register, (u32, u32)), charges: &mut SameCharges) -> bool {
+    let ((old, (first, count)), (new, (their_first, their_count))) = (before, after);
+    count == their_count
+        && (0..count).all(|n| {
+            let (b, a) = (first.saturating_add(n), their_first.saturating_add(n));
+            let from = |register: &Register, n: u32| at(&register.spans, n).map(|span| span.from);
+            from(old, b) == from(new, a) && is_same((old, SpanIx(b)), (new, SpanIx(a)), charges)
+        })
 }
 
 type Side<'a, 's> = (&'a Register, &'s [(Day, SpanIx)]);
@@ -70,7 +91,13 @@ fn spans_of(register: &Register, (first, count): (u32, u32)) -> Vec<(Day, SpanIx
         .collect()
 }
 
-fn compare<'a>(account: &'a str, before: Side<'a, '_>, after: Side<'a, '_>, out: &mut Vec<Change<'a>>) {
+fn compare<'a>(
+    account: &'a str,
+    before: Side<'a, '_>,
+    after: Side<'a, '_>,
+    charges: &mut SameCharges,
+    out: &mut Vec<Change<'a>>,
+) {
     let mut days: Vec<Day> = before.1.iter().chain(after.1).map(|(day, _)| *day).collect();
     days.sort_unstable();
     days.dedup();
@@ -79,7 +106,7 @@ fn compare<'a>(account: &'a str, before: Side<'a, '_>, after: Side<'a, '_>, out:
     for (n, from) in days.iter().enumerate() {
         let (b, a) = (on(&before, *from), on(&after, *from));
         let same = match (b, a) {
-            (Some(b), Some(a)) => is_same(before.0, b, after.0, a),
+            (Some(b), Some(a)) => is_same((before.0, b), (after.0, a), charges),
             (None, None) => true,
             _ => false,
         };
@@ -105,9 +132,14 @@ fn compare<'a>(account: &'a str, before: Side<'a, '_>, after: Side<'a, '_>, out:
 }
 
 /// Whether two spans say the same of person, standing, sections, kind and charge.
-fn is_same(old: &Register, before: SpanIx, new: &Register, after: SpanIx) -> bool {
+fn is_same((old, before): (&Register, SpanIx), (new, after): (&Register, SpanIx), charges: &mut SameCharges) -> bool {
     let (b, a) = (old.verdict_of(before), new.verdict_of(after));
-    (b.person, b.standing, b.marks, b.kind, b.section) == (a.person, a.standing, a.marks, a.kind, a.section)
-        && old.sections_of(before).eq(new.sections_of(after))
-        && old.charge_of(before) == new.charge_of(after)
+    if (b.person, b.standing, b.marks, b.kind, b.section) != (a.person, a.standing, a.marks, a.kind, a.section) {
+        return false;
+    }
+    let charge = |register: &Register, ix: SpanIx| at(&register.spans, ix.0).map_or(0, |span| span.charge);
+    let both = (charge(old, before), charge(new, after));
+    *charges.entry(both).or_insert_with(|| {
+        old.sections_of(before).eq(new.sections_of(after)) && old.charge_of(before) == new.charge_of(after)
+    })
 }

@@ -10,6 +10,8 @@
 //!
 //! Where no row gives a right, what is nearest to one is said: on leave, ended, not yet begun.
 
+use core::cell::Cell;
+
 use hashbrown::HashMap;
 
 use super::charge::ChargesBuilder;
@@ -97,16 +99,40 @@ impl Grouped {
 
 /// Numbers for texts, in the order of their first use.
 #[derive(Default)]
-struct Numbers<'r>(HashMap<&'r str, u32>, Vec<&'r str>);
+struct Numbers<'r> {
+    by_text: HashMap<&'r str, u32>,
+    all: Vec<&'r str>,
+    /// The text asked for last, by where it stands: the same row is asked about several times in a row.
+    last: Cell<Option<(*const u8, usize, u32)>>,
+}
 
 impl<'r> Numbers<'r> {
     fn of(&mut self, text: &'r str) -> u32 {
-        let next = u32::try_from(self.1.len()).unwrap_or(u32::MAX);
-        let number = *self.0.entry(text).or_insert(next);
-        if number == next {
-            self.1.push(text);
+        if let Some(number) = self.just_now(text) {
+            return number;
         }
+        let next = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
+        let number = *self.by_text.entry(text).or_insert(next);
+        if number == next {
+            self.all.push(text);
+        }
+        self.last.set(Some((text.as_ptr(), text.len(), number)));
         number
+    }
+
+    /// The number of a text that has one.
+    fn known(&self, text: &'r str) -> Option<u32> {
+        if let Some(number) = self.just_now(text) {
+            return Some(number);
+        }
+        let number = self.by_text.get(text).copied()?;
+        self.last.set(Some((text.as_ptr(), text.len(), number)));
+        Some(number)
+    }
+
+    fn just_now(&self, text: &str) -> Option<u32> {
+        let (at, len, number) = self.last.get()?;
+        (at == text.as_ptr() && len == text.len()).then_some(number)
     }
 }
 
@@ -115,8 +141,8 @@ pub(super) fn compile(rows: &[Row]) -> Result<Register, RegisterError> {
     let (mut accounts, mut people) = (Numbers::default(), Numbers::default());
     let account_of: Vec<u32> = rows.iter().map(|row| accounts.of(&row.account)).collect();
     let person_of: Vec<u32> = rows.iter().map(|row| people.of(&row.person)).collect();
-    let by_account = Grouped::new(&account_of, accounts.1.len());
-    let by_person = Grouped::new(&person_of, people.1.len());
+    let by_account = Grouped::new(&account_of, accounts.all.len());
+    let by_person = Grouped::new(&person_of, people.all.len());
     let mut work = Compiler {
         rows,
         people: &people,
@@ -125,11 +151,13 @@ pub(super) fn compile(rows: &[Row]) -> Result<Register, RegisterError> {
         charges: ChargesBuilder::default(),
         declared: Vec::new(),
         declared_of: HashMap::new(),
-        spans: Vec::with_capacity(accounts.1.len() * 2),
+        spans: Vec::with_capacity(accounts.all.len() * 3),
     };
     let mut register = Register::default();
-    let mut owned: Vec<Vec<AccountIx>> = vec![Vec::new(); people.1.len()];
-    for (name, number) in accounts.1.iter().zip(0..) {
+    register.accounts.reserve_exact(accounts.all.len());
+    register.by_name.reserve(accounts.all.len());
+    let mut owned: Vec<Vec<AccountIx>> = vec![Vec::new(); people.all.len()];
+    for (name, number) in accounts.all.iter().zip(0..) {
         let own = by_account.of(number, rows);
         two_holders(&own)?;
         let first = u32::try_from(work.spans.len()).unwrap_or(u32::MAX);
@@ -139,7 +167,7 @@ pub(super) fn compile(rows: &[Row]) -> Result<Register, RegisterError> {
             .saturating_sub(first);
         let ix = AccountIx(number);
         for row in &own {
-            let person = people.0.get(&*row.person).and_then(|p| usize::try_from(*p).ok());
+            let person = people.known(&row.person).and_then(|p| usize::try_from(p).ok());
             if let Some(list) = person.and_then(|p| owned.get_mut(p))
                 && list.last() != Some(&ix)
             {
@@ -152,12 +180,12 @@ pub(super) fn compile(rows: &[Row]) -> Result<Register, RegisterError> {
         });
         register.by_name.insert((*name).into(), ix);
     }
-    register.sections = work.sections.1.iter().map(|s| (*s).into()).collect();
+    register.sections = work.sections.all.iter().map(|s| (*s).into()).collect();
     register.charges = work.charges.finish();
     register.declared = work.declared;
     register.spans = work.spans;
     register.people = people
-        .1
+        .all
         .iter()
         .zip(owned)
         .map(|(number, accounts)| Person {
@@ -165,7 +193,11 @@ pub(super) fn compile(rows: &[Row]) -> Result<Register, RegisterError> {
             accounts,
         })
         .collect();
-    register.by_number = people.0.iter().map(|(number, ix)| ((*number).into(), *ix)).collect();
+    register.by_number = people
+        .by_text
+        .iter()
+        .map(|(number, ix)| ((*number).into(), *ix))
+        .collect();
     register.rows = rows.len();
     Ok(register)
 }
@@ -338,7 +370,7 @@ impl<'r> Compiler<'r, '_> {
         let mut out: Vec<(&'r str, Vec<&'r Row>)> = Vec::new();
         for row in own {
             if !out.iter().any(|(person, _)| *person == &*row.person) {
-                let number = self.people.0.get(&*row.person).copied().unwrap_or(u32::MAX);
+                let number = self.people.known(&row.person).unwrap_or(u32::MAX);
                 out.push((&row.person, self.by_person.of(number, self.rows)));
             }
         }
@@ -422,7 +454,7 @@ impl<'r> Compiler<'r, '_> {
     fn of_row(&mut self, row: &'r Row, standing: Standing) -> Span {
         Span {
             from: i32::MIN,
-            person: self.people.0.get(&*row.person).copied().unwrap_or(u32::MAX),
+            person: self.people.known(&row.person).unwrap_or(u32::MAX),
             section: self.sections.of(&row.section),
             charge: 0,
             declared: self.declaration(row),

@@ -61,7 +61,9 @@ impl People {
     fn read(store: &Store) -> Result<People, StoreError> {
         let all = store.everybody()?.into_iter();
         Ok(People {
-            by_id: all.map(|(id, kind, name)| (id, (kind == "person" || kind == "job", name))).collect(),
+            by_id: all
+                .map(|(id, kind, name)| (id, (kind == "person" || kind == "job", name)))
+                .collect(),
         })
     }
 

@@ -33,7 +33,10 @@ const WHOLE: &[(&str, &str)] = &[
         "FROM exception AS e",
         "as many as people have registered; in the order of their numbers",
     ),
-    ("FROM job ORDER BY id", "as many as people have registered, each time one is added"),
+    (
+        "FROM job ORDER BY id",
+        "as many as people have registered, each time one is added",
+    ),
     (
         "SELECT id, kind, name FROM who",
         "once at the start: the names are kept in memory",

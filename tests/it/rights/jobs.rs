@@ -149,7 +149,9 @@ fn store(daemon: &TestDaemon) -> Store {
 }
 
 fn used(daemon: &TestDaemon) -> JobUse {
-    store(daemon).job_use(&job(), parse_date("2026-11-20").unwrap()).unwrap()
+    store(daemon)
+        .job_use(&job(), parse_date("2026-11-20").unwrap())
+        .unwrap()
 }
 
 fn keys(daemon: &TestDaemon) -> Vec<(String, String)> {
@@ -166,18 +168,28 @@ fn a_job_neither_feeds_nor_falls_under_the_limits_of_the_person_who_does_it() {
     let counted = used(&daemon);
     assert_eq!((counted.accesses, counted.records, counted.most), (1, 15_000, 15_000));
     // What says not how many records, and another class of operation, are his own.
-    after(&mut daemon, "10:03:00", &(export("10:03:00", "export", "") + &export("10:03:01", "view", &records(1))));
+    after(
+        &mut daemon,
+        "10:03:00",
+        &(export("10:03:00", "export", "") + &export("10:03:01", "view", &records(1))),
+    );
     assert_eq!(used(&daemon).accesses, 1);
 
     // The limits of his own go on as if there were no job: 900 + 101 passes 1,000 within a day, once the job has ended.
-    store(&daemon).end_job(1, "000010", "発送終了", jst("2026-11-20 11:00:00")).unwrap();
+    store(&daemon)
+        .end_job(1, "000010", "発送終了", jst("2026-11-20 11:00:00"))
+        .unwrap();
     after(&mut daemon, "11:30:00", &export("11:30:00", "export", &records(101)));
     assert_eq!(keys(&daemon), [("V3".to_owned(), "000001".to_owned())]);
     let alert = daemon.alerts().remove(0);
     assert!(alert.observed < 1_100, "the job's 15,000 are not in it: {alert:?}");
     daemon.restart();
     after(&mut daemon, "11:40:00", &export("11:40:00", "export", &records(10)));
-    assert_eq!(keys(&daemon), [("V3".to_owned(), "000001".to_owned())], "nor after a restart");
+    assert_eq!(
+        keys(&daemon),
+        [("V3".to_owned(), "000001".to_owned())],
+        "nor after a restart"
+    );
 }
 
 #[test]
@@ -197,7 +209,10 @@ fn what_passes_the_limit_of_a_job_is_an_alert_under_its_number_and_about_who_doe
     let told = to(&daemon, "soc@city.example.jp");
     assert_eq!(told.len(), 1);
     println!("{}\n\n{}", told[0].0, told[0].1);
-    says(&told[0].1, &["申請番号 R8-督促-012", "職員番号 000001", "24,000件", "20,000件"]);
+    says(
+        &told[0].1,
+        &["申請番号 R8-督促-012", "職員番号 000001", "24,000件", "20,000件"],
+    );
 
     // A right that ends in the past is held against what was done under the job, too.
     daemon.set_clock("2026-11-21 09:00:00");
@@ -211,6 +226,31 @@ fn what_passes_the_limit_of_a_job_is_an_alert_under_its_number_and_about_who_doe
     says(&retro.1, &["［遡及］A1", "000001", "3回"]);
 }
 
+/// As the log writes it; the log's clock may run ahead by an hour here.
+fn two_minutes_from_now() -> String {
+    let at = Jst::from(SystemClock.now().plus(Duration::from_secs(120)));
+    let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let date = at.day.date();
+    format!(
+        "{:02}/{}/{}:{} +0900",
+        date.day,
+        months[usize::from(date.month) - 1],
+        date.year,
+        at.clock()
+    )
+}
+
+fn ended(site: &Site) {
+    site.run(&["job", "end", "1", "--by", "010003", "--reason", "done"])
+        .good();
+    assert_eq!(site.objects(&["job", "list", "--json"]), [serde_json::Value::Null; 0]);
+    let ended = site.objects(&["job", "list", "--json", "--all"]);
+    assert_eq!(ended[0]["ended_by"], "010003");
+    assert!(ended[0]["ended_at"].as_str().unwrap() <= rfc3339(SystemClock.now().micros()).as_str());
+}
+
 #[test]
 fn a_job_is_registered_by_somebody_else_told_to_the_auditor_and_listed_with_what_was_done() {
     let site = Site::new(&Setup {
@@ -222,14 +262,38 @@ fn a_job_is_registered_by_somebody_else_told_to_the_auditor_and_listed_with_what
     let auditor = "[[post]]\nrole = \"auditor\"\nperson = \"010004\"\noffice = [\"kansa@city.example.jp\"]\n";
     std::fs::write(site.path("sections.toml"), auditor).unwrap();
     let datasets = std::fs::read_to_string(site.path("datasets.toml")).unwrap();
-    std::fs::write(site.path("datasets.toml"), datasets.replace("class = \"view\"", "class = \"view\"\nrecords = 1")).unwrap();
+    std::fs::write(
+        site.path("datasets.toml"),
+        datasets.replace("class = \"view\"", "class = \"view\"\nrecords = 1"),
+    )
+    .unwrap();
     site.pass().good();
     let year_end = Jst::from(SystemClock.now()).day;
-    let until = parse_date(&format!("{}-03-31", year_end.fiscal_year() + 1)).unwrap().iso();
+    let until = parse_date(&format!("{}-03-31", year_end.fiscal_year() + 1))
+        .unwrap()
+        .iso();
     let add = |person: &str, approver: &str, until: &str| {
         site.run(&[
-            "job", "add", "--number", "R8-012", "--title", "督促状の発送", "--person", person, "--dataset", "zei",
-            "--operation", "view", "--limit", "100", "--until", until, "--approver", approver, "--by", "010003",
+            "job",
+            "add",
+            "--number",
+            "R8-012",
+            "--title",
+            "督促状の発送",
+            "--person",
+            person,
+            "--dataset",
+            "zei",
+            "--operation",
+            "view",
+            "--limit",
+            "100",
+            "--until",
+            until,
+            "--approver",
+            approver,
+            "--by",
+            "010003",
         ])
     };
     add("010000", "010000", &until).bad(1, &["nobody approves or registers a job of his own"]);
@@ -237,11 +301,7 @@ fn a_job_is_registered_by_somebody_else_told_to_the_auditor_and_listed_with_what
     add("010000", "010001", "2099-04-01").bad(1, &["ends with the fiscal year"]);
     let done = add("010000", "010001", &until).good();
     says(&done.out, &["job 1 (number R8-012) registered: 100 records a day"]);
-    // Two minutes from now: the log's clock may run ahead by an hour here.
-    let at = Jst::from(SystemClock.now().plus(Duration::from_secs(120)));
-    let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let date = at.day.date();
-    let stamp = format!("{:02}/{}/{}:{} +0900", date.day, months[usize::from(date.month) - 1], date.year, at.clock());
+    let stamp = two_minutes_from_now();
     let lines = |user: &str, n: usize| {
         let line = format!("10.0.0.7 - {user} [{stamp}] \"GET /zei/1 HTTP/1.1\" 200 512 \"-\" \"a\"\n");
         line.repeat(n)
@@ -250,21 +310,32 @@ fn a_job_is_registered_by_somebody_else_told_to_the_auditor_and_listed_with_what
     site.append(lines("user00", 70));
     site.append(lines("user01", 70));
     site.pass().good();
-    let rules: Vec<String> = site.alerts().iter().map(|a| format!("{} {}", a["rule"], a["person"])).collect();
+    let rules: Vec<String> = site
+        .alerts()
+        .iter()
+        .map(|a| format!("{} {}", a["rule"], a["person"]))
+        .collect();
     assert_eq!(rules.len(), 1, "{rules:?}");
     says(&rules[0], &["V-hour", "010001"]);
     let listed = site.objects(&["job", "list", "--json"]);
-    assert_eq!((&listed[0]["accesses"], &listed[0]["records"], &listed[0]["state"]), (&70.into(), &70.into(), &"active".into()));
+    assert_eq!(
+        (&listed[0]["accesses"], &listed[0]["records"], &listed[0]["state"]),
+        (&70.into(), &70.into(), &"active".into())
+    );
     println!("{}", site.run_ja(&["job", "list"]).good().out);
     let counts = site.objects(&["count", "--json", "--by", "person"]);
     says(&format!("{counts:?}"), &["R8-012/010000"]);
     let idle = site.objects(&["account", "idle", "--json", "--days", "90"]);
-    assert!(idle.iter().all(|i| i["person"] != "010000"), "who works under a job uses his right");
+    assert!(
+        idle.iter().all(|i| i["person"] != "010000"),
+        "who works under a job uses his right"
+    );
     let mails = site.mails();
-    assert_eq!(mails.keys().filter(|id| id.starts_with("J-")).count(), 2, "the attempt and the job: {:?}", mails.keys());
-    site.run(&["job", "end", "1", "--by", "010003", "--reason", "done"]).good();
-    assert_eq!(site.objects(&["job", "list", "--json"]), [serde_json::Value::Null; 0]);
-    let ended = site.objects(&["job", "list", "--json", "--all"]);
-    assert_eq!(ended[0]["ended_by"], "010003");
-    assert!(ended[0]["ended_at"].as_str().unwrap() <= rfc3339(SystemClock.now().micros()).as_str());
+    assert_eq!(
+        mails.keys().filter(|id| id.starts_with("J-")).count(),
+        2,
+        "the attempt and the job: {:?}",
+        mails.keys()
+    );
+    ended(&site);
 }

@@ -10,10 +10,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::reread::Reread;
-use super::search::{Hit, Looked, Scope, Search, SearchError, Wanted};
-use super::tell::Corrected;
-use super::Teller;
 use crate::access::{Access, DatasetId, LineRef, WhoId};
 use crate::calendar::{Day, day_of, day_start};
 use crate::clock::{EventTime, WallTime};
@@ -21,6 +17,10 @@ use crate::config::Config;
 use crate::detect::{Detector, Differing, Past, RuleIx};
 use crate::parse::FormatError;
 use crate::parse::place::{SubjectKey, WhoIds as _};
+use crate::pipeline::Teller;
+use crate::pipeline::reread::Reread;
+use crate::pipeline::search::{Hit, Looked, Scope, Search, SearchError, Wanted};
+use crate::pipeline::tell::Corrected;
 use crate::register::{Register, newly_known, touched};
 use crate::store::{Names, Store, StoreError};
 
@@ -74,7 +74,9 @@ pub struct Rejudge<'a> {
 
 impl std::fmt::Debug for Rejudge<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Rejudge").field("version", &self.version).finish_non_exhaustive()
+        f.debug_struct("Rejudge")
+            .field("version", &self.version)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,15 +116,22 @@ impl Rejudge<'_> {
         let mut of_then = store.names()?;
         let known = store.names()?;
         let mut gathered = Gathered::default();
-        self.search.records(candidates, &sought.scope, &mut after, &mut names, &mut done.looked, &mut |hit| {
-            if let Some((access, was)) = twice(hit, &mut before, &mut of_then)
-                && (access.standing, access.marks) != (was.standing, was.marks)
-            {
-                let who = if known.is_old(access.who) { access.who } else { was.who };
-                gathered.note(&detector, &access, &was, who);
-            }
-            Ok(())
-        })?;
+        self.search.records(
+            candidates,
+            &sought.scope,
+            &mut after,
+            &mut names,
+            &mut done.looked,
+            &mut |hit| {
+                if let Some((access, was)) = twice(hit, &mut before, &mut of_then)
+                    && (access.standing, access.marks) != (was.standing, was.marks)
+                {
+                    let who = if known.is_old(access.who) { access.who } else { was.who };
+                    gathered.note(&detector, &access, &was, who);
+                }
+                Ok(())
+            },
+        )?;
         done.differing = u64::try_from(gathered.differing.len()).unwrap_or(u64::MAX);
         let corrected = gathered.corrected(&detector, after.register(), &sought.numbers);
         self.tell(store, &corrected, after.register(), &mut done, now)?;
