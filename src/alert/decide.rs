@@ -16,6 +16,8 @@ use crate::detect::{Facts, Finding, Relation, RuleKind, RuleSettings, Severity, 
 pub const EVIDENCE_MAX: usize = 20;
 /// A situation goes on while the next finding is no further away than this, or than the rule's window.
 const SITUATION_GAP: Duration = Duration::from_secs(24 * 3_600);
+/// Once the limit, as [`prominence`] counts: in tenths, for of nearly equal ones the first stands for the act itself.
+const ONCE: u64 = 10;
 
 /// What findings say together under one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +92,21 @@ pub fn gap(rule: &RuleSettings) -> Duration {
         | RuleKind::Baseline(_)
         | RuleKind::Draw(_) => SITUATION_GAP,
     }
+}
+
+/// How much an alert stands out among the reasons of one situation: by severity, then whoever has no right at all,
+/// then by how many times the limit was passed. Where a single access is one too many that is once.
+pub fn prominence(alert: &Alert, rule: Option<&RuleSettings>) -> (Severity, bool, u64) {
+    let Some(rule) = rule else {
+        return (alert.severity, false, 0);
+    };
+    // What leads others stands with the worst severity among them.
+    let severity = alert.severity.min(rule.severity);
+    if adds_up(rule, alert.limit) {
+        return (severity, matches!(rule.kind, RuleKind::Account(_)), ONCE);
+    }
+    let times = u128::from(alert.observed) * u128::from(ONCE) / u128::from(alert.limit.max(1));
+    (severity, false, u64::try_from(times).unwrap_or(u64::MAX))
 }
 
 /// Whether hits are added up (a single access is one too many) or the fullest window counts (`volume`).
@@ -287,6 +304,7 @@ pub fn decide(alert: &Alert, rule: &RuleSettings, settings: &AlertSettings, now:
         let grown = NotifyReason::Grown {
             times: u64::from(level),
             uses: (alert.limit == 0).then_some(alert.observed),
+            aside: false,
         };
         return Decision::Notify(if closed { NotifyReason::Reopened } else { grown });
     }
@@ -325,19 +343,41 @@ pub fn decide_together(
     if told.severity < severity {
         return Some(NotifyReason::Worse { from: told.severity });
     }
-    let known = |rule: &RuleSettings| {
-        let of_same_kind = |r: &RuleSettings| std::mem::discriminant(&r.kind) == std::mem::discriminant(&rule.kind);
-        all.iter().any(|(a, r)| a.notified.is_some() && of_same_kind(r))
-    };
+    let foremost = all.iter().rev().max_by_key(|(a, r)| prominence(a, Some(r)));
+    let foremost = foremost.map(|(alert, _)| alert.id);
     let mut best: Option<NotifyReason> = None;
     for (alert, rule) in all {
-        let reason = match alert.notified {
-            Some(_) => match decide(alert, rule, settings, now) {
+        let reason = match (alert.notified, told_of_kind(all, rule)) {
+            (Some(_), _) => match decide(alert, rule, settings, now) {
                 Decision::Notify(reason) => Some(reason),
                 Decision::Hold(_) => None,
             },
-            None if Severity::Notice < alert.severity && !known(rule) => Some(NotifyReason::Further),
-            None => None,
+            (None, _) if alert.severity == Severity::Notice => None,
+            (None, None) => Some(NotifyReason::Further),
+            // It joined without a word, for people knew as much from a rule of its kind: until it shows more.
+            (None, Some(told)) => {
+                let told = Notified {
+                    severity: alert.severity,
+                    hits: alert.hits,
+                    ..told
+                };
+                let as_told = Alert {
+                    notified: Some(told),
+                    ..(*alert).clone()
+                };
+                match decide(&as_told, rule, settings, now) {
+                    Decision::Notify(NotifyReason::Repeat) | Decision::Hold(_) => None,
+                    Decision::Notify(reason) => Some(reason),
+                }
+            }
+        };
+        let reason = match reason {
+            Some(NotifyReason::Grown { times, uses, .. }) => Some(NotifyReason::Grown {
+                times,
+                uses,
+                aside: foremost != Some(alert.id),
+            }),
+            other => other,
         };
         if let Some(reason) = reason
             && best.is_none_or(|best| best.weight() < reason.weight())
@@ -346,6 +386,13 @@ pub fn decide_together(
         }
     }
     best
+}
+
+/// What people were last told of rules of the same kind: the highest level of them.
+fn told_of_kind(all: &[(&Alert, &RuleSettings)], rule: &RuleSettings) -> Option<Notified> {
+    let of_same_kind = |r: &RuleSettings| std::mem::discriminant(&r.kind) == std::mem::discriminant(&rule.kind);
+    let told = all.iter().filter(|(_, r)| of_same_kind(r));
+    told.filter_map(|(a, _)| a.notified).max_by_key(|n| n.level)
 }
 
 /// Notes on the alert that people are told at `now`; a closed alert is open again.

@@ -62,12 +62,23 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn facts(store: &Store, teller: &Teller, stored: &StoredAlert) -> Result<AlertFacts, Failure> {
-    let mut facts = teller.facts(stored, store.who(stored.alert.who)?, store.evidence(stored.alert.id)?);
-    for reason in store.reasons(stored.alert.id)? {
-        facts.reasons.push(teller.facts(&reason, None, Vec::new()));
-    }
-    Ok(facts)
+/// An alert as people are told of it: in the words of the reason that stands out most, under the number and life of the
+/// one that leads, with the others beside it.
+pub(super) fn facts(
+    store: &Store,
+    teller: &Teller,
+    stored: &StoredAlert,
+) -> Result<(StoredAlert, AlertFacts), Failure> {
+    let mut all = vec![stored.clone()];
+    all.extend(store.reasons(stored.alert.id)?);
+    let (shown, others) = match teller.shown(all.clone()) {
+        Some(shown) => shown,
+        // All of it is held by exceptions.
+        None => (stored.clone(), all.split_off(1)),
+    };
+    let mut facts = teller.facts(&shown, store.who(shown.alert.who)?, store.evidence(shown.alert.id)?);
+    facts.reasons = others.iter().map(|one| teller.facts(one, None, Vec::new())).collect();
+    Ok((shown, facts))
 }
 
 fn list(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -79,42 +90,23 @@ fn list(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
         max: None,
     };
     for stored in store.alerts(filter)? {
-        let facts = facts(&store, &teller, &stored)?;
+        let (shown, facts) = facts(&store, &teller, &stored)?;
         if args.get_flag("json") {
-            out.line(&json::alert(&stored, &facts).to_string())?;
+            out.line(&json::alert(&shown, &facts).to_string())?;
         } else {
-            out.line(&one_line(&named_by_worst(config, facts), out.lang()))?;
+            out.line(&one_line(&facts, out.lang()))?;
         }
     }
     Ok(())
-}
-
-/// The alert as people were told of it: in the words of its worst reason, under the number of the one that leads.
-fn named_by_worst(config: &Config, facts: AlertFacts) -> AlertFacts {
-    let severity = facts.alert.severity;
-    let own = config.rules.iter().find(|rule| rule.id == facts.alert.rule);
-    if own.is_none_or(|rule| severity <= rule.severity) {
-        return facts;
-    }
-    let worst = facts.reasons.iter().find(|reason| reason.alert.severity == severity);
-    match worst.cloned() {
-        Some(mut worst) => {
-            worst.alert.number.clone_from(&facts.alert.number);
-            worst.alert.state = facts.alert.state;
-            (worst.person, worst.section) = (facts.person, facts.section);
-            worst
-        }
-        None => facts,
-    }
 }
 
 fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let store = Store::open_read(&config.store)?;
     let teller = Teller::for_console(config, &store)?;
     let stored = store.alert(args.get_one::<String>("number").map_or("", String::as_str))?;
-    let facts = facts(&store, &teller, &stored)?;
+    let (shown, facts) = facts(&store, &teller, &stored)?;
     if args.get_flag("json") {
-        let mut value = json::alert(&stored, &facts);
+        let mut value = json::alert(&shown, &facts);
         json::life(
             &mut value,
             &store.times(stored.alert.id)?,

@@ -365,7 +365,7 @@ fn timeline(
     let mut all = Vec::new();
     for alert in alerts {
         let (id, number) = (alert.alert.id, &alert.alert.number);
-        let line = one_line(&facts(store, &teller, alert)?, lang);
+        let line = one_line(&facts(store, &teller, alert)?.1, lang);
         all.push(Moment {
             at: alert.alert.detected_at,
             what: format!("{} {line}", lang.pick("検知", "noticed")),

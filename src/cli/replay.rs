@@ -204,13 +204,8 @@ fn print(pipeline: &Pipeline, as_json: bool, out: &mut Out) -> Result<(), Failur
         return run::print_alerts(pipeline, &alerts, out);
     }
     for stored in &alerts {
-        let store = pipeline.store();
-        let teller = pipeline.teller();
-        let mut facts = teller.facts(stored, store.who(stored.alert.who)?, Vec::new());
-        for reason in store.reasons(stored.alert.id)? {
-            facts.reasons.push(teller.facts(&reason, None, Vec::new()));
-        }
-        out.line(&json::alert(stored, &facts).to_string())?;
+        let (shown, facts) = super::alert::facts(pipeline.store(), pipeline.teller(), stored)?;
+        out.line(&json::alert(&shown, &facts).to_string())?;
     }
     Ok(())
 }

@@ -158,10 +158,7 @@ fn impaired(config: &Config, ran: &Ran, out: &mut Out) -> Result<(), Failure> {
 /// One line an alert.
 pub(super) fn print_alerts(pipeline: &Pipeline, alerts: &[StoredAlert], out: &mut Out) -> Result<(), Failure> {
     for stored in alerts {
-        let store = pipeline.store();
-        let facts = pipeline
-            .teller()
-            .facts(stored, store.who(stored.alert.who)?, store.evidence(stored.alert.id)?);
+        let (_, facts) = super::alert::facts(pipeline.store(), pipeline.teller(), stored)?;
         out.line(&one_line(&facts, out.lang()))?;
     }
     Ok(())

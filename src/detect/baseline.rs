@@ -7,11 +7,13 @@
 
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
 use super::book::{DayNumber, History, HistoryError};
 use super::judge::{Facts, Held, Judge};
 use super::memo::{Memo, Memory, Reader, Space, Value, joined, put, put_signed};
 use super::{Count, Limits, Per, Scope};
-use crate::access::{Access, Amount, DatasetId, Outcome, WhoId};
+use crate::access::{Access, Amount, DatasetId, Outcome, SectionHash, WhoId};
 use crate::calendar::{Calendar, Day, day_of, day_start};
 use crate::clock::EventTime;
 
@@ -156,6 +158,38 @@ struct Usual {
     peers: u64,
 }
 
+/// What was worked out and holds as long as nothing it rests on changes.
+#[derive(Debug, Default)]
+struct Known {
+    /// Which days are closed: working out 祝日 costs more than all else here.
+    closed: HashMap<DayNumber, bool>,
+    /// The day last asked of, with the days one looks back at from there.
+    span: Option<(DayNumber, (DayNumber, DayNumber))>,
+    /// What is usual for a key, as of a day and for somebody of a section. Forgotten with each batch (alerts may be closed as legitimate meanwhile), when a
+    /// section gains a member, and when a line comes so late that it changes what was learned from.
+    usual: HashMap<u64, (DayNumber, SectionHash, Option<Usual>)>,
+    /// The newest day anything usual was worked out for.
+    newest: DayNumber,
+}
+
+impl Known {
+    fn is_closed(&mut self, calendar: &Calendar, day: DayNumber) -> bool {
+        *self.closed.entry(day).or_insert_with(|| calendar.is_closed(Day(day)))
+    }
+
+    /// Something of `day` changed: what is usual from two days later on may have, too.
+    fn changed(&mut self, day: DayNumber) {
+        if day + 2 <= self.newest {
+            self.forget();
+        }
+    }
+
+    fn forget(&mut self) {
+        self.usual.clear();
+        self.newest = 0;
+    }
+}
+
 /// A rule of this kind, with the days of each key.
 #[derive(Debug)]
 pub(super) struct BaselineJudge {
@@ -165,6 +199,7 @@ pub(super) struct BaselineJudge {
     days: Memory<Days>,
     members: Memory<Members>,
     calendar: Arc<Calendar>,
+    known: Known,
 }
 
 impl BaselineJudge {
@@ -176,6 +211,7 @@ impl BaselineJudge {
             days: Memory::new(Space::of(id, 0), MOST),
             members: Memory::new(Space::of(id, 1), MOST),
             calendar: Arc::clone(calendar),
+            known: Known::default(),
         }
     }
 
@@ -202,12 +238,18 @@ impl BaselineJudge {
     }
 
     /// Days one looks back at: so many business days, before yesterday.
-    fn span(&self, day: DayNumber) -> (DayNumber, DayNumber) {
+    fn span(&mut self, day: DayNumber) -> (DayNumber, DayNumber) {
+        if let Some((known, span)) = self.known.span
+            && known == day
+        {
+            return span;
+        }
         let (mut from, mut left) = (day - 1, self.rule.days);
         while 0 < left && day - 200 < from {
             from -= 1;
-            left -= u32::from(!self.calendar.is_closed(Day(from)));
+            left -= u32::from(!self.known.is_closed(&self.calendar, from));
         }
+        self.known.span = Some((day, (from, day - 2)));
         (from, day - 2)
     }
 
@@ -220,7 +262,10 @@ impl BaselineJudge {
         let days = self.days.look(pack(who, dataset), !history.knows(who), history)?;
         let days: Vec<OneDay> = days.between(from, to).to_vec();
         let mut out = Vec::with_capacity(days.len());
-        for day in days.iter().filter(|d| !self.calendar.is_closed(Day(d.day))) {
+        for day in days {
+            if self.known.is_closed(&self.calendar, day.day) {
+                continue;
+            }
             if !day.wild || history.is_legitimate(who, dataset, day.day)? {
                 out.push(day.sum);
             }
@@ -297,27 +342,39 @@ impl Judge for BaselineJudge {
         let sum = self.days.change(pack(who, dataset), is_new, history, |days| {
             (true, days.add(day, amount))
         })?;
+        self.known.changed(day);
         if self.rule.peers && !access.trace.section.is_none() {
             let section = joined(access.trace.section.0, u64::from(dataset.0));
-            self.members.change(section, false, history, |members| {
+            let joined = self.members.change(section, false, history, |members| {
                 let known = members.people.contains(&who.0) || PEERS_MAX <= members.people.len();
                 if known {
-                    return (false, ());
+                    return (false, false);
                 }
                 members.people.push(who.0);
                 members.people.sort_unstable();
                 members.newest = members.newest.max(day);
-                (true, ())
+                (true, true)
             })?;
+            if joined {
+                self.known.forget();
+            }
         }
         let floor = self.floors.get(usize::from(access.dataset.0)).or(self.floors.last());
         let floor = floor.copied().unwrap_or(u64::MAX);
         if sum <= floor {
             return Ok(None);
         }
-        let Some(usual) = self.usual(access, day, history)? else {
-            return Ok(None);
+        let key = pack(who, dataset);
+        let usual = match self.known.usual.get(&key) {
+            Some((known, section, usual)) if (*known, *section) == (day, access.trace.section) => *usual,
+            _ => {
+                let usual = self.usual(access, day, history)?;
+                self.known.usual.insert(key, (day, access.trace.section, usual));
+                self.known.newest = self.known.newest.max(day);
+                usual
+            }
         };
+        let Some(usual) = usual else { return Ok(None) };
         let far = usual.median.saturating_add(usual.mad.saturating_mul(self.rule.mad));
         let limit = floor.max(far).max(usual.median.saturating_mul(self.rule.ratio));
         if sum <= limit {
@@ -330,6 +387,7 @@ impl Judge for BaselineJudge {
                 .is_some_and(|d| !std::mem::replace(&mut d.wild, true));
             (changed, ())
         })?;
+        self.known.changed(day);
         Ok(Some(Held {
             who,
             dataset,
@@ -344,6 +402,7 @@ impl Judge for BaselineJudge {
     fn seal(&mut self, out: &mut Vec<Memo>) {
         self.days.seal(out);
         self.members.seal(out);
+        self.known.forget();
     }
 
     fn prune(&mut self, _newest: EventTime) {
@@ -354,6 +413,7 @@ impl Judge for BaselineJudge {
     fn reset(&mut self) {
         self.days.reset();
         self.members.reset();
+        self.known.forget();
     }
 
     fn minds_jobs(&self) -> bool {

@@ -13,7 +13,8 @@ pub struct Facts {
     pub keys: Vec<u64>,
     /// Something is in the pieces of which nothing is known.
     pub unknown: bool,
-    /// Records were refused because their time lay ahead of the clock: whoever counts again cannot tell which.
+    /// Records whose time lay ahead of the clock count as of when they were read: whoever counts again cannot tell
+    /// exactly when.
     pub ahead: bool,
 }
 

@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_reject_says_why_and_a_header_says_nothing() {
-        let reject: serde_json::Value = serde_json::from_str(&written(&Parsed::Reject(Why::Future))).unwrap();
-        assert_eq!(reject["reject"], "future-time");
+        let reject: serde_json::Value = serde_json::from_str(&written(&Parsed::Reject(Why::Oversize))).unwrap();
+        assert_eq!(reject["reject"], "oversize");
         assert_eq!(reject["line"], 7);
         assert!(reject["user"].is_null());
         assert_eq!(written(&Parsed::Nothing), "");

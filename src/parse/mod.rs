@@ -252,13 +252,11 @@ pub enum Why {
     OpenQuote,
     /// NUL bytes, as after a power loss or a copytruncate.
     Nul,
-    /// A time further ahead than the allowed skew.
-    Future,
 }
 
 impl Why {
     /// Every reason.
-    pub const ALL: [Why; 10] = [
+    pub const ALL: [Why; 9] = [
         Why::Shape,
         Why::Time,
         Why::Number,
@@ -268,7 +266,6 @@ impl Why {
         Why::Oversize,
         Why::OpenQuote,
         Why::Nul,
-        Why::Future,
     ];
 
     /// The word used in JSON and the store.
@@ -283,7 +280,6 @@ impl Why {
             Why::Oversize => "oversize",
             Why::OpenQuote => "open-quote",
             Why::Nul => "nul",
-            Why::Future => "future-time",
         }
     }
 }

@@ -38,6 +38,9 @@ const SPELLING_BYTES_MAX: usize = 128;
 /// Longest name kept of an account nobody registered, in characters.
 const NAME_CHARS_MAX: usize = 128;
 
+/// More bytes than this no single answer holds (16 TiB).
+const BYTES_MAX: u64 = 1 << 44;
+
 /// Days before the last one of office or contract from which a person is about to leave.
 const LEAVING_DAYS: i32 = 30;
 
@@ -74,6 +77,8 @@ pub struct Sight {
     records: Amount,
     bytes: Amount,
     terminal: Terminal,
+    /// The log states an amount that cannot be: it is taken as not stated.
+    pub implausible: bool,
 }
 
 /// What of a record goes on from here: small, because it passes from one core to another.
@@ -110,6 +115,11 @@ impl Surveyor {
             Some(hit) => {
                 let stated = record.subject.as_deref().filter(|number| !is_blank(number));
                 let found = hit.subject.filter(|number| !is_blank(number));
+                let records_max = self.datasets.brief(hit.dataset).records_max;
+                let (rows, bytes) = (
+                    record.rows.filter(|n| *n <= records_max),
+                    record.bytes.filter(|n| *n <= BYTES_MAX),
+                );
                 let sight = Sight {
                     dataset: hit.dataset,
                     operation: hit.operation.or(record.class).unwrap_or(Operation::View),
@@ -117,10 +127,12 @@ impl Surveyor {
                     records: match (record.status, record.bytes) {
                         // 499: the client went away before it got anything.
                         (Some(304), _) | (Some(499), Some(0)) => Amount::Known(0),
-                        _ => amount(record.rows.or(hit.records)),
+                        _ if rows != record.rows => Amount::Unknown,
+                        _ => amount(rows.or(hit.records)),
                     },
-                    bytes: amount(record.bytes),
+                    bytes: amount(bytes),
                     terminal: terminal(record),
+                    implausible: rows != record.rows || bytes != record.bytes,
                 };
                 (Some(sight), stated.map(Cow::Borrowed).or(found))
             }

@@ -3,6 +3,7 @@
 mod begin;
 mod jobs;
 mod keys;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +12,10 @@ use std::time::Duration;
 use self::begin::situation;
 use self::jobs::JobsInForce;
 use self::keys::Keys;
+use self::turn::{Turn, note};
 use super::ahead::{Handful, Seen};
 use super::cases::Cases;
+use super::odd::{Odd, Order};
 use super::ongoing::{Ongoing, Shadow};
 use super::recheck::Rechecked;
 use super::tell::{Backdated, Corrected};
@@ -25,7 +28,7 @@ use crate::clock::{EventTime, WallTime};
 use crate::detect::book::Book;
 use crate::detect::memo::Memo;
 use crate::detect::{Detector, Finding, RuleIx, RuleSettings};
-use crate::evidence::{Facts, of_person};
+use crate::evidence::Facts;
 use crate::parse::Why;
 use crate::parse::place::{Placed, Placer, Surveyed, Surveyor};
 use crate::register::Register;
@@ -63,6 +66,8 @@ pub(super) struct Work {
     placed: Vec<(usize, Access)>,
     newest: Option<EventTime>,
     turn: Turn,
+    /// Whether times go on, by source.
+    orders: Vec<Order>,
     /// What the archive wants to know of the content of this turn, where there is one.
     facts: Option<Facts>,
 }
@@ -120,18 +125,6 @@ impl Sealed {
     }
 }
 
-/// The turn of one source: what is the same for all its lines.
-#[derive(Debug, Clone, Copy)]
-struct Turn {
-    source: (SourceId, usize),
-    /// No record may be dated behind this.
-    latest: EventTime,
-    /// Newest record of this turn.
-    newest: i64,
-    /// The same with those that lie ahead.
-    seen: i64,
-}
-
 impl Work {
     pub fn new(
         store: Store,
@@ -164,10 +157,14 @@ impl Work {
             newest: None,
             turn: Turn {
                 source: (SourceId(0), 0),
+                now: EventTime::from_micros(i64::MIN),
                 latest: EventTime::from_micros(i64::MIN),
                 newest: 0,
                 seen: 0,
+                odd: Odd::default(),
+                order: Order::default(),
             },
+            orders: Vec::new(),
             facts: None,
         })
     }
@@ -217,16 +214,26 @@ impl Work {
         }
         self.turn = Turn {
             source,
+            now: EventTime::from_micros(now.micros()),
             latest: EventTime::from_micros(now.plus(skew).micros()),
             newest: 0,
             seen: 0,
+            odd: Odd::default(),
+            order: self.orders.get(source.1).copied().unwrap_or_default().turn(),
         };
         Ok(())
     }
 
-    /// Newest record of this turn; and the same with those that were refused for lying ahead.
-    pub fn turn_newest(&self) -> (i64, i64) {
-        (self.turn.newest, self.turn.seen)
+    /// Newest record of this turn, the same with those that lie ahead, and what was odd about any.
+    pub fn turned(&mut self) -> (i64, i64, Odd) {
+        let index = self.turn.source.1;
+        if self.orders.len() <= index {
+            self.orders.resize(index + 1, Order::default());
+        }
+        if let Some(order) = self.orders.get_mut(index) {
+            *order = self.turn.order;
+        }
+        (self.turn.newest, self.turn.seen, self.turn.odd)
     }
 
     pub fn newest(&self) -> Option<EventTime> {
@@ -264,7 +271,7 @@ impl Work {
         let mut placed = std::mem::take(&mut self.placed);
         for i in 0..handful.len() {
             match handful.get(i) {
-                Some((Seen::Record(record), at)) => placed.extend(self.place(&record, at, tally)?.map(|a| (i, a))),
+                Some((Seen::Record(record), at)) => placed.extend(self.place(record, at, tally)?.map(|a| (i, a))),
                 Some((Seen::Reject(why), at)) => {
                     tally.rejects += 1;
                     self.reject(why, at);
@@ -285,41 +292,41 @@ impl Work {
     /// Says whose access a record is, and to what; `None` where it is none.
     fn place(
         &mut self,
-        record: &Surveyed<'_>,
+        mut record: Surveyed<'_>,
         at: LineRef,
         tally: &mut Tally,
     ) -> Result<Option<Access>, PipelineError> {
-        self.turn.seen = self.turn.seen.max(record.time.map_or(0, EventTime::micros));
-        let reject = match record.time {
-            None => Some(Why::Time),
-            // Before 1970 nobody logged anything: a date of 1900 is a spreadsheet's zero.
-            Some(time) if time.micros() < 0 => Some(Why::Time),
-            Some(time) if self.turn.latest < time => Some(Why::Future),
-            Some(_) => None,
-        };
-        if let Some(why) = reject {
+        // Before 1970 nobody logged anything: a date of 1900 is a spreadsheet's zero.
+        let Some(written) = record.time.filter(|time| 0 <= time.micros()) else {
             tally.rejects += 1;
-            self.reject(why, at);
-            if let Some(facts) = self.facts.as_mut().filter(|_| why == Why::Future) {
-                facts.ahead = true;
-            }
+            self.reject(Why::Time, at);
             return Ok(None);
+        };
+        self.turn.seen = self.turn.seen.max(written.micros());
+        if let Some(back) = self.turn.order.look(at, written.secs()) {
+            self.turn.odd.back.get_or_insert((at, back));
         }
-        if let Some(time) = record.time {
-            self.turn.newest = self.turn.newest.max(time.micros());
-            if let Some(facts) = &mut self.facts {
-                facts.saw(time.micros());
-            }
-            self.newest = self.newest.max(Some(time));
+        let time = match self.turn.latest < written {
+            true => self.ahead(written, at),
+            false => written,
+        };
+        record.time = Some(time);
+        self.turn.newest = self.turn.newest.max(time.micros());
+        if let Some(facts) = &mut self.facts {
+            facts.saw(time.micros());
         }
+        self.newest = self.newest.max(Some(time));
         if let Some(key) = record.key
             && self.keys.are_known(self.turn.source.0, key, &self.store)?
         {
             tally.repeated += 1;
             return Ok(None);
         }
+        if record.sight.is_some_and(|sight| sight.implausible) {
+            self.turn.odd.implausible.get_or_insert(at);
+        }
         Ok(
-            match self.placer.place(record, at, self.turn.source.0, &mut self.names) {
+            match self.placer.place(&record, at, self.turn.source.0, &mut self.names) {
                 Placed::Access(access) => {
                     tally.accesses += 1;
                     Some(access)
@@ -330,6 +337,17 @@ impl Work {
                 }
             },
         )
+    }
+
+    /// A record that is dated ahead of the clock happened now at the latest.
+    fn ahead(&mut self, written: EventTime, at: LineRef) -> EventTime {
+        let secs = written.secs().saturating_sub(self.turn.now.secs());
+        let (_, most) = self.turn.odd.ahead.get_or_insert((at, secs));
+        *most = secs.max(*most);
+        if let Some(facts) = &mut self.facts {
+            facts.ahead = true;
+        }
+        self.turn.now
     }
 
     fn access<'a>(
@@ -471,16 +489,7 @@ impl Work {
         self.keys = Keys::default();
         self.findings.clear();
         self.placed.clear();
+        self.orders.clear();
         Ok(())
-    }
-}
-
-/// What the index and the retention of a segment go by.
-fn note(facts: &mut Facts, access: &Access) {
-    facts.keys.push(of_person(access.who.0));
-    facts.keys.extend(access.subject.map(|subject| subject.0));
-    let dataset = u32::from(access.dataset.0);
-    if facts.datasets.last() != Some(&dataset) && !facts.datasets.contains(&dataset) {
-        facts.datasets.push(dataset);
     }
 }

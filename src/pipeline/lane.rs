@@ -194,11 +194,12 @@ impl Lane {
             false => ahead::alone(read, judge)?,
         };
         self.judged.bytes = self.judged.bytes.saturating_add(outcome.bytes);
-        let (newest, seen) = work.turn_newest();
+        let (newest, seen, odd) = work.turned();
         self.judged.newest = self.judged.newest.max(newest);
         let dated = Dated {
             newest: seen,
             lines: outcome.lines,
+            odd,
             live: std::mem::replace(&mut self.caught, !outcome.more) && !outcome.more,
         };
         self.events.extend(self.reader.oddities.turn(self.id, dated, now));
@@ -247,6 +248,7 @@ impl Lane {
     /// fails, everything is forgotten and begun again from the store (`reset`).
     pub fn hand_over(&mut self, to: &mut OfSources) {
         let handed = self.tailer.hand_over();
+        self.reader.oddities.handed_over();
         for state in handed.segments {
             let before = self.handed.insert(state.id, state.position);
             to.segments.push((state, before));
@@ -265,6 +267,7 @@ impl Lane {
     /// What was handed over last is durable. Only now files that are over are let go.
     pub fn settled(&mut self) {
         self.tailer.committed();
+        self.reader.oddities.settled();
     }
 
     pub fn reset(&mut self, known: Known) {
@@ -273,6 +276,7 @@ impl Lane {
         self.reader.states.clear();
         self.reader.current = (SegmentId(0), FormatState::default());
         self.reader.read = (0, 0);
+        self.reader.oddities.reset();
         self.judged = Tally::default();
         self.events.clear();
         self.more = false;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::access::{Damage, LineRef, SourceId};
+use crate::access::{Damage, LineRef, SegmentId, SourceId};
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::parse::{FormatState, Lacking, Parsed, Why};
@@ -25,6 +25,12 @@ const ZONE_MIN_SECS: i64 = 1_800;
 const LOOKS: u32 = 3;
 const LONG: Duration = Duration::from_secs(300);
 const LINES: u64 = 10;
+/// Records so far behind the one before them may lie there because of a clock that was set.
+const BACK_SECS: i64 = 60;
+/// So many in a row say that it was.
+const BACK_RECORDS: u32 = 10;
+/// After so many days without it is it told again: some logs are never in order.
+const BACK_DAYS: i32 = 7;
 
 /// Lines refused one behind the other, with no record before them, that are told of: the format is another one.
 const UNREAD: u32 = 3;
@@ -36,10 +42,12 @@ pub(super) struct Oddities {
     zone: Zone,
     /// Where a 個人番号 was seen first in this turn.
     number: Option<LineRef>,
-    told_numbers: Option<i32>,
-    /// The first line of this turn that is too long, and the first with an open quote; and the days they were told on.
+    /// What was told; the same as of the batch whose commit is on its way, and of what is committed.
+    told: Told,
+    handed: Told,
+    settled: Told,
+    /// The first line of this turn that is too long, and the first with an open quote.
     damaged: [Option<LineRef>; 2],
-    told_damaged: [Option<i32>; 2],
     /// What is to be told of headers, and of lines that cannot be read, behind this turn.
     told_of: Vec<(SourceEventKind, LineRef, String)>,
     /// What was told of columns that are not there.
@@ -59,6 +67,17 @@ enum Unread {
     Settled,
 }
 
+/// The days on which something was told last; the zone's difference.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    numbers: Option<i32>,
+    damaged: [Option<i32>; 2],
+    ahead: Option<i32>,
+    implausible: Option<i32>,
+    back: Option<i32>,
+    zone: i64,
+}
+
 /// The difference between record times and the clock.
 #[derive(Debug, Default)]
 struct Zone {
@@ -67,18 +86,77 @@ struct Zone {
     looks: u32,
     lines: u64,
     since: Option<WallTime>,
-    told: i64,
+}
+
+/// What was odd about accesses of one turn.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Odd {
+    /// The first record that is dated ahead of the clock by more than is allowed, and by how many seconds any is at most.
+    pub ahead: Option<(LineRef, i64)>,
+    /// The first line with an amount that cannot be.
+    pub implausible: Option<LineRef>,
+    /// Where the times of a file went back and stayed there, and by how many seconds.
+    pub back: Option<(LineRef, i64)>,
+}
+
+/// Whether the times of the file being read go on or went back. A line that comes a little late is no clock that was set,
+/// and a file that was not read from before this turn may be sorted by anything.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Order {
+    segment: SegmentId,
+    /// Whether the file was read from in an earlier turn.
+    known: bool,
+    newest: i64,
+    /// Records in a row that lie behind the newest.
+    behind: u32,
+}
+
+impl Order {
+    /// Another turn begins.
+    pub fn turn(self) -> Order {
+        Order {
+            known: self.segment != SegmentId(0),
+            ..self
+        }
+    }
+
+    /// Takes in the second of a record; gives by how much the times went back once that has shown.
+    #[inline]
+    pub fn look(&mut self, at: LineRef, secs: i64) -> Option<i64> {
+        if at.segment != self.segment {
+            *self = Order {
+                segment: at.segment,
+                known: false,
+                newest: secs,
+                behind: 0,
+            };
+        }
+        if self.newest.saturating_sub(BACK_SECS) <= secs {
+            self.newest = self.newest.max(secs);
+            self.behind = 0;
+            return None;
+        }
+        self.behind = self.behind.saturating_add(1);
+        if self.behind < BACK_RECORDS {
+            return None;
+        }
+        let back = self.newest.saturating_sub(secs);
+        (self.newest, self.behind) = (secs, 0);
+        self.known.then_some(back)
+    }
 }
 
 /// What one turn of reading showed of time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Dated {
-    /// Newest record, those refused for lying ahead included; 0: none.
+    /// Newest record, those that lie ahead included; 0: none.
     pub newest: i64,
     /// Records.
     pub lines: u64,
     /// Whether the turn read what was just written.
     pub live: bool,
+    /// What was odd about its accesses.
+    pub odd: Odd,
 }
 
 impl Oddities {
@@ -91,6 +169,26 @@ impl Oddities {
             }
         }
         oddities
+    }
+
+    /// What was raised so far goes to the store with the batch.
+    pub fn handed_over(&mut self) {
+        self.handed = self.told;
+    }
+
+    /// That batch is committed.
+    pub fn settled(&mut self) {
+        self.settled = self.handed;
+    }
+
+    /// What was not committed is read again, and raised again.
+    pub fn reset(&mut self) {
+        self.told = self.settled;
+        self.handed = self.settled;
+        self.zone = Zone::default();
+        self.number = None;
+        self.damaged = [None; 2];
+        self.told_of.clear();
     }
 
     /// Looks at a line.
@@ -210,38 +308,68 @@ impl Oddities {
             detail,
             at: now,
         };
+        let today = day_of(EventTime::from_micros(now.micros())).0;
         for (kind, at, detail) in std::mem::take(&mut self.told_of) {
             events.push(event(kind, Some(at), detail));
         }
-        let today = day_of(EventTime::from_micros(now.micros())).0;
+        if let Some((at, secs)) = dated.odd.back
+            && self
+                .told
+                .back
+                .replace(today)
+                .is_none_or(|last| last + BACK_DAYS <= today)
+        {
+            events.push(event(
+                SourceEventKind::ClockBack,
+                Some(at),
+                format!("-{}", hours_minutes_seconds(secs)),
+            ));
+        }
+        if let Some(at) = dated.odd.implausible
+            && self.told.implausible.replace(today) != Some(today)
+        {
+            events.push(event(SourceEventKind::Implausible, Some(at), String::new()));
+        }
         if let Some(at) = self.number.take()
-            && self.told_numbers.replace(today) != Some(today)
+            && self.told.numbers.replace(today) != Some(today)
         {
             // The kind says it all, in the reader's language.
             events.push(event(SourceEventKind::MyNumber, Some(at), String::new()));
         }
         let kinds = [SourceEventKind::Oversize, SourceEventKind::OpenQuote];
-        for ((kind, found), told) in kinds.into_iter().zip(&mut self.damaged).zip(&mut self.told_damaged) {
+        for ((kind, found), told) in kinds.into_iter().zip(&mut self.damaged).zip(&mut self.told.damaged) {
             if let Some(at) = found.take()
                 && told.replace(today) != Some(today)
             {
                 events.push(event(kind, Some(at), String::new()));
             }
         }
-        if let Some(steps) = self.zone.look(dated, now) {
+        if let Some(steps) = self.zone.look(dated, now, &mut self.told.zone) {
             let minutes = steps * STEP_SECS / 60;
             let sign = if minutes < 0 { '-' } else { '+' };
             let minutes = minutes.unsigned_abs();
             let detail = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
             events.push(event(SourceEventKind::ZoneSuspect, None, detail));
+            self.told.ahead = Some(today);
+        }
+        if let Some((at, secs)) = dated.odd.ahead
+            && self.told.ahead.replace(today) != Some(today)
+        {
+            let detail = format!("+{}", hours_minutes_seconds(secs));
+            events.push(event(SourceEventKind::ClockAhead, Some(at), detail));
         }
         events
     }
 }
 
+fn hours_minutes_seconds(secs: i64) -> String {
+    let (hours, rest) = (secs / 3_600, secs % 3_600);
+    format!("{hours:02}:{:02}:{:02}", rest / 60, rest % 60)
+}
+
 impl Zone {
     /// Gives the difference in steps, once, when it has shown long enough.
-    fn look(&mut self, dated: Dated, now: WallTime) -> Option<i64> {
+    fn look(&mut self, dated: Dated, now: WallTime, told: &mut i64) -> Option<i64> {
         if dated.newest == 0 {
             return None;
         }
@@ -256,7 +384,7 @@ impl Zone {
             && (secs - steps * STEP_SECS).abs() <= OFF_SECS;
         if !zone {
             if usable {
-                *self = Zone::default();
+                (*self, *told) = (Zone::default(), 0);
             }
             return None;
         }
@@ -268,10 +396,10 @@ impl Zone {
         self.lines = self.lines.saturating_add(dated.lines);
         let long = self.since.is_some_and(|since| LONG <= now.since(since));
         let sure = LINES <= self.lines && (0 < secs || LOOKS <= self.looks && long);
-        if !sure || self.told == steps {
+        if !sure || *told == steps {
             return None;
         }
-        self.told = steps;
+        *told = steps;
         Some(steps)
     }
 }
@@ -289,30 +417,31 @@ mod tests {
             newest: (1_795_219_500 + secs) * 1_000_000,
             lines,
             live,
+            ..Dated::default()
         }
     }
 
     #[test]
     fn records_nine_hours_ahead_are_told_once() {
-        let mut zone = Zone::default();
+        let (mut zone, mut told) = (Zone::default(), 0);
         assert_eq!(
-            zone.look(dated(9 * 3600 - 3, 4, true), now(0)),
+            zone.look(dated(9 * 3600 - 3, 4, true), now(0), &mut told),
             None,
             "four lines are few"
         );
-        assert_eq!(zone.look(dated(9 * 3600 + 58, 9, false), now(60)), Some(36));
-        assert_eq!(zone.look(dated(9 * 3600 + 118, 900, true), now(120)), None);
+        assert_eq!(zone.look(dated(9 * 3600 + 58, 9, false), now(60), &mut told), Some(36));
+        assert_eq!(zone.look(dated(9 * 3600 + 118, 900, true), now(120), &mut told), None);
     }
 
     #[test]
     fn records_nine_hours_behind_are_told_only_if_they_were_just_written() {
-        let mut zone = Zone::default();
+        let (mut zone, mut told) = (Zone::default(), 0);
         for n in 0..9 {
             let at = now(n * 60);
-            assert_eq!(zone.look(dated(-9 * 3600 + n * 60, 100, false), at), None, "an old log");
+            assert_eq!(zone.look(dated(-9 * 3600 + n * 60, 100, false), at, &mut told), None, "an old log");
         }
         let told: Vec<_> = (0..9)
-            .filter_map(|n| zone.look(dated(-9 * 3600 + n * 60, 100, true), now(n * 60)))
+            .filter_map(|n| zone.look(dated(-9 * 3600 + n * 60, 100, true), now(n * 60), &mut told))
             .collect();
         assert_eq!(told, [-36]);
     }
@@ -320,11 +449,35 @@ mod tests {
     #[test]
     fn a_clock_that_is_right_or_merely_late_is_no_zone() {
         for secs in [0, -5, 40, -700, 1_000, 700, -20_000] {
-            let mut zone = Zone::default();
-            let told =
-                (0..9).filter_map(|n| zone.look(dated(secs, 100, true), now(0).plus(Duration::from_secs(n * 60))));
-            assert_eq!(told.count(), 0, "{secs}");
+            let (mut zone, mut told) = (Zone::default(), 0);
+            let at = |n: u64| now(0).plus(Duration::from_secs(n * 60));
+            let raised = (0..9).filter_map(|n| zone.look(dated(secs, 100, true), at(n), &mut told));
+            assert_eq!(raised.count(), 0, "{secs}");
         }
+    }
+
+    fn order(secs: &[i64], segment: i64, order: &mut Order) -> Vec<i64> {
+        let at = LineRef {
+            segment: SegmentId(segment),
+            ..LineRef::default()
+        };
+        secs.iter().filter_map(|secs| order.look(at, *secs)).collect()
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_told_and_late_lines_and_sorted_files_are_not() {
+        let steady: Vec<i64> = (0..40).collect();
+        let set_back: Vec<i64> = (0..40).map(|n| n - 3_600).collect();
+        let mut one = Order::default().turn();
+        assert!(order(&steady, 1, &mut one).is_empty());
+        one = one.turn();
+        let late: Vec<i64> = (40..60).flat_map(|n| [n, n - 900, n - 30]).collect();
+        assert!(order(&late, 1, &mut one).is_empty(), "each comes late, the log goes on");
+        assert_eq!(order(&set_back, 1, &mut one), [3_650]);
+        assert!(order(&set_back, 1, &mut one.turn()).is_empty(), "told once");
+        let mut sorted = Order::default().turn();
+        let by_person: Vec<i64> = (0..300).map(|n| n % 30 * 600).collect();
+        assert!(order(&by_person, 1, &mut sorted).is_empty(), "an export sorted by person");
     }
 
     #[test]

@@ -179,10 +179,15 @@ impl Reread {
             };
             match record.time {
                 None => return give(Seen::Reject(Why::Time)),
-                Some(time) if latest < time.micros() => return give(Seen::Reject(Why::Future)),
+                Some(time) if time.micros() < 0 => return give(Seen::Reject(Why::Time)),
                 Some(_) => {}
             }
-            let surveyed = surveyor.survey(&record, index);
+            let mut surveyed = surveyor.survey(&record, index);
+            // As when it was counted, but for how long it took from then to its sealing.
+            surveyed.time = surveyed.time.map(|time| match latest < time.micros() {
+                true => read_at,
+                false => time,
+            });
             match placer.place(&surveyed, at, source, ids) {
                 Placed::Access(access) => give(Seen::Access(&record, Box::new(access))),
                 Placed::NoDataset | Placed::NoTime => give(Seen::Other(&record)),

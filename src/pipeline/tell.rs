@@ -242,16 +242,9 @@ impl Teller {
         let told = all.iter().filter(|s| !is_excepted(s));
         let parts: Vec<(&Alert, &RuleSettings)> = told.filter_map(|s| Some((&s.alert, self.rule(s)?))).collect();
         let reason = decide::decide_together(&parts, &self.settings, now);
-        let Some(worst) = all
-            .iter()
-            .rev()
-            .filter(|s| !is_excepted(s))
-            .max_by_key(|s| s.alert.severity)
-            .cloned()
-        else {
+        let Some(severity) = parts.iter().map(|(alert, _)| alert.severity).max() else {
             return Ok(());
         };
-        let severity = worst.alert.severity;
         let Some(reason) = reason else {
             if let Some(first) = all.first_mut().filter(|s| s.alert.severity < severity) {
                 first.alert.severity = severity;
@@ -259,7 +252,6 @@ impl Teller {
             }
             return Ok(());
         };
-        let alone = severity == Severity::Critical || crowd.has_room(desk, &worst.alert.rule, now)?;
         for (n, one) in all.iter_mut().enumerate() {
             if n == 0 {
                 one.alert.severity = severity;
@@ -275,19 +267,11 @@ impl Teller {
         if state == AlertState::Closed {
             desk.step(lead, now, "reopened", "it goes on and has grown")?;
         }
-        let Some((first, others)) = all.split_first() else {
+        let Some((shown, others)) = self.shown(all) else {
             return Ok(());
         };
-        // Told in the words of the worst reason, under the number and life of the one that leads.
-        let mut shown = worst;
-        let others: Vec<&StoredAlert> = [first]
-            .into_iter()
-            .chain(others)
-            .filter(|s| s.alert.id != shown.alert.id && !is_excepted(s))
-            .collect();
-        shown.alert.id = lead;
-        shown.alert.number.clone_from(&first.alert.number);
-        (shown.alert.state, shown.alert.notified) = (first.alert.state, first.alert.notified);
+        let others: Vec<&StoredAlert> = others.iter().collect();
+        let alone = severity == Severity::Critical || crowd.has_room(desk, &shown.alert.rule, now)?;
         if alone {
             return self.mail(desk, &shown, (&others, state == AlertState::Closed), reason, now);
         }

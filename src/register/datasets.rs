@@ -44,6 +44,8 @@ pub struct Brief {
     pub terminals: bool,
     /// Whether only designated persons may use it.
     pub designated: bool,
+    /// More records than this no single access gives out: such a number is a mistake or a lie.
+    pub records_max: u64,
 }
 
 /// What the 台帳 says of a dataset, as an access is held against it.
@@ -59,6 +61,8 @@ pub struct Facts {
     pub designated: Option<Designated>,
     /// Days a former post may still use it behind its last day.
     pub handover_days: u16,
+    /// Most records a single access can give out.
+    pub records_max: u64,
 }
 
 /// Who may handle a 特定個人情報ファイル (番号法, 訓令第4条第5項・第6項).
@@ -85,6 +89,7 @@ impl Facts {
             tier: dataset.tier,
             owner: dataset.owner.clone(),
             terminals: Hosts::new(&terms.terminals),
+            records_max: records_max(dataset.registered),
             designated: terms.my_number.then(|| Designated {
                 persons,
                 sections: terms.designated_sections.clone(),
@@ -99,6 +104,20 @@ impl Facts {
 
 /// Days to hand over after a transfer, where the dataset says nothing: from 1 to 7 April.
 const HANDOVER_DAYS: u16 = 7;
+
+/// Most records a single access can give out, where nobody says how many persons are registered.
+const RECORDS_MAX: u64 = 1_000_000_000;
+/// So many rows of each registered person one access may give out, histories included.
+const ROWS_A_PERSON: u64 = 1_000;
+/// A full extract of a database is no mistake, whatever the 台帳 says of its persons.
+const ROWS_LEAST: u64 = 10_000_000;
+
+/// Most records a single access to a dataset of so many persons can give out.
+fn records_max(registered: Option<u64>) -> u64 {
+    registered.map_or(RECORDS_MAX, |persons| {
+        persons.saturating_mul(ROWS_A_PERSON).clamp(ROWS_LEAST, RECORDS_MAX)
+    })
+}
 
 impl Datasets {
     /// Compiles the patterns of `datasets` (with their ids) for `sources` (names in order of configuration).
@@ -131,6 +150,7 @@ impl Datasets {
                 handover_days: facts.handover_days,
                 terminals: !facts.terminals.is_empty(),
                 designated: facts.designated.is_some(),
+                records_max: facts.records_max,
             })
         };
         let briefs = facts.iter().map(brief).collect();

@@ -336,11 +336,18 @@ pub enum SourceEventKind {
     Oversize,
     /// A quote opens a cell and is never closed: a line that may hide others. Raised once a day.
     OpenQuote,
+    /// Records are dated ahead of this host's clock by more than is allowed; they count as of when they were read.
+    /// `detail` says how far. Raised once a day.
+    ClockAhead,
+    /// The times of a log went back and stayed there; `detail` says how far.
+    ClockBack,
+    /// A number of records or bytes that cannot be; it is taken as not stated. Raised once a day.
+    Implausible,
 }
 
 impl SourceEventKind {
     /// Every kind.
-    pub const ALL: [SourceEventKind; 23] = [
+    pub const ALL: [SourceEventKind; 26] = [
         SourceEventKind::Truncated,
         SourceEventKind::RolledBack,
         SourceEventKind::Edited,
@@ -364,6 +371,9 @@ impl SourceEventKind {
         SourceEventKind::MyNumber,
         SourceEventKind::Oversize,
         SourceEventKind::OpenQuote,
+        SourceEventKind::ClockAhead,
+        SourceEventKind::ClockBack,
+        SourceEventKind::Implausible,
     ];
 
     /// The word used in JSON and the store.
@@ -392,6 +402,9 @@ impl SourceEventKind {
             SourceEventKind::MyNumber => "my-number",
             SourceEventKind::Oversize => "oversize",
             SourceEventKind::OpenQuote => "open-quote",
+            SourceEventKind::ClockAhead => "clock-ahead",
+            SourceEventKind::ClockBack => "clock-back",
+            SourceEventKind::Implausible => "implausible",
         }
     }
 

@@ -144,7 +144,7 @@ fn people_are_told_again_at_twice_five_and_ten_times_the_limit() {
             notified(&mut alert, &volume(Within::Day), WallTime::from_secs(10));
         }
     }
-    let grown = |times| NotifyReason::Grown { times, uses: None };
+    let grown = |times| NotifyReason::Grown { times, uses: None, aside: false };
     let want = [(200, 2), (500, 5), (1_000, 10), (2_000, 20), (5_000, 50), (10_000, 100)];
     assert_eq!(told_at, want.map(|(observed, times)| (observed, grown(times))));
     // A jump over several steps is one mail.
@@ -169,7 +169,7 @@ fn growth_of_a_further_reason_is_told_in_that_rules_own_numbers() {
     };
     let rule = volume(Within::Day);
     let told = decide_together(&[(&lead, &rule), (&more, &rule)], &settings(), WallTime::from_secs(10));
-    assert_eq!(told, Some(NotifyReason::Grown { times: 2, uses: None }));
+    assert_eq!(told, Some(NotifyReason::Grown { times: 2, uses: None, aside: false }));
 }
 
 #[test]
@@ -436,4 +436,76 @@ proptest! {
             }
         }
     }
+}
+
+/// The evening's ten records and the next morning's four thousand.
+fn evening_and_morning() -> (Alert, Alert) {
+    let lead = Alert {
+        limit: 0,
+        observed: 10,
+        hits: 1,
+        ..told()
+    };
+    let take = Alert {
+        id: AlertId(2),
+        limit: 1_000,
+        observed: 4_000,
+        ..told()
+    };
+    (lead, take)
+}
+
+#[test]
+fn the_take_of_four_thousand_stands_out_and_not_the_ten_of_the_evening_before() {
+    let (evening, morning) = evening_and_morning();
+    let grants = rule(RuleKind::Grant(crate::detect::GrantRule {
+        lacks: Vec::new(),
+        failure: None,
+    }));
+    let day = volume(Within::Day);
+    assert!(prominence(&evening, Some(&grants)) < prominence(&morning, Some(&day)));
+    // Whoever has no right at all stands before any amount of the same severity.
+    assert!(prominence(&morning, Some(&day)) < prominence(&evening, Some(&account())));
+    // A severity that the lead only bears for the others is not its own.
+    let borrowed = Alert {
+        severity: Severity::Critical,
+        ..evening
+    };
+    assert!(prominence(&borrowed, Some(&grants)) < prominence(&morning, Some(&day)));
+}
+
+#[test]
+fn a_reason_that_joined_without_a_word_is_told_when_it_shows_more_than_people_know() {
+    let (lead, take) = evening_and_morning();
+    let grants = rule(RuleKind::Grant(crate::detect::GrantRule {
+        lacks: Vec::new(),
+        failure: None,
+    }));
+    let week = Alert {
+        id: AlertId(3),
+        notified: None,
+        observed: 4_100,
+        limit: 3_000,
+        ..told()
+    };
+    let rule = volume(Within::Day);
+    let say = |week: &Alert| {
+        let mut take = take.clone();
+        notified(&mut take, &rule, WallTime::from_secs(0));
+        let all = [(&lead, &grants), (&take, &rule), (week, &rule)];
+        decide_together(&all, &settings(), WallTime::from_secs(10))
+    };
+    assert_eq!(say(&week), None, "the day's four thousand were told");
+    let more = Alert {
+        observed: 30_500,
+        ..week
+    };
+    assert_eq!(
+        say(&more),
+        Some(NotifyReason::Grown {
+            times: 10,
+            uses: None,
+            aside: false
+        })
+    );
 }

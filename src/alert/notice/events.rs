@@ -45,6 +45,9 @@ pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
                 | SourceEventKind::MyNumber
                 | SourceEventKind::Oversize
                 | SourceEventKind::OpenQuote
+                | SourceEventKind::ClockAhead
+                | SourceEventKind::ClockBack
+                | SourceEventKind::Implausible
         )
     };
     let only_content = events.iter().all(|(_, e)| content(e) || good(e)) && !only_good;
@@ -100,6 +103,21 @@ fn advice_on_content(events: &[(String, SourceEvent)], lang: Lang) -> &'static s
         lang.pick(
             "個人番号とみられる12桁の数字が記録に書かれています。sekimori の警告・報告では伏せますが、元の記録には残ります。\n記録元の設定で個人番号を出力しないようにし、既に書かれた記録の取扱い（番号法上の安全管理措置）を保護管理者に相談してください。",
             "Twelve digits that look like a 個人番号 stand in the log. sekimori masks them, the log itself keeps them.\nLet the system not write them, and ask the 保護管理者 what is to be done with what was written.",
+        )
+    } else if any(SourceEventKind::Implausible) {
+        lang.pick(
+            "あり得ない件数・バイト数は「不明」として数え、しきい値の判定では記録のない場合と同じに扱います。\n記録元の不具合か、集計を乱すための細工かを、該当の行を見て情報システム担当に確認してください。",
+            "A number that cannot be is taken as not stated, and rules treat it so. Look at the line and ask those who run the\nsystem whether it is a fault or meant to confuse the counts.",
+        )
+    } else if any(SourceEventKind::ClockAhead) {
+        lang.pick(
+            "現在より先の日時の記録は、sekimori が読み取った時刻の利用として集計・判定しています（失われてはいません）。\n記録元の時計（NTP）と、ログ源の zone の設定を確認してください。時刻をずらした細工の疑いもあります。",
+            "Records dated ahead are counted and judged as of when they were read; none is lost. See the clock of the system (NTP)\nand the source's `zone`. Somebody may also have set the clock on purpose.",
+        )
+    } else if any(SourceEventKind::ClockBack) {
+        lang.pick(
+            "記録の日時が過去に戻り、そのまま続いています。記録元の時計の変更（NTP、手動）があったかを確認してください。\n戻っている間の利用は、書かれた日時のとおりに集計・判定されます。",
+            "The times of the log went back and stayed there. Ask whether the clock of the system was changed (NTP, by hand).\nUntil then accesses count at the times that are written.",
         )
     } else if any(SourceEventKind::ZoneSuspect) {
         lang.pick(
@@ -162,6 +180,14 @@ pub fn remedy(kind: SourceEventKind, lang: Lang) -> &'static str {
         SourceEventKind::Unparsed => lang.pick(
             "format・encoding・[source.fields] を確認してください（sekimori parse --detect で書式を推定できます）",
             "see format, encoding and [source.fields] (`sekimori parse --detect` proposes a format)",
+        ),
+        SourceEventKind::ClockAhead | SourceEventKind::ClockBack => lang.pick(
+            "記録元の時計（NTP）を確認してください",
+            "see the clock of the system (NTP)",
+        ),
+        SourceEventKind::Implausible => lang.pick(
+            "該当の行を確認してください。件数は不明として数えています",
+            "look at the line; it counts as not stated",
         ),
         SourceEventKind::ZoneSuspect => lang.pick(
             "ログ源の zone と記録元の時計を確認してください",
@@ -287,6 +313,18 @@ fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
         SourceEventKind::ZoneSuspect => (
             "日時が現在と一定の時間ずれています（時差の設定誤りの疑い）",
             "records are dated a constant time off: the zone is suspect",
+        ),
+        SourceEventKind::ClockAhead => (
+            "日時が現在より先の記録があります（時刻ずれ。読み取った時刻の利用として数えます）",
+            "records are dated ahead of the clock (they count as of when they were read)",
+        ),
+        SourceEventKind::ClockBack => (
+            "記録の日時が過去に戻っています（時刻の逆行）",
+            "the times of the log went back",
+        ),
+        SourceEventKind::Implausible => (
+            "あり得ない件数又はバイト数が記録されています（不明として数えます）",
+            "a number of records or bytes stands in it that cannot be (it counts as not stated)",
         ),
         SourceEventKind::MyNumber => (
             "個人番号とみられる数字が記録に含まれています",

@@ -35,6 +35,8 @@ pub enum NotifyReason {
         times: u64,
         /// Where the rule has no limit: the uses it found.
         uses: Option<u64>,
+        /// Whether that rule is not the one in whose words the alert is told.
+        aside: bool,
     },
     /// It became worse in severity.
     Worse {
@@ -70,6 +72,7 @@ impl NotifyReason {
         match self {
             NotifyReason::Repeat | NotifyReason::Handed(_) => 0,
             NotifyReason::Reopened => 1,
+            NotifyReason::Grown { uses: Some(_), .. } => 2,
             NotifyReason::Grown { times, .. } => 2u64.saturating_add(times.min(1 << 20)),
             NotifyReason::Further => 1 << 21,
             NotifyReason::Worse { .. } => 1 << 22,

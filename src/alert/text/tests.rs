@@ -32,7 +32,7 @@ fn cases() -> Vec<(&'static str, AlertFacts, NotifyReason, &'static str)> {
         (
             "volume-critical-10x",
             volume_critical(),
-            NotifyReason::Grown { times: 10, uses: None },
+            NotifyReason::Grown { times: 10, uses: None, aside: false },
             "2026-11-20 22:47:03",
         ),
         (
@@ -71,6 +71,7 @@ fn cases() -> Vec<(&'static str, AlertFacts, NotifyReason, &'static str)> {
             NotifyReason::Grown {
                 times: 10,
                 uses: Some(retired().alert.observed),
+                aside: false,
             },
             "2026-11-21 10:14:51",
         ),
@@ -267,7 +268,7 @@ proptest! {
         facts.section = section;
         facts.person = None;
         for lang in [Lang::Ja, Lang::En] {
-            let mail = compose(&facts, NotifyReason::Grown { times: 2, uses: None }, &context(lang, "2026-11-20 14:03:13"));
+            let mail = compose(&facts, NotifyReason::Grown { times: 2, uses: None, aside: false }, &context(lang, "2026-11-20 14:03:13"));
             for text in [mail.subject.as_str(), &one_line(&facts, lang)] {
                 prop_assert!(!text.chars().any(char::is_control));
             }

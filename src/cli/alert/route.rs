@@ -3,7 +3,7 @@
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Value, json};
 
-use super::{facts, named_by_worst};
+use super::facts;
 use crate::alert::ladder::{Hop, Told};
 use crate::alert::text::hop_line;
 use crate::alert::{AlertFacts, AlertState};
@@ -38,7 +38,7 @@ pub(super) fn run(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(
     teller.set_register(std::sync::Arc::new(register));
     let stored = store.alert(args.get_one::<String>("number").map_or("", String::as_str))?;
     let alert = stored.alert.id;
-    let shown = named_by_worst(config, facts(&store, &teller, &stored)?);
+    let (_, shown) = facts(&store, &teller, &stored)?;
     let at = args.get_one::<String>("at").map(|text| moment(text, out)).transpose()?;
     let now = at.unwrap_or_else(|| SystemClock.now());
     let (past, told): (Vec<Hop>, Vec<Told>) = match at {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Teller;
+use crate::alert::decide;
 use crate::alert::ladder::{self, Case, Hop, Reach, Told};
 use crate::alert::notice::Notice;
 use crate::alert::outbox::Message;
@@ -219,19 +220,22 @@ impl Teller {
         self.recipients(&case, &[], now)
     }
 
-    /// The alert in the words of its worst reason, under the number and life of the one that leads, and the others.
-    pub(super) fn shown(&self, all: Vec<StoredAlert>) -> Option<(StoredAlert, Vec<StoredAlert>)> {
+    /// The alert in the words of the reason that stands out most, under the number and life of the one that leads, and the
+    /// others; `None` where exceptions hold all of them.
+    pub fn shown(&self, all: Vec<StoredAlert>) -> Option<(StoredAlert, Vec<StoredAlert>)> {
         let lead = all.first()?.clone();
         let counts = |s: &&StoredAlert| !super::is_excepted(s);
-        let severity = |s: &&StoredAlert| {
-            self.rule(s)
-                .map_or(s.alert.severity, |rule| rule.severity.max(s.alert.severity))
-        };
-        let mut shown = all.iter().rev().filter(counts).max_by_key(severity).cloned()?;
-        let others = all
+        let prominence = |s: &&StoredAlert| decide::prominence(&s.alert, self.rule(s));
+        let mut shown = all.iter().rev().filter(counts).max_by_key(prominence).cloned()?;
+        let mut others: Vec<StoredAlert> = all
             .into_iter()
             .filter(|s| s.alert.id != shown.alert.id && counts(&s))
             .collect();
+        // The one that leads stands with the worst severity among them; as a reason it has its own.
+        for other in &mut others {
+            let own = self.rule(other).map(|rule| rule.severity);
+            other.alert.severity = own.map_or(other.alert.severity, |own| own.min(other.alert.severity));
+        }
         shown.alert.severity = shown.alert.severity.max(lead.alert.severity);
         shown.alert.id = lead.alert.id;
         shown.alert.number = lead.alert.number;

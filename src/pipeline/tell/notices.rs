@@ -70,7 +70,10 @@ impl Teller {
         }
         let mut alerts = Vec::with_capacity(untold.len());
         for stored in &untold {
-            let facts = self.facts(stored, desk.who(stored.alert.who)?, Vec::new());
+            let mut all = vec![stored.clone()];
+            all.extend(desk.reasons(stored.alert.id)?);
+            let shown = self.shown(all).map_or_else(|| stored.clone(), |(shown, _)| shown);
+            let facts = self.facts(&shown, desk.who(shown.alert.who)?, Vec::new());
             alerts.push((facts.person.clone(), one_line(&facts, self.lang)));
             desk.step(stored.alert.id, now, "mailed", "in the daily digest")?;
         }

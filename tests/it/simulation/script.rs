@@ -37,7 +37,7 @@ pub(crate) enum Fate {
     Elsewhere,
     /// No record comes from it.
     Malformed,
-    /// Dated more than a year ahead.
+    /// Dated more than a year ahead: counts as of when it is read.
     Future,
     /// An empty line.
     Blank,
@@ -60,7 +60,7 @@ pub(crate) struct Event {
 }
 
 /// Accounts by number: registered ones, one that is revoked, one nobody registered, nobody.
-pub(crate) const USERS: [(&str, &str); 7] = [
+pub(crate) const USERS: [(&str, &str); 8] = [
     ("tz1", "012341"),
     ("tz2", "012342"),
     ("tz3", "012343"),
@@ -68,10 +68,13 @@ pub(crate) const USERS: [(&str, &str); 7] = [
     ("old", "008841"),
     ("maint01", "maint01"),
     ("", "-"),
+    ("saki", "012349"),
 ];
 pub(crate) const REVOKED: usize = 4;
 pub(crate) const UNKNOWN: usize = 5;
 pub(crate) const NOBODY: usize = 6;
+/// Whose clock runs ahead: when he did what depends on when it is read, so nothing else is said of him.
+pub(crate) const AHEAD: usize = 7;
 pub(crate) const DATASETS: [&str; 3] = ["zei", "juki", "kaigo"];
 pub(crate) const OPERATIONS: [(&str, u8); 3] = [("照会", 1), ("出力", 3), ("更新", 5)];
 pub(crate) const RECIPIENTS: [&str; 2] = ["soc@city.example.jp", "zeimuka@city.example.jp"];

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sekimori::clock::WallTime;
 use sekimori::store::AlertFilter;
 
-use super::script::{Act, DATASETS, Event, Fate, OPERATIONS, RECIPIENTS, Shape, USERS};
+use super::script::{AHEAD, Act, DATASETS, Event, Fate, OPERATIONS, RECIPIENTS, Shape, USERS};
 use crate::support::daemon::{TestDaemon, jst, stamp};
 
 pub(crate) const HEADER: &str = "日時,利用者,操作,画面,件数,結果,宛名番号,備考\n";
@@ -57,7 +57,7 @@ subject = "宛名番号"
 
 const ACCOUNTS: &str = "職員番号,利用者ID,所属名,権限開始日,権限終了日,状態\n\
     012341,tz1,税務課,R8.4.1,,在職\n012342,tz2,税務課,R8.4.1,,在職\n012343,tz3,税務課,R8.4.1,,在職\n\
-    012343,kg3,介護保険課,R8.4.1,,在職\n008841,old,税務課,R8.4.1,R8.10.31,在職\n";
+    012343,kg3,介護保険課,R8.4.1,,在職\n008841,old,税務課,R8.4.1,R8.10.31,在職\n012349,saki,税務課,R8.4.1,,在職\n";
 
 /// Rules of every kind and span; `oracle` knows what each means.
 const RULES: &str = include_str!("rules.toml");
@@ -199,6 +199,9 @@ impl World {
         // Two files that hold nothing but the same empty line look like a file and its copy.
         if event.fate == Fate::Blank && !self.told_apart {
             event.fate = Fate::Elsewhere;
+        }
+        if event.fate == Fate::Future {
+            (event.user, event.success) = (AHEAD, false);
         }
         self.told_apart |= event.fate != Fate::Blank;
         let late = match event.fate {

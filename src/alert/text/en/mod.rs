@@ -33,6 +33,7 @@ pub(super) const STYLE: Style = Style {
 pub(super) fn subject(view: &View, why: NotifyReason) -> String {
     let mark = match why {
         NotifyReason::First => String::new(),
+        NotifyReason::Grown { aside: true, .. } => ", growing".to_string(),
         NotifyReason::Grown { uses: Some(uses), .. } => format!(", now {}", judged::measured(uses, view)),
         NotifyReason::Grown { times, .. } => format!(", {}x the limit", number(times)),
         NotifyReason::Worse { .. } => ", severity raised".to_string(),
@@ -106,13 +107,23 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
 fn news(view: &View, why: NotifyReason) -> Option<String> {
     Some(match why {
         NotifyReason::First => return None,
+        NotifyReason::Grown {
+            uses: Some(uses),
+            aside: true,
+            ..
+        } => {
+            format!(
+                "It has gone on since the last mail: {} uses by now that one of the other reasons speaks of.",
+                number(uses)
+            )
+        }
         NotifyReason::Grown { uses: Some(uses), .. } => {
             format!(
                 "It has gone on since the last mail: {} by now.",
                 judged::measured(uses, view)
             )
         }
-        NotifyReason::Grown { times, .. } if 0 < view.alert.limit => {
+        NotifyReason::Grown { times, aside: false, .. } => {
             format!(
                 "It has grown since the last mail and reached {} times the limit.",
                 number(times)

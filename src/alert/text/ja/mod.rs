@@ -29,6 +29,7 @@ pub(super) const STYLE: Style = Style {
 pub(super) fn subject(view: &View, why: NotifyReason) -> String {
     let mark = match why {
         NotifyReason::First => "要確認".to_string(),
+        NotifyReason::Grown { aside: true, .. } => "要確認・増加".to_string(),
         NotifyReason::Grown { uses: Some(uses), .. } => format!("要確認・{}回に増加", number(uses)),
         NotifyReason::Grown { times, .. } => format!("要確認・{}倍に増加", number(times)),
         NotifyReason::Worse { .. } => "要確認・重要度上昇".to_string(),
@@ -103,10 +104,20 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
 fn news(view: &View, why: NotifyReason) -> Option<String> {
     Some(match why {
         NotifyReason::First => return None,
+        NotifyReason::Grown {
+            uses: Some(uses),
+            aside: true,
+            ..
+        } => {
+            format!(
+                "前回の通知の後も続き、「他の理由」のうち一つに当たる利用が{}回になりました。",
+                number(uses)
+            )
+        }
         NotifyReason::Grown { uses: Some(uses), .. } => {
             format!("前回の通知の後も続き、検知した利用は{}回になりました。", number(uses))
         }
-        NotifyReason::Grown { times, .. } if 0 < view.alert.limit => {
+        NotifyReason::Grown { times, aside: false, .. } => {
             format!("前回の通知の後も増え続け、しきい値の{}倍に達しました。", number(times))
         }
         NotifyReason::Grown { times, .. } => {
