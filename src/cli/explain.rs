@@ -13,7 +13,7 @@ use crate::calendar::Jst;
 use crate::clock::{Clock, EventTime, SystemClock};
 use crate::config::Config;
 use crate::detect::{Detector, Explained, RuleSettings, Severity};
-use crate::parse::place::{Placed, Placer};
+use crate::parse::place::{Placed, Placer, Surveyed};
 use crate::parse::{Format, FormatState, Parsed, json};
 use crate::register::{Datasets, Naming};
 use crate::service::setup;
@@ -139,21 +139,7 @@ fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut
     let mut names = store.names()?;
     let line = LineRef::default();
     let mut surveyed = Arc::clone(placer.surveyor()).survey(record, index);
-    let now = SystemClock.now();
-    let latest = EventTime::from_micros(now.plus(config.future_skew).micros());
-    if surveyed.time.is_some_and(|time| latest < time) {
-        surveyed.time = Some(EventTime::from_micros(now.micros()));
-        out.line(out.pick(
-            "　　　　　日時が現在より先です（時刻ずれ）。読み取った時刻の利用として数え、ログ源の異常として知らせます。",
-            "            it is dated ahead of the clock: it counts as of when it is read, and is told of",
-        ))?;
-    }
-    if surveyed.sight.is_some_and(|sight| sight.implausible) {
-        out.line(out.pick(
-            "　　　　　件数又はバイト数があり得ない値です。不明として数え、ログ源の異常として知らせます。",
-            "            the number of records or bytes cannot be: it counts as not stated, and is told of",
-        ))?;
-    }
+    doubts(config, &mut surveyed, out)?;
     let access = match placer.place(&surveyed, line, SourceId(0), &mut names) {
         Placed::Access(access) => access,
         Placed::NoDataset => {
@@ -187,6 +173,26 @@ fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut
     ))?;
     for (explained, rule) in all.iter().zip(&config.rules) {
         out.line(&judged(explained, rule, &access, out.lang()))?;
+    }
+    Ok(())
+}
+
+/// What is not taken as it is written, as the daemon does: a time ahead of the clock, an amount that cannot be.
+fn doubts(config: &Config, surveyed: &mut Surveyed<'_>, out: &mut Out) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let latest = EventTime::from_micros(now.plus(config.future_skew).micros());
+    if surveyed.time.is_some_and(|time| latest < time) {
+        surveyed.time = Some(EventTime::from_micros(now.micros()));
+        out.line(out.pick(
+            "　　　　　日時が現在より先です（時刻ずれ）。読み取った時刻の利用として数え、ログ源の異常として知らせます。",
+            "            it is dated ahead of the clock: it counts as of when it is read, and is told of",
+        ))?;
+    }
+    if surveyed.sight.is_some_and(|sight| sight.implausible) {
+        out.line(out.pick(
+            "　　　　　件数又はバイト数があり得ない値です。不明として数え、ログ源の異常として知らせます。",
+            "            the number of records or bytes cannot be: it counts as not stated, and is told of",
+        ))?;
     }
     Ok(())
 }

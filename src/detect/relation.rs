@@ -31,6 +31,10 @@ const MOST: usize = 250_000;
 const CHANCE_DAYS: DayNumber = 28;
 /// How many citizens may be found by chance in those days before the rule asks for more people.
 const CHANCE_MAX: f64 = 0.5;
+/// Days that must have been counted before they say what happens by chance.
+const SPAN_MIN: DayNumber = 10;
+/// Citizens at whom so many people met must have been counted to go by it.
+const COUNTED_MIN: u64 = 5;
 /// Citizens there are at least, however few were looked at so far.
 const CITIZENS_MIN: u64 = 5_000;
 /// Largest number of people told apart in what is counted.
@@ -267,13 +271,22 @@ impl Chance {
                 .zip(on_day)
                 .for_each(|(sum, n)| *sum += u64::from(*n));
         }
+        // With today, yesterday is not learned from yet.
+        let span = self
+            .days
+            .first()
+            .map_or(0, |first| day.saturating_sub(1).saturating_sub(first.0));
+        let span = span.clamp(0, CHANCE_DAYS);
         let citizens = as_f64(self.citizens.max(CITIZENS_MIN));
         let rate = as_f64(looks) / citizens;
         let windows = f64::from(CHANCE_DAYS) / f64::from(within.max(1));
         let first = limit.saturating_add(1);
         (first..64)
             .find(|k| {
-                let by_chance = citizens * windows * tail(rate, *k);
+                // How often people would meet who choose blindly; where the last weeks show that they meet less often (an
+                // update or a document settles most looks), what those show.
+                let blindly = citizens * windows * tail(rate, *k);
+                let by_chance = extrapolated(&reached, *k, span).map_or(blindly, |shown| shown.min(blindly));
                 let seen = usize::try_from(*k)
                     .ok()
                     .and_then(|k| reached.get(k))
@@ -283,6 +296,21 @@ impl Chance {
             })
             .unwrap_or(64)
     }
+}
+
+/// At how many citizens so many people are expected to meet in [`CHANCE_DAYS`], going by the `span` days in which `reached`
+/// was counted: each further person makes it rarer by at least as much as the last one that is well counted did.
+fn extrapolated(reached: &[u64; REACHED_MAX], k: u64, span: DayNumber) -> Option<f64> {
+    let k = usize::try_from(k)
+        .ok()
+        .filter(|k| *k < REACHED_MAX && SPAN_MIN <= span)?;
+    let count = |n: usize| reached.get(n).copied().unwrap_or(0);
+    let known = (3..k)
+        .rev()
+        .find(|n| COUNTED_MIN <= count(*n) && count(*n) < count(n - 1))?;
+    let rarer = as_f64(count(known)) / as_f64(count(known - 1));
+    let further = i32::try_from(k - known).ok()?;
+    Some(as_f64(count(known)) * rarer.powi(further) * f64::from(CHANCE_DAYS) / f64::from(span))
 }
 
 fn as_f64(n: u64) -> f64 {
@@ -360,6 +388,10 @@ impl RelationJudge {
             })?;
         let far = sections <= u32::try_from(sections_seen).unwrap_or(0) && !settled;
         let limit = self.rule.limit;
+        let asks = far && limit < u64::try_from(people).unwrap_or(0);
+        if !is_new && !asks {
+            return Ok(None);
+        }
         let telling = self.chance.change(0, false, history, |chance| {
             if is_new {
                 chance.citizens += u64::from(is_first);
@@ -370,11 +402,11 @@ impl RelationJudge {
                     }
                 }
             }
-            (is_new, if far { chance.telling(day, within, limit) } else { 0 })
+            (is_new, if asks { chance.telling(day, within, limit) } else { 0 })
         })?;
         let people = u64::try_from(people).unwrap_or(0);
         // So many meet by chance: to tell of each would bury the one that matters.
-        if !far || people <= limit || people < telling {
+        if !asks || people < telling {
             return Ok(None);
         }
         let facts = Facts([people, u64::try_from(sections_seen).unwrap_or(0), telling, 0]);
@@ -472,5 +504,39 @@ impl Judge for RelationJudge {
 
     fn keys(&self) -> usize {
         self.viewers.len() + self.visits.len() + self.chance.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_five_often_meet_by_chance_the_seventh_person_tells_and_not_the_tenth() {
+        // A week of an office of 1,500: most looks end in an update or a document, so few meet.
+        let mut chance = Chance {
+            days: Vec::new(),
+            citizens: 86_420,
+        };
+        for day in 0..60 {
+            let mut reached = [0u32; REACHED_MAX];
+            (reached[2], reached[3], reached[4]) = (1_300, 150, 12);
+            reached[5] = u32::from(day % 2 == 0);
+            chance.days.push((20_000 + day, 17_000, reached));
+        }
+        assert_eq!(chance.telling(20_059, 7, 2), 7);
+        // Before anything was counted chance alone is reckoned with.
+        chance.days.drain(..57);
+        assert!(7 < chance.telling(20_059, 7, 2));
+    }
+
+    #[test]
+    fn in_a_small_office_the_third_person_tells() {
+        let mut chance = Chance::default();
+        for day in 0..40 {
+            chance.days.push((20_000 + day, 20, [0; REACHED_MAX]));
+        }
+        chance.citizens = 1_500;
+        assert_eq!(chance.telling(20_039, 7, 2), 3);
     }
 }

@@ -134,7 +134,8 @@ impl Recent {
             .entries
             .partition_point(|e| (e.time, e.number, e.what) < (entry.time, entry.number, entry.what));
         let near = |e: &Entry| e.what == entry.what && e.time / same_within == entry.time / same_within;
-        if self.entries.iter().any(near) {
+        // Mostly it is the newest one.
+        if self.entries.iter().rev().any(near) {
             return None;
         }
         self.entries.insert(at, entry);

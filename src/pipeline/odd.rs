@@ -438,7 +438,11 @@ mod tests {
         let (mut zone, mut told) = (Zone::default(), 0);
         for n in 0..9 {
             let at = now(n * 60);
-            assert_eq!(zone.look(dated(-9 * 3600 + n * 60, 100, false), at, &mut told), None, "an old log");
+            assert_eq!(
+                zone.look(dated(-9 * 3600 + n * 60, 100, false), at, &mut told),
+                None,
+                "an old log"
+            );
         }
         let told: Vec<_> = (0..9)
             .filter_map(|n| zone.look(dated(-9 * 3600 + n * 60, 100, true), now(n * 60), &mut told))
@@ -477,7 +481,10 @@ mod tests {
         assert!(order(&set_back, 1, &mut one.turn()).is_empty(), "told once");
         let mut sorted = Order::default().turn();
         let by_person: Vec<i64> = (0..300).map(|n| n % 30 * 600).collect();
-        assert!(order(&by_person, 1, &mut sorted).is_empty(), "an export sorted by person");
+        assert!(
+            order(&by_person, 1, &mut sorted).is_empty(),
+            "an export sorted by person"
+        );
     }
 
     #[test]

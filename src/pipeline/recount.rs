@@ -156,7 +156,10 @@ impl Recount<'_> {
                 done.segments = done.segments.saturating_add(1);
                 self.count(&beginning, &bytes, at(entry), tally, done)?;
                 if entry.get("ahead").is_some() {
-                    done.lose(entry, "some records bore a time ahead of the clock and count as of when they were read");
+                    done.lose(
+                        entry,
+                        "some records bore a time ahead of the clock and count as of when they were read",
+                    );
                     let skew = i32::try_from(self.config.future_skew.as_secs() / 86_400).unwrap_or(0);
                     let last = day_of(at(entry)).0.saturating_add(skew).saturating_add(1);
                     done.days

@@ -144,7 +144,11 @@ fn people_are_told_again_at_twice_five_and_ten_times_the_limit() {
             notified(&mut alert, &volume(Within::Day), WallTime::from_secs(10));
         }
     }
-    let grown = |times| NotifyReason::Grown { times, uses: None, aside: false };
+    let grown = |times| NotifyReason::Grown {
+        times,
+        uses: None,
+        aside: false,
+    };
     let want = [(200, 2), (500, 5), (1_000, 10), (2_000, 20), (5_000, 50), (10_000, 100)];
     assert_eq!(told_at, want.map(|(observed, times)| (observed, grown(times))));
     // A jump over several steps is one mail.
@@ -169,7 +173,14 @@ fn growth_of_a_further_reason_is_told_in_that_rules_own_numbers() {
     };
     let rule = volume(Within::Day);
     let told = decide_together(&[(&lead, &rule), (&more, &rule)], &settings(), WallTime::from_secs(10));
-    assert_eq!(told, Some(NotifyReason::Grown { times: 2, uses: None, aside: false }));
+    assert_eq!(
+        told,
+        Some(NotifyReason::Grown {
+            times: 2,
+            uses: None,
+            aside: false
+        })
+    );
 }
 
 #[test]

@@ -244,6 +244,10 @@ fn event(name: &str, e: &SourceEvent, lang: Lang) -> String {
 }
 
 /// What happened, in Japanese and in English.
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table: one sentence for each kind, in both languages"
+)]
 fn said(kind: SourceEventKind) -> (&'static str, &'static str) {
     match kind {
         SourceEventKind::Truncated => (

@@ -32,7 +32,11 @@ fn cases() -> Vec<(&'static str, AlertFacts, NotifyReason, &'static str)> {
         (
             "volume-critical-10x",
             volume_critical(),
-            NotifyReason::Grown { times: 10, uses: None, aside: false },
+            NotifyReason::Grown {
+                times: 10,
+                uses: None,
+                aside: false,
+            },
             "2026-11-20 22:47:03",
         ),
         (

@@ -1,9 +1,12 @@
 //! An alert as both languages see it: foreign text inert, the questions that decide wording answered once.
 
+use std::time::Duration;
+
 use crate::access::{DatasetId, LineRef, Operation, Standing, WhoId};
 use crate::alert::ladder::{Hop, Place, Why};
 use crate::alert::{Alert, AlertFacts};
 use crate::calendar::{Calendar, Closed, Jst};
+use crate::clock::WallTime;
 use crate::detect::Within;
 use crate::text::inert;
 
@@ -59,7 +62,18 @@ pub(super) struct View<'a> {
     pub basis: Vec<String>,
 }
 
+/// From when on records count as having come late: an export of the hour is not.
+const LATE: Duration = Duration::from_secs(3_600);
+
 impl<'a> View<'a> {
+    /// How long after it happened it was noticed, to the hour, where its records came late.
+    pub fn late(&self) -> Option<Duration> {
+        let happened = WallTime::from_micros(self.alert.first_seen.micros());
+        let late = self.alert.detected_at.since(happened);
+        (happened < self.alert.detected_at && LATE < late && !self.alert.retro)
+            .then(|| Duration::from_secs(late.as_secs() / 3_600 * 3_600))
+    }
+
     pub fn new(facts: &'a AlertFacts) -> View<'a> {
         let present = |text: &Option<String>| text.as_deref().map(title).filter(|text| !text.is_empty());
         View {

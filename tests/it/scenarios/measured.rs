@@ -39,8 +39,16 @@ fn a_number_that_cannot_be_is_no_number_and_mutes_nothing_that_follows() {
     daemon.write("oplog.csv", &export("2026/11/17 10:14:00", "99999999999999"));
     daemon.settle();
     daemon.deliver();
-    assert!(leads(daemon.alerts()).iter().all(|a| a.rule == "I" || a.observed < 1_000));
-    assert!(bodies(&to_soc(&daemon)).contains("あり得ない件数"), "{}", bodies(&to_soc(&daemon)));
+    assert!(
+        leads(daemon.alerts())
+            .iter()
+            .all(|a| a.rule == "I" || a.observed < 1_000)
+    );
+    assert!(
+        bodies(&to_soc(&daemon)).contains("あり得ない件数"),
+        "{}",
+        bodies(&to_soc(&daemon))
+    );
     let before = to_soc(&daemon).len();
     for (n, records) in ["1500", "80000"].iter().enumerate() {
         daemon.write("oplog.csv", &export(&format!("2026/11/18 09:0{n}:00"), records));

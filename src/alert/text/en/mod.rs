@@ -123,7 +123,9 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
                 judged::measured(uses, view)
             )
         }
-        NotifyReason::Grown { times, aside: false, .. } => {
+        NotifyReason::Grown {
+            times, aside: false, ..
+        } => {
             format!(
                 "It has grown since the last mail and reached {} times the limit.",
                 number(times)

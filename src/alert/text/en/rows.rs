@@ -30,6 +30,15 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
             "in hindsight: past use was judged again by a corrected register",
         ));
     }
+    if let Some(late) = view.late() {
+        rows.push(Row::new(
+            "Found",
+            format!(
+                "late: by records that came about {} after it happened",
+                duration_text(late, Lang::En)
+            ),
+        ));
+    }
     rows.push(happened(view));
     rows.push(Row::new("Dataset", asset(view)));
     if let Some(job) = &view.facts.job {

@@ -117,7 +117,9 @@ fn news(view: &View, why: NotifyReason) -> Option<String> {
         NotifyReason::Grown { uses: Some(uses), .. } => {
             format!("前回の通知の後も続き、検知した利用は{}回になりました。", number(uses))
         }
-        NotifyReason::Grown { times, aside: false, .. } => {
+        NotifyReason::Grown {
+            times, aside: false, ..
+        } => {
             format!("前回の通知の後も増え続け、しきい値の{}倍に達しました。", number(times))
         }
         NotifyReason::Grown { times, .. } => {

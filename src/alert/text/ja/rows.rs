@@ -8,7 +8,7 @@ use crate::alert::text::Row;
 use crate::alert::text::view::{self, Off, View};
 use crate::calendar::{Day, Jst};
 use crate::detect::Within;
-use crate::text::number;
+use crate::text::{Lang, duration_text, number};
 
 /// The facts, in the order people ask for them.
 pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
@@ -31,6 +31,15 @@ pub(in crate::alert::text) fn rows(view: &View) -> Vec<Row> {
         rows.push(Row::new(
             "検知区分",
             "遡及（訂正された台帳により、過去の利用を改めて判定したもの）",
+        ));
+    }
+    if let Some(late) = view.late() {
+        rows.push(Row::new(
+            "検知区分",
+            format!(
+                "遅延（事象から約{}後に届いた記録によるもの）",
+                duration_text(late, Lang::Ja)
+            ),
         ));
     }
     rows.push(happened(view));
