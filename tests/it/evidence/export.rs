@@ -131,8 +131,8 @@ fn a_person_a_dataset_and_a_period_are_found_whole() {
     assert_eq!(count(&["--person", "010007", "--subject", "00000007"]), 1);
     assert_eq!(count(&["--person", "999999"]), 0);
     assert_eq!(count(&["--to", "2001-01-01"]), 0);
-    export(&archive, &["--dataset", "nowhere"]).bad(1, &["no such dataset", "juki"]);
-    export(&archive, &["--from", "yesterday"]).bad(1, &["no date"]);
+    export(&archive, &["--dataset", "nowhere"]).bad(2, &["no such dataset", "juki"]);
+    export(&archive, &["--from", "yesterday"]).bad(2, &["no date"]);
 }
 
 #[test]

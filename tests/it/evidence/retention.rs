@@ -138,6 +138,6 @@ fn the_command_line_deletes_nothing_that_is_not_due() {
     assert_eq!(
         site.run(&["retain", "hold", "--by", "000123", "--reason", "事案", "999"])
             .code,
-        Some(1)
+        Some(2)
     );
 }
