@@ -225,7 +225,7 @@ impl Pipeline {
             lanes.push(Lane::new(source, id, index, format, store.known(id)?));
         }
         let next_segment = store.next_segment()?;
-        let reader = Store::open_read(store.path())?;
+        let reader = store.reader()?;
         let work = Work::new(reader, detector, placer, config.rules.clone())?;
         Ok(Pipeline {
             work,

@@ -9,7 +9,6 @@ use crate::clock::{EventTime, WallTime};
 use crate::detect::coverage::{Gap, gaps};
 use crate::detect::silence::silence;
 use crate::register::{Naming, Register};
-use crate::store::Store;
 
 /// Hour of the day (JST) from which holes in the watch are told.
 const GAPS_HOUR: u32 = 9;
@@ -67,7 +66,7 @@ impl Pipeline {
         };
         self.settle()?;
         let today = day_of(EventTime::from_micros(now.micros()));
-        let store = Store::open_read(self.work.store.path())?;
+        let store = self.work.store.reader()?;
         let registers = (before, self.work.register());
         let recheck = Recheck::new(store, registers, Arc::clone(self.work.surveyor()), (version, today))?;
         self.to_reconsider = None;

@@ -252,6 +252,9 @@ impl Teller {
             }
             return Ok(());
         };
+        // Asked before this one counts as told itself.
+        let foremost = self.shown(all.clone()).map(|(shown, _)| shown.alert.rule);
+        let alone = severity == Severity::Critical || crowd.has_room(desk, &foremost.unwrap_or_default(), now)?;
         for (n, one) in all.iter_mut().enumerate() {
             if n == 0 {
                 one.alert.severity = severity;
@@ -271,7 +274,6 @@ impl Teller {
             return Ok(());
         };
         let others: Vec<&StoredAlert> = others.iter().collect();
-        let alone = severity == Severity::Critical || crowd.has_room(desk, &shown.alert.rule, now)?;
         if alone {
             return self.mail(desk, &shown, (&others, state == AlertState::Closed), reason, now);
         }

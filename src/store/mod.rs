@@ -66,6 +66,8 @@ const VERSION: i64 = 1;
 const APPLICATION: i64 = 0x7365_6b69;
 /// How long a writer waits for another one.
 const BUSY: Duration = Duration::from_secs(10);
+/// The same in a store that serves one command and goes with it.
+const SCRATCH_BUSY: Duration = Duration::from_secs(3_600);
 /// How often the write-ahead log is tried to be turned on in that time.
 const WAL_TRIES: u32 = 1_000;
 
@@ -228,6 +230,17 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the same store once more, for looking only, with as much patience as this one has.
+    ///
+    /// # Errors
+    /// [`Store::open_read`].
+    pub fn reader(&self) -> Result<Store, StoreError> {
+        let reader = Store::open_read(&self.path)?;
+        let millis: i64 = self.conn.pragma_query_value(None, "busy_timeout", |r| r.get(0))?;
+        reader.conn.busy_timeout(Duration::from_millis(millis.unsigned_abs()))?;
+        Ok(reader)
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -268,6 +281,8 @@ impl Store {
     /// For a scratch store that nobody needs after a crash.
     pub fn scratch(&self) -> Result<(), StoreError> {
         self.conn.pragma_update(None, "journal_mode", "OFF")?;
+        // Without a log beside it, who reads waits for the whole transaction: as long as it takes, it ends.
+        self.conn.busy_timeout(SCRATCH_BUSY)?;
         self.conn.pragma_update(None, "synchronous", "OFF")?;
         Ok(self.conn.pragma_update(None, "secure_delete", false)?)
     }
