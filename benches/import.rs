@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -36,16 +36,14 @@ fn main() {
     let began = Instant::now();
     let mut daemon = Daemon(start(folder));
     wait("the daemon", || store(folder).is_some_and(|db| version(&db) == 1));
-    wait("the first line", || {
-        append(folder);
-        store(folder).is_some_and(|db| 0 < lines(&db))
-    });
+    append(folder);
+    wait("the first line", || store(folder).is_some_and(|db| 0 < lines(&db)));
     println!(
         "{ACCOUNTS} accounts, {DATASETS} datasets: first register and first line after {:.2?}",
         began.elapsed()
     );
     let watch = Watch::begin(folder);
-    std::thread::sleep(Duration::from_secs(4));
+    watch.see(200);
     println!("quiet: longest time from a line to its commit {:.0?}", watch.longest());
     let imports: [(&str, Moved); 3] = [
         ("600 transfers", |n| n < 600),
@@ -69,7 +67,8 @@ fn main() {
         let command = began.elapsed();
         wait("the register in force", || reconsidered(folder) == n);
         let in_force = began.elapsed();
-        std::thread::sleep(Duration::from_secs(1));
+        // What was written during the import, and what follows it.
+        watch.see(100);
         println!(
             "{what}: command {command:.2?}, in force and held against the past after {in_force:.2?}, longest time from a line to its commit {:.0?}",
             watch.longest()
@@ -151,6 +150,8 @@ fn append(folder: &Path) {
 struct Watch {
     stop: Arc<AtomicBool>,
     longest: Arc<Mutex<Duration>>,
+    /// Lines that were committed since it began.
+    committed: Arc<AtomicUsize>,
     threads: Vec<std::thread::JoinHandle<()>>,
 }
 
@@ -158,10 +159,9 @@ impl Watch {
     fn begin(folder: &Path) -> Watch {
         let (stop, longest) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Duration::ZERO)));
         let db = store(folder).expect("the store");
-        // Lines of the start that are not counted yet belong to nobody.
-        std::thread::sleep(Duration::from_millis(1_500));
         let first = lines(&db);
         let written: Arc<Mutex<Vec<Instant>>> = Arc::default();
+        let committed: Arc<AtomicUsize> = Arc::default();
         let writer = {
             let (stop, written, folder): (_, _, PathBuf) = (stop.clone(), written.clone(), folder.to_owned());
             move || {
@@ -173,7 +173,7 @@ impl Watch {
             }
         };
         let reader = {
-            let (stop, longest) = (stop.clone(), longest.clone());
+            let (stop, longest, committed) = (stop.clone(), longest.clone(), committed.clone());
             move || {
                 let mut seen = first;
                 while !stop.load(Ordering::Relaxed) {
@@ -186,6 +186,7 @@ impl Watch {
                         *longest = (*longest).max(now.saturating_duration_since(at));
                     }
                     seen = seen.max(now_seen);
+                    committed.store(seen - first, Ordering::Relaxed);
                     std::thread::sleep(Duration::from_millis(2));
                 }
             }
@@ -193,8 +194,17 @@ impl Watch {
         Watch {
             stop,
             longest,
+            committed,
             threads: vec![std::thread::spawn(writer), std::thread::spawn(reader)],
         }
+    }
+
+    /// Waits until so many lines more were committed.
+    fn see(&self, lines: usize) {
+        let from = self.committed.load(Ordering::Relaxed);
+        wait("lines to be committed", || {
+            from + lines <= self.committed.load(Ordering::Relaxed)
+        });
     }
 
     fn longest(&self) -> Duration {

@@ -4,9 +4,9 @@ use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value};
 
 use super::out::Out;
-use super::{Failure, config_arg, json_arg, load};
+use super::{Failure, config_arg, day, json_arg, load};
 use crate::access::Operation;
-use crate::calendar::{Day, parse_date};
+use crate::calendar::Day;
 use crate::store::{CountBy, CountRow, Store};
 use crate::text::{Lang, columns, inert, number, say};
 
@@ -48,17 +48,8 @@ pub(super) fn command(lang: Lang) -> Command {
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let (config, _) = load(args, out)?;
     let by = keys(args.get_one::<String>("by").map_or("", String::as_str))?;
-    let day = |name: &str, default: i32| match args.get_one::<String>(name) {
-        None => Ok(default),
-        Some(text) => parse_date(text).map(|d| d.0).ok_or_else(|| {
-            let text = inert(text, 40);
-            Failure::Usage(say!(
-                "--{name}: {text} は日付ではありません。2026-11-21 か R8.11.21 のように書いてください。",
-                "--{name}: {text} is no date; write 2026-11-21 or R8.11.21"
-            ))
-        }),
-    };
-    let (from, to) = (day("from", i32::MIN)?, day("to", i32::MAX)?);
+    let from = day(args, "from")?.map_or(i32::MIN, |day| day.0);
+    let to = day(args, "to")?.map_or(i32::MAX, |day| day.0);
     let store = Store::open_read(&config.store)?;
     let rows = store.counts(by, from, to)?;
     if args.get_flag("json") {

@@ -1,39 +1,24 @@
 //! `sekimori exception`: limits raised for somebody, for a while, by somebody else.
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgAction, ArgMatches, Command};
 use serde_json::json;
 
+use super::approval::{self, evaded, named, tell, text, today};
 use super::out::Out;
-use super::{Failure, config_arg, in_force, json_arg, load};
+use super::{Failure, config_arg, day, in_force, load};
 use crate::alert::notice::Notice;
-use crate::calendar::{Day, day_of, parse_date, rfc3339};
-use crate::clock::{Clock, EventTime, SystemClock, WallTime};
+use crate::calendar::{Day, rfc3339};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::detect::RuleKind;
-use crate::pipeline::Teller;
 use crate::register::exceptions::{EXPIRING_DAYS, World};
 use crate::register::{DatasetSettings, Exception};
 use crate::store::{ExceptionRow, Journal, Store};
-use crate::text::{Lang, inert, number, say};
-
-/// Longest reason kept, in characters.
-const REASON_CHARS_MAX: usize = 400;
+use crate::text::{Lang, number};
 
 pub(super) fn command(lang: Lang) -> Command {
     let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
-    let named = |name: &'static str, value: &'static str, ja: &'static str, en: &'static str| {
-        Arg::new(name).long(name).value_name(value).help(t(ja, en))
-    };
-    let by = || {
-        named(
-            "by",
-            "STAFF",
-            "登録する人の職員番号",
-            "staff number of who registers it",
-        )
-        .required(true)
-    };
-    let reason = || named("reason", "TEXT", "理由", "why").required(true);
+    let named = |name, value, ja, en| named(lang, name, value, (ja, en));
     Command::new("exception")
         .about(t(
             "監視の例外（しきい値の引上げ）の登録・一覧・終了",
@@ -57,57 +42,17 @@ pub(super) fn command(lang: Lang) -> Command {
                         .required(true)
                         .value_parser(clap::value_parser!(u64)),
                 )
-                .arg(named(
-                    "from",
-                    "DATE",
-                    "開始日（省略時は今日）",
-                    "first day (default: today)",
-                ))
-                .arg(
-                    named(
-                        "until",
-                        "DATE",
-                        "終了日（年度末まで）",
-                        "last day, within the fiscal year",
-                    )
-                    .required(true),
-                )
-                .arg(
-                    named(
-                        "approver",
-                        "STAFF",
-                        "承認者の職員番号",
-                        "staff number of who approved it",
-                    )
-                    .required(true),
-                )
-                .arg(by())
-                .arg(reason()),
+                .args(approval::period(lang))
+                .arg(approval::approver(lang))
+                .arg(approval::by(lang))
+                .arg(approval::reason(lang)),
         )
-        .subcommand(
-            Command::new("list")
-                .about(t("例外を一覧します", "lists exceptions"))
-                .arg(json_arg(lang))
-                .arg(
-                    Arg::new("all")
-                        .long("all")
-                        .action(ArgAction::SetTrue)
-                        .help(t("終了した例外も表示します", "those that ended, too")),
-                ),
-        )
-        .subcommand(
-            Command::new("end")
-                .about(t("例外を終了します", "ends an exception"))
-                .arg(
-                    Arg::new("number")
-                        .value_name("NUMBER")
-                        .required(true)
-                        .value_parser(clap::value_parser!(i64))
-                        .help(t("例外の番号", "its number")),
-                )
-                .arg(by())
-                .arg(reason()),
-        )
+        .subcommand(approval::list(
+            lang,
+            ("例外を一覧します", "lists exceptions"),
+            ("終了した例外も表示します", "those that ended, too"),
+        ))
+        .subcommand(approval::end(lang, ("例外を終了します", "ends an exception")))
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -120,29 +65,6 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     }
 }
 
-fn today(now: WallTime) -> Day {
-    day_of(EventTime::from_micros(now.micros()))
-}
-
-fn text(args: &ArgMatches, name: &str) -> String {
-    let given = args.get_one::<String>(name).map_or("", String::as_str);
-    inert(given.trim(), REASON_CHARS_MAX)
-}
-
-fn date(args: &ArgMatches, name: &str) -> Result<Option<Day>, Failure> {
-    let Some(given) = args.get_one::<String>(name) else {
-        return Ok(None);
-    };
-    let wrong = || {
-        let given = inert(given, 40);
-        Failure::Usage(say!(
-            "--{name} {given}: 日付は 2027-03-31 か R9.3.31 のように書いてください。",
-            "--{name} {given}: write a date as 2027-03-31 or R9.3.31"
-        ))
-    };
-    parse_date(given).map(Some).ok_or_else(wrong)
-}
-
 fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let now = SystemClock.now();
     let some = |name: &str| args.get_one::<String>(name).map(|_| text(args, name));
@@ -152,8 +74,8 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
         person: some("person"),
         dataset: some("dataset"),
         limit: args.get_one::<u64>("limit").copied().unwrap_or(0),
-        from: date(args, "from")?.unwrap_or_else(|| today(now)),
-        until: date(args, "until")?.unwrap_or_else(|| today(now)),
+        from: day(args, "from")?.unwrap_or_else(|| today(now)),
+        until: day(args, "until")?.unwrap_or_else(|| today(now)),
         reason: text(args, "reason"),
         approver: text(args, "approver"),
         by: text(args, "by"),
@@ -170,7 +92,6 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
     let mut store = Store::open(&config.store)?;
     if let Err(refusal) = exception.check(&world) {
         if refusal.is_evasion() {
-            // Who tries to leave the watch by his own word is a matter for others.
             let detail = format!(
                 "an exception of {} for {} was refused: approved by {}, registered by {}",
                 exception.rules.join(" "),
@@ -179,22 +100,20 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
                 exception.by
             );
             let what = "exception-refused";
-            store.note(now, &Journal { what, detail })?;
-            tell(config, &mut store, &exception, true, now)?;
+            let (notice, local) = notice(&exception, true);
+            evaded(config, &mut store, &Journal { what, detail }, (&notice, &local), now)?;
         }
         return Err(Failure::Failed(refusal.say(out.lang())));
     }
     let id = store.add_exception(&exception, now)?;
-    tell(
-        config,
-        &mut store,
+    let (notice, local) = notice(
         &Exception {
             id,
             ..exception.clone()
         },
         false,
-        now,
-    )?;
+    );
+    tell(config, &mut store, &notice, &local, now)?;
     let (end, limit) = (exception.until, number(exception.limit));
     out.line(&match out.lang() {
         Lang::Ja => format!("例外 {id} を登録しました（しきい値 {limit}、{} まで）。", end.wareki()),
@@ -224,21 +143,14 @@ fn limit(config: &Config, exception: &Exception) -> Option<u64> {
     highest.max()
 }
 
-/// Nobody is taken out of the watch in silence: who gets every alert is told.
-fn tell(config: &Config, store: &mut Store, e: &Exception, refused: bool, now: WallTime) -> Result<(), Failure> {
-    let mut teller = Teller::for_console(config, store)?;
-    teller.set_host(&crate::service::setup::host_name());
-    let notice = Notice::Exception {
-        exception: e.clone(),
-        refused,
-    };
-    let local = format!("X-{}-{}", e.id, now.micros());
-    store.queue(&teller.notice(&notice, &local, now))?;
-    Ok(())
+/// What is told of it, and the beginning of the mail's Message-ID.
+fn notice(e: &Exception, refused: bool) -> (Notice, String) {
+    let exception = e.clone();
+    (Notice::Exception { exception, refused }, format!("X-{}", e.id))
 }
 
 fn end(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
-    let id = args.get_one::<i64>("number").copied().unwrap_or(0);
+    let id = approval::number(args);
     let mut store = Store::open(&config.store)?;
     store.end_exception(id, &text(args, "by"), &text(args, "reason"), SystemClock.now())?;
     let done = out.pick("を終了しました。", " ended");

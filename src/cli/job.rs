@@ -1,36 +1,25 @@
 //! `sekimori job`: approved jobs (承認された業務処理), counted under a number of their own.
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{ArgAction, ArgMatches, Command};
 use serde_json::json;
 
+use super::approval::{self, evaded, named, tell, text, today};
 use super::out::Out;
-use super::{Failure, config_arg, in_force, json_arg, load};
+use super::{Failure, config_arg, day, in_force, load};
 use crate::access::Operation;
 use crate::alert::notice::Notice;
-use crate::calendar::{Day, day_of, parse_date, rfc3339};
-use crate::clock::{Clock, EventTime, SystemClock, WallTime};
+use crate::calendar::{Day, rfc3339};
+use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::pipeline::Teller;
 use crate::register::jobs::{Job, World};
 use crate::store::{JobRow, JobUse, Journal, Store};
-use crate::text::{Lang, inert, number, say};
+use crate::text::{Lang, number};
 
-/// Longest text kept, in characters.
-const TEXT_CHARS_MAX: usize = 400;
 /// Days before its end from which a job is listed as expiring.
 const EXPIRING_DAYS: i32 = 30;
 
 pub(super) fn command(lang: Lang) -> Command {
     let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
-    let needed = |name, value, ja, en| named(lang, name, value, (ja, en)).required(true);
-    let by = || {
-        needed(
-            "by",
-            "STAFF",
-            "登録する人の職員番号",
-            "staff number of who registers it",
-        )
-    };
     Command::new("job")
         .about(t(
             "承認された業務処理（督促状・統計・連携など）の登録・一覧・終了",
@@ -39,41 +28,19 @@ pub(super) fn command(lang: Lang) -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .arg(config_arg(lang))
-        .subcommand(add_command(lang, by()))
-        .subcommand(
-            Command::new("list")
-                .about(t(
-                    "業務処理を、行われた回数・件数とともに一覧します",
-                    "lists jobs with what was done under them",
-                ))
-                .arg(json_arg(lang))
-                .arg(
-                    Arg::new("all")
-                        .long("all")
-                        .action(ArgAction::SetTrue)
-                        .help(t("終了したものも表示します", "those that ended, too")),
-                ),
-        )
-        .subcommand(
-            Command::new("end")
-                .about(t("業務処理を終了します", "ends a job"))
-                .arg(
-                    Arg::new("id")
-                        .value_name("ID")
-                        .required(true)
-                        .value_parser(clap::value_parser!(i64))
-                        .help(t("一覧の番号", "its number in the list")),
-                )
-                .arg(by())
-                .arg(needed("reason", "TEXT", "理由", "why")),
-        )
+        .subcommand(add_command(lang))
+        .subcommand(approval::list(
+            lang,
+            (
+                "業務処理を、行われた回数・件数とともに一覧します",
+                "lists jobs with what was done under them",
+            ),
+            ("終了したものも表示します", "those that ended, too"),
+        ))
+        .subcommand(approval::end(lang, ("業務処理を終了します", "ends a job")))
 }
 
-fn named(lang: Lang, name: &'static str, value: &'static str, (ja, en): (&'static str, &'static str)) -> Arg {
-    Arg::new(name).long(name).value_name(value).help(lang.pick(ja, en))
-}
-
-fn add_command(lang: Lang, by: Arg) -> Command {
+fn add_command(lang: Lang) -> Command {
     let t = |ja: &'static str, en: &'static str| lang.pick(ja, en);
     let named = |name, value, ja, en| named(lang, name, value, (ja, en));
     let needed = |name, value, ja, en| named(name, value, ja, en).required(true);
@@ -104,25 +71,9 @@ fn add_command(lang: Lang, by: Arg) -> Command {
             .value_parser(Operation::ALL.map(Operation::as_str)),
         )
         .arg(needed("limit", "N", "1日の最大件数", "most records a day").value_parser(clap::value_parser!(u64)))
-        .arg(named(
-            "from",
-            "DATE",
-            "開始日（省略時は今日）",
-            "first day (default: today)",
-        ))
-        .arg(needed(
-            "until",
-            "DATE",
-            "終了日（年度末まで）",
-            "last day, within the fiscal year",
-        ))
-        .arg(needed(
-            "approver",
-            "STAFF",
-            "承認者の職員番号",
-            "staff number of who approved it",
-        ))
-        .arg(by)
+        .args(approval::period(lang))
+        .arg(approval::approver(lang))
+        .arg(approval::by(lang))
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -133,28 +84,6 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some((_, args)) => list(&config, args, out),
         None => Ok(()),
     }
-}
-
-fn today(now: WallTime) -> Day {
-    day_of(EventTime::from_micros(now.micros()))
-}
-
-fn text(args: &ArgMatches, name: &str) -> String {
-    let given = args.get_one::<String>(name).map_or("", String::as_str);
-    inert(given.trim(), TEXT_CHARS_MAX)
-}
-
-fn date(args: &ArgMatches, name: &str, default: Day) -> Result<Day, Failure> {
-    let Some(given) = args.get_one::<String>(name) else {
-        return Ok(default);
-    };
-    parse_date(given).ok_or_else(|| {
-        let given = inert(given, 40);
-        Failure::Usage(say!(
-            "--{name} {given}: 日付は 2027-03-31 か R9.3.31 のように書いてください。",
-            "--{name} {given}: write a date as 2027-03-31 or R9.3.31"
-        ))
-    })
 }
 
 fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
@@ -169,8 +98,8 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
         dataset: text(args, "dataset"),
         operations: operations.filter_map(|word| Operation::from_word(word)).collect(),
         limit: args.get_one::<u64>("limit").copied().unwrap_or(0),
-        from: date(args, "from", today)?,
-        until: date(args, "until", today)?,
+        from: day(args, "from")?.unwrap_or(today),
+        until: day(args, "until")?.unwrap_or(today),
         approver: text(args, "approver"),
         by: text(args, "by"),
     };
@@ -189,14 +118,15 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
                 job.number, job.person, job.approver, job.by
             );
             let what = "job-refused";
-            store.note(now, &Journal { what, detail })?;
-            tell(config, &mut store, &job, true, now)?;
+            let (notice, local) = notice(&job, true);
+            evaded(config, &mut store, &Journal { what, detail }, (&notice, &local), now)?;
         }
         return Err(Failure::Failed(refusal.say(out.lang())));
     }
     let id = store.add_job(&job, now)?;
     let job = Job { id, ..job };
-    tell(config, &mut store, &job, false, now)?;
+    let (notice, local) = notice(&job, false);
+    tell(config, &mut store, &notice, &local, now)?;
     let (end, limit, number_) = (job.until, number(job.limit), &job.number);
     out.line(&match out.lang() {
         Lang::Ja => format!(
@@ -211,21 +141,14 @@ fn add(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure>
     Ok(())
 }
 
-/// Whoever gets every alert and the auditor know what is counted apart.
-fn tell(config: &Config, store: &mut Store, job: &Job, refused: bool, now: WallTime) -> Result<(), Failure> {
-    let mut teller = Teller::for_console(config, store)?;
-    teller.set_host(&crate::service::setup::host_name());
-    let notice = Notice::Job {
-        job: job.clone(),
-        refused,
-    };
-    let local = format!("J-{}-{}", job.id, now.micros());
-    store.queue(&teller.notice(&notice, &local, now))?;
-    Ok(())
+/// What is told of it, and the beginning of the mail's Message-ID.
+fn notice(job: &Job, refused: bool) -> (Notice, String) {
+    let (id, job) = (job.id, job.clone());
+    (Notice::Job { job, refused }, format!("J-{id}"))
 }
 
 fn end(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
-    let id = args.get_one::<i64>("id").copied().unwrap_or(0);
+    let id = approval::number(args);
     let mut store = Store::open(&config.store)?;
     store.end_job(id, &text(args, "by"), &text(args, "reason"), SystemClock.now())?;
     out.line(&match out.lang() {

@@ -5,6 +5,7 @@
 
 mod account;
 mod alert;
+mod approval;
 mod backup;
 mod check;
 mod count;
@@ -37,11 +38,12 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use crate::calendar::{Day, parse_date};
 use crate::config::{Config, Problems};
 use crate::register::Register;
 use crate::service::import;
 use crate::store::Store;
-use crate::text::{Lang, Say};
+use crate::text::{Lang, Say, inert, say};
 use failure::Failure;
 use out::Out;
 
@@ -190,6 +192,20 @@ fn config_path(args: &ArgMatches) -> PathBuf {
     args.get_one::<PathBuf>("config")
         .cloned()
         .unwrap_or_else(|| CONFIG.into())
+}
+
+/// The day called `name`, where it is given.
+fn day(args: &ArgMatches, name: &str) -> Result<Option<Day>, Failure> {
+    let Some(given) = args.get_one::<String>(name) else {
+        return Ok(None);
+    };
+    parse_date(given).map(Some).ok_or_else(|| {
+        let given = inert(given, 40);
+        Failure::Usage(say!(
+            "--{name}: {given} は日付ではありません。2026-11-21 か R8.11.21 のように書いてください。",
+            "--{name}: {given} is no date; write 2026-11-21 or R8.11.21"
+        ))
+    })
 }
 
 /// Loads the configuration; from here on the console speaks its language.

@@ -87,7 +87,7 @@ impl Pipeline {
         self.settle()?;
         let (corrected, backdated) = (self.work.hindsight(rechecked), self.work.backdated(rechecked));
         let teller = Arc::clone(&self.teller);
-        let committed = self.writer.store()?.reconsidered(version, &mut |desk| {
+        let committed = self.writer.store()?.in_hindsight(Some(version), &mut |desk| {
             teller.tell_hindsight(desk, &corrected, (version, &format!("H-{version}")), now)?;
             teller.tell_backdated(desk, &backdated, (version, &rechecked.brought), now)
         })?;

@@ -36,39 +36,26 @@ impl Store {
         Ok((last != version).then_some(last))
     }
 
-    /// Writes what holds in hindsight by `version`, once.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing is written then.
-    pub fn reconsidered(
-        &mut self,
-        version: i64,
-        write: &mut dyn FnMut(&mut AlertDesk<'_, '_>) -> Result<(), StoreError>,
-    ) -> Result<Committed, StoreError> {
-        let tx = self.begin()?;
-        let mut desk = alerts::AlertDesk::new(&tx);
-        write(&mut desk)?;
-        let committed = desk.done();
-        tx.execute(
-            "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            params![RECONSIDERED, version.to_string()],
-        )?;
-        tx.commit()?;
-        Ok(committed)
-    }
-
-    /// Writes what was found in hindsight beside: in the archive.
+    /// Writes what was found in hindsight: with `by`, what holds by that version of the register, once; else what was found
+    /// beside, in the archive.
     ///
     /// # Errors
     /// [`StoreError`]; nothing is written then.
     pub fn in_hindsight(
         &mut self,
+        by: Option<i64>,
         write: &mut dyn FnMut(&mut AlertDesk<'_, '_>) -> Result<(), StoreError>,
     ) -> Result<Committed, StoreError> {
         let tx = self.begin()?;
         let mut desk = alerts::AlertDesk::new(&tx);
         write(&mut desk)?;
         let committed = desk.done();
+        if let Some(version) = by {
+            tx.execute(
+                "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                params![RECONSIDERED, version.to_string()],
+            )?;
+        }
         tx.commit()?;
         Ok(committed)
     }

@@ -3,10 +3,11 @@
 use clap::ArgMatches;
 use serde_json::{Value, json};
 
-use super::{charge, day_arg, in_force, standing, table, today};
+use super::{charge, in_force, standing, table, today};
 use crate::access::Standing;
 use crate::calendar::{Day, Jst, rfc3339};
 use crate::cli::Failure;
+use crate::cli::day;
 use crate::cli::out::Out;
 use crate::config::Config;
 use crate::store::{RegisterVersion, Store};
@@ -19,7 +20,7 @@ pub(super) fn run(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(
     if args.get_flag("versions") {
         return versions(config, args, out);
     }
-    let on = day_arg(args, "on", today())?;
+    let on = day(args, "on")?.unwrap_or_else(today);
     let (register, version) = in_force(config)?;
     let lang = out.lang();
     let date = |day: Option<Day>| match (day, lang) {

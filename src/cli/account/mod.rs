@@ -11,10 +11,10 @@ use super::out::Out;
 use super::verify::{archive_arg, identity_arg, key_arg};
 use super::{Failure, config_arg, in_force, json_arg, load};
 use crate::access::{Mark, Operation, Standing};
-use crate::calendar::{Day, day_of, parse_date};
+use crate::calendar::{Day, day_of};
 use crate::clock::{Clock, EventTime, SystemClock};
 use crate::register::{Register, SpanIx, Verdict};
-use crate::text::{Lang, columns, inert, say};
+use crate::text::{Lang, columns, inert};
 
 type Words = fn(&'static str, &'static str) -> &'static str;
 
@@ -168,19 +168,6 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
 
 fn today() -> Day {
     day_of(EventTime::from_micros(SystemClock.now().micros()))
-}
-
-fn day_arg(args: &ArgMatches, name: &str, default: Day) -> Result<Day, Failure> {
-    match args.get_one::<String>(name) {
-        None => Ok(default),
-        Some(text) => parse_date(text).ok_or_else(|| {
-            let text = inert(text, 40);
-            Failure::Usage(say!(
-                "--{name}: {text} は日付ではありません。2026-11-21 か R8.11.21 のように書いてください。",
-                "--{name}: {text} is no date; write 2026-11-21 or R8.11.21"
-            ))
-        }),
-    }
 }
 
 /// Whether the right is in force, in words.

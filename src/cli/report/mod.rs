@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::out::Out;
 use super::{Failure, config_arg, json_arg, load};
-use crate::calendar::{Day, Jst, parse_date, rfc3339};
+use crate::calendar::{Jst, rfc3339};
+use crate::cli::day;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::register::Register;
@@ -160,19 +161,11 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
 }
 
 /// The period the options name.
-fn period(args: &ArgMatches, out: &Out) -> Result<Period, Failure> {
+fn period(args: &ArgMatches) -> Result<Period, Failure> {
     let text = |name: &str| args.get_one::<String>(name).map(String::as_str);
     let wrong = |what: &str, ja: &str, en: &str| {
         let given = inert(what, 40);
-        Failure::Failed(format!("{given}: {}", out.pick(ja, en)))
-    };
-    let day = |name: &str| -> Result<Option<Day>, Failure> {
-        let Some(given) = text(name) else { return Ok(None) };
-        let why = (
-            "日付は 2026-10-01 か R8.10.1 のように書いてください",
-            "write a day as 2026-10-01 or R8.10.1",
-        );
-        parse_date(given).map(Some).ok_or_else(|| wrong(given, why.0, why.1))
+        Failure::Usage(say!("{given}: {ja}", "{given}: {en}"))
     };
     if let Some(month) = text("month") {
         return Period::month(month)
@@ -194,7 +187,7 @@ fn period(args: &ArgMatches, out: &Out) -> Result<Period, Failure> {
             )
         });
     }
-    match (day("from")?, day("to")?) {
+    match (day(args, "from")?, day(args, "to")?) {
         (Some(from), Some(to)) => Period::special(from, to).ok_or_else(|| {
             wrong(
                 &from.iso(),
@@ -202,13 +195,10 @@ fn period(args: &ArgMatches, out: &Out) -> Result<Period, Failure> {
                 "--from must not be behind --to, and the span not longer than three years",
             )
         }),
-        _ => Err(Failure::Failed(
-            out.pick(
-                "対象期間を --month、--quarter、--fiscal-year、又は --from と --to で指定してください",
-                "say which period: --month, --quarter, --fiscal-year, or --from and --to",
-            )
-            .to_owned(),
-        )),
+        _ => Err(Failure::Usage(Say::new(
+            "対象期間を --month、--quarter、--fiscal-year、又は --from と --to で指定してください",
+            "say which period: --month, --quarter, --fiscal-year, or --from and --to",
+        ))),
     }
 }
 
@@ -269,7 +259,7 @@ fn site<'a>(config: &'a Config, sources: &'a [&'a str], register: (&'a Register,
 }
 
 fn make(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
-    let (period, forms) = (period(args, out)?, forms(args)?);
+    let (period, forms) = (period(args)?, forms(args)?);
     let by = inert(args.get_one::<String>("by").map_or("", String::as_str).trim(), 40);
     let folder = args.get_one::<PathBuf>("out");
     let mut store = Store::open(&config.store)?;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::json;
 
-use crate::calendar::{Day, Jst, day_start, parse_date};
+use crate::calendar::{Day, Jst, day_start};
+use crate::cli::day;
 use crate::cli::out::Out;
 use crate::cli::{Failure, in_force, json_arg};
 use crate::clock::{Clock, EventTime, SystemClock, WallTime};
@@ -164,15 +165,7 @@ pub(super) fn run(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(
             (returned.number, requests)
         }
         None => {
-            let on = match args.get_one::<String>("on") {
-                None => None,
-                Some(given) => Some(parse_date(given).ok_or_else(|| {
-                    Failure::Failed(format!(
-                        "--on: {} is no date; write 2026-11-21 or R8.11.21",
-                        inert(given, 40)
-                    ))
-                })?),
-            };
+            let on = day(args, "on")?;
             let request = Request {
                 role: args.get_one::<String>("role").cloned(),
                 by: text("by").to_owned(),

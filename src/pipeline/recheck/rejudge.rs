@@ -188,7 +188,7 @@ impl Rejudge<'_> {
         teller.set_register(Arc::new(register.clone()));
         let version = self.version;
         let (mut found, mut known) = (0u64, 0u64);
-        let committed = store.in_hindsight(&mut |desk| {
+        let committed = store.in_hindsight(None, &mut |desk| {
             let mut fresh = Vec::new();
             for one in corrected {
                 let rule = self.config.rules.get(usize::from(one.found.rule.0));
