@@ -11,26 +11,17 @@ use sekimori::calendar::Jst;
 use sekimori::evidence::Entry;
 use sekimori::store::StoreError;
 
+use crate::support::city;
 use crate::support::daemon::{Taken, TestDaemon, jst};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
 
-const MAIN: &str = r#"
-agency = "○○市"
-datasets = "datasets.toml"
-rules = "rules.toml"
-sections = "sections.toml"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["kojinjoho-security@city.example.jp"]
-[escalation]
+const MAIN: &str = city!(
+    "\"kojinjoho-security@city.example.jp\"",
+    "sections = \"sections.toml\"",
+    r#"[escalation]
 duty = ["toban@city.example.jp"]
 phone = "当直 048-000-0000"
 [[source]]
@@ -46,7 +37,8 @@ resource = "機能名"
 rows = "件数"
 outcome = "処理結果"
 subject = "宛名番号"
-"#;
+"#
+);
 
 const DATASETS: &str = r#"
 [[dataset]]

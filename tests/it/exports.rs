@@ -3,21 +3,12 @@
 
 use std::time::Duration;
 
+use crate::support::city;
 use crate::support::daemon::{TestDaemon, jst, stamp};
 
-const CONFIG: &str = r#"
-agency = "○○市"
-datasets = "datasets.toml"
-rules = "rules.toml"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["kojinjoho-security@city.example.jp"]
-[[source]]
+const CONFIG: &str = city!(
+    "\"kojinjoho-security@city.example.jp\"",
+    r#"[[source]]
 name = "juki"
 paths = ["oplog-*.csv"]
 format = "csv"
@@ -33,7 +24,8 @@ zone = "UTC"
 name = "audit"
 paths = ["audit.log"]
 format = "auditd"
-"#;
+"#
+);
 
 const HEADER: &str = "処理日時,利用者ID,端末名,操作区分,機能名,件数,処理結果,宛名番号,受付番号,枝番\n";
 

@@ -5,21 +5,12 @@
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 
+use crate::support::city;
 use crate::support::daemon::{TestDaemon, jst};
 
-const CONFIG: &str = r#"
-agency = "○○市"
-datasets = "datasets.toml"
-rules = "rules.toml"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["soc@city.example.jp"]
-[[source]]
+const CONFIG: &str = city!(
+    "\"soc@city.example.jp\"",
+    r#"[[source]]
 name = "juki"
 paths = ["oplog-*.csv"]
 format = "csv"
@@ -28,7 +19,8 @@ name = "app"
 paths = ["app.jsonl"]
 format = "json"
 line_bytes_max = "64KiB"
-"#;
+"#
+);
 
 const DATASETS: &str = r#"
 [[dataset]]

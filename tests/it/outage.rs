@@ -5,22 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::support::city;
 use crate::support::daemon::{Taken, TestDaemon, jst};
 
-const MAIN: &str = r#"
-agency = "○○市"
-datasets = "datasets.toml"
-rules = "rules.toml"
-sections = "sections.toml"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["soc@city.example.jp", "csirt@city.example.jp"]
-[[source]]
+const MAIN: &str = city!(
+    "\"soc@city.example.jp\", \"csirt@city.example.jp\"",
+    "sections = \"sections.toml\"",
+    r#"[[source]]
 name = "juki-csv"
 paths = ["oplog.csv"]
 format = "csv"
@@ -30,7 +21,8 @@ user = "利用者ID"
 operation = "操作区分"
 resource = "機能名"
 rows = "件数"
-"#;
+"#
+);
 
 const DATASETS: &str = r#"
 [[dataset]]

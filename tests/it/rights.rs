@@ -10,26 +10,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use sekimori::calendar::{Jst, day_of};
 use sekimori::clock::{Clock as _, EventTime, SystemClock};
 
+use crate::support::city;
 use crate::support::daemon::{TestDaemon, jst};
 use crate::support::site::{Setup, Site, says};
 
-const CONFIG: &str = r#"
-agency = "○○市"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["soc@city.example.jp"]
-[alerts.owners]
+const CONFIG: &str = city!(
+    "\"soc@city.example.jp\"",
+    r#"[alerts.owners]
 "介護保険課" = ["kaigo@city.example.jp"]
 [[source]]
 name = "web"
 paths = ["access.log"]
 format = "combined"
-"#;
+"#
+);
 
 const DATASETS: &str = r#"
 [[dataset]]

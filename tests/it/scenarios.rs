@@ -13,6 +13,7 @@ use sekimori::alert::{AlertState, ClosedAs};
 use sekimori::clock::WallTime;
 use sekimori::detect::Severity;
 
+use crate::support::city;
 use crate::support::daemon::{Seen, Taken, TestDaemon, jst, stamp};
 
 const SOC: &str = "kojinjoho-security@city.example.jp";
@@ -23,19 +24,9 @@ const DAY: Duration = Duration::from_secs(86_400);
 // --- the shipped rules -------------------------------------------------------------------------------------
 
 /// The shipped configuration on logs of the three kinds of the quickstart.
-const SHIPPED: &str = r#"
-agency = "○○市"
-datasets = "datasets.toml"
-rules = "rules.toml"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["kojinjoho-security@city.example.jp"]
-[alerts.owners]
+const SHIPPED: &str = city!(
+    "\"kojinjoho-security@city.example.jp\"",
+    r#"[alerts.owners]
 "市民課" = ["shiminka-hogo@city.example.jp"]
 [[source]]
 name = "juminzei-web"
@@ -64,7 +55,8 @@ resource = "機能名"
 rows = "件数"
 outcome = "処理結果"
 subject = "宛名番号"
-"#;
+"#
+);
 
 const JUKI_HEADER: &str = "処理日時,利用者ID,端末名,操作区分,機能名,件数,処理結果,宛名番号,氏名\n";
 

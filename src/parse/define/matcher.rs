@@ -375,6 +375,23 @@ mod tests {
     }
 
     #[test]
+    fn a_run_gives_back_all_it_took_to_what_goes_on_at_the_start_only() {
+        for pattern in [
+            "([^b]*)(?:^|b)",
+            "([^b]*?)(?:^|b)",
+            "([^b]*)(?:^c|^|b)",
+            "(?:x|[^b])*(^|b)",
+            "([^b]*)(^)",
+        ] {
+            for text in ["", "\n", "a\n", "ab", "cb", "c", "xx"] {
+                if let Some(matcher) = Matcher::new(pattern) {
+                    agree(pattern, &matcher, &regex(pattern), text.as_bytes());
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_pattern_that_could_match_in_endless_ways_gives_up() {
         let matcher = Matcher::new(r"^(?:a+b?)*c$").unwrap();
         let text = [&[b'a'; 5_000][..], b"cx"].concat();

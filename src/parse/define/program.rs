@@ -108,7 +108,9 @@ impl Program {
             };
             let next = first_of(&program, exit.unwrap_or(pc + 1), true);
             if let Some(Inst::Run(run)) = program.get_mut(pc) {
-                run.possessive = next.as_ref().is_some_and(|next| !next.set.meets(&run.set));
+                // A run before a `^` may have to give back all that it took.
+                let gives_back = |next: &First| next.at_start || next.set.meets(&run.set);
+                run.possessive = next.as_ref().is_some_and(|next| !gives_back(next));
                 run.next = next.filter(|next| !next.anyhow && exit.is_none()).map(|next| next.set);
             }
         }
@@ -385,6 +387,8 @@ struct First {
     anyhow: bool,
     /// It may be over at the end of the text.
     at_end: bool,
+    /// It goes on in some way only at the start of the text.
+    at_start: bool,
 }
 
 /// What the program goes on with from `pc`, at the start of the text or behind it; `None`: nobody can say.
@@ -393,6 +397,7 @@ fn first_of(program: &[Inst], pc: usize, at_start: bool) -> Option<First> {
         set: Set::none(),
         anyhow: false,
         at_end: false,
+        at_start: false,
     };
     let (mut todo, mut seen) = (vec![pc], vec![false; program.len()]);
     while let Some(pc) = todo.pop() {
@@ -412,7 +417,11 @@ fn first_of(program: &[Inst], pc: usize, at_start: bool) -> Option<First> {
             Inst::Split(a, b) => todo.extend([*a, *b]),
             Inst::Jump(to) => todo.push(*to),
             Inst::Look(Look::Start) if !at_start => {}
-            Inst::Save(_) | Inst::Look(Look::Start) => todo.push(pc + 1),
+            Inst::Look(Look::Start) => {
+                first.at_start = true;
+                todo.push(pc + 1);
+            }
+            Inst::Save(_) => todo.push(pc + 1),
             Inst::Look(Look::End) => first.at_end = true,
             // Asks for what stands around: that may change with the length of what stands before it.
             Inst::Look(_) => return None,

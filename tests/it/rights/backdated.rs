@@ -1,25 +1,19 @@
 //! Rights given for days that had passed: told to whoever checks, never healed in silence.
 
 use super::{DATASETS, alerts, bring, day, to};
+use crate::support::city;
 use crate::support::daemon::{TestDaemon, jst};
 use crate::support::site::says;
 
-const CONFIG: &str = r#"
-agency = "○○市"
-sections = "sections.toml"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["soc@city.example.jp"]
-[[source]]
+const CONFIG: &str = city!(
+    "\"soc@city.example.jp\"",
+    "sections = \"sections.toml\"",
+    r#"[[source]]
 name = "web"
 paths = ["access.log"]
 format = "combined"
-"#;
+"#
+);
 
 const SECTIONS: &str = r#"
 [[post]]

@@ -9,20 +9,13 @@ use sekimori::register::jobs::Job;
 use sekimori::store::{JobUse, Store};
 
 use super::{alerts, to};
+use crate::support::city;
 use crate::support::daemon::{TestDaemon, jst};
 use crate::support::site::{Setup, Site, says};
 
-const CONFIG: &str = r#"
-agency = "○○市"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["soc@city.example.jp"]
-[[source]]
+const CONFIG: &str = city!(
+    "\"soc@city.example.jp\"",
+    r#"[[source]]
 name = "app"
 paths = ["app.jsonl"]
 format = "json"
@@ -32,7 +25,8 @@ user = "user"
 operation = "action"
 resource = "screen"
 rows = "count"
-"#;
+"#
+);
 
 const DATASETS: &str = r#"
 [[dataset]]
@@ -48,54 +42,26 @@ resource = "/zei/view"
 class = "view"
 "#;
 
-const RULES: &str = r#"
-[[rule]]
-id = "V1"
-title = "大量出力"
-kind = "volume"
-when = { operation = ["export"] }
-count = "records"
-per = ["person", "dataset"]
-within = "one access"
-limit = 1000
-severity = "warning"
-[[rule]]
-id = "V1C"
-title = "極めて大量の出力"
-kind = "volume"
-when = { operation = ["export"] }
-count = "records"
-per = ["person", "dataset"]
-within = "one access"
-limit = 10000
-severity = "critical"
-[[rule]]
-id = "V3"
-title = "24時間の大量出力"
-kind = "volume"
-when = { operation = ["export"] }
-count = "records"
-per = ["person", "dataset"]
-within = "24h"
-limit = 1000
-severity = "warning"
-[[rule]]
-id = "V5"
-title = "30日の大量出力"
-kind = "volume"
-when = { operation = ["export"] }
-count = "records"
-per = ["person", "dataset"]
-within = "30d"
-limit = 5000
-severity = "warning"
-[[rule]]
-id = "A1"
-title = "権限の終了後の利用"
-kind = "account"
-standing = ["revoked"]
-severity = "critical"
-"#;
+/// Limits of a person with a dataset, and what ended rights are.
+fn rules() -> String {
+    let volume = |id: &str, title: &str, within: &str, limit: u64, severity: &str| {
+        format!(
+            "[[rule]]\nid = \"{id}\"\ntitle = \"{title}\"\nkind = \"volume\"\nwhen = {{ operation = [\"export\"] }}\n\
+             count = \"records\"\nper = [\"person\", \"dataset\"]\nwithin = \"{within}\"\nlimit = {limit}\n\
+             severity = \"{severity}\"\n"
+        )
+    };
+    let ended = "[[rule]]\nid = \"A1\"\ntitle = \"権限の終了後の利用\"\nkind = \"account\"\n\
+        standing = [\"revoked\"]\nseverity = \"critical\"\n";
+    [
+        volume("V1", "大量出力", "one access", 1_000, "warning"),
+        volume("V1C", "極めて大量の出力", "one access", 10_000, "critical"),
+        volume("V3", "24時間の大量出力", "24h", 1_000, "warning"),
+        volume("V5", "30日の大量出力", "30d", 5_000, "warning"),
+        ended.to_owned(),
+    ]
+    .concat()
+}
 
 const ACCOUNTS: &str = "職員番号,利用者ID,所属名,権限開始日,権限終了日\n\
     000001,u1,税務課,R6.4.1,\n000009,u9,税務課,R6.4.1,\n000010,u10,情報課,R6.4.1,\n";
@@ -130,7 +96,7 @@ fn daemon() -> TestDaemon {
     let files = [
         ("sekimori.toml", CONFIG),
         ("datasets.toml", DATASETS),
-        ("rules.toml", RULES),
+        ("rules.toml", &rules()),
         ("accounts.csv", ACCOUNTS),
         ("app.jsonl", ""),
     ];

@@ -8,22 +8,13 @@ use sekimori::clock::WallTime;
 use sekimori::store::AlertFilter;
 
 use super::script::{AHEAD, Act, DATASETS, Event, Fate, OPERATIONS, RECIPIENTS, Shape, USERS};
+use crate::support::city;
 use crate::support::daemon::{TestDaemon, jst, stamp};
 
 pub(crate) const HEADER: &str = "日時,利用者,操作,画面,件数,結果,宛名番号,備考\n";
 const LIVE: &str = "app.log";
 
-const MAIN: &str = r#"
-agency = "○○市"
-[store]
-path = "sekimori.db"
-[accounts]
-register = "accounts.csv"
-[mail]
-from = "sekimori@city.example.jp"
-[alerts]
-to = ["soc@city.example.jp", "zeimuka@city.example.jp"]
-"#;
+const MAIN: &str = city!("\"soc@city.example.jp\", \"zeimuka@city.example.jp\"", r#""#);
 
 const JSON: &str = r#"
 [[source]]
