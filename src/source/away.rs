@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::family::Rank;
 use super::follow::Tailer;
+use super::rotated::Rank;
 use super::scan::Pass;
 use super::segment::shown;
 use super::{Cause, Phase, SourceEventKind};

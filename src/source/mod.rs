@@ -50,6 +50,7 @@ mod proofs;
 mod quoted;
 mod recut;
 mod resolve;
+mod rotated;
 mod scan;
 mod segment;
 mod spent;

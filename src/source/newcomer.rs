@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::body::Body;
-use super::family::{Listed, Rank};
+use super::family::Listed;
 use super::follow::Tailer;
 use super::framer::Framer;
 use super::identity::{PROOF_MAX, Stat, proof_len, prove};
@@ -19,6 +19,7 @@ use super::limits::DOUBT;
 use super::marks::{START_MAX, agree};
 use super::members::Unpacked;
 use super::resolve::may_continue;
+use super::rotated::Rank;
 use super::scan::{Pass, Unopened};
 use super::segment::{Seg, shown};
 use super::tail::Tail;

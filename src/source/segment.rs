@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::away::Away;
 use super::body::Body;
-use super::family::{Rank, begun};
+use super::rotated::{Rank, begun};
 use super::tail::Tail;
 use super::{ChunkHash, Incarnation, Phase, SegmentState, SourceEventKind};
 use crate::access::SegmentId;
