@@ -104,6 +104,8 @@ struct Entry {
     flags: u8,
 }
 
+/// Entries fetched together when pages are made of them: they stay in a core's own cache.
+const BLOCK: usize = 1 << 12;
 /// Bits of an entry's place in its book: more entries than that a book never holds (see [`Book::is_full`]).
 const PLACE_BITS: u32 = 26;
 /// Bits of cell and place.
@@ -302,14 +304,39 @@ impl Book {
                     .map(|(e, place)| e.rank(whose(e.key), place)),
             );
             order.sort_unstable();
-            for page in order.chunk_by(|a, b| a >> WITHIN_PAGE == b >> WITHIN_PAGE) {
-                let entries = page.iter().filter_map(|rank| self.entry(*rank));
-                if let Some(Entry { day, key, .. }) = entries.clone().next().copied() {
-                    put(day, whose(key), scratch.page(entries, &self.large, with_subjects))?;
-                }
-            }
+            self.fold_sorted((&order, whose, with_subjects), &mut scratch, &mut put)?;
         }
         Ok(())
+    }
+
+    /// The same for entries in this order. They lie anywhere in the book: fetched some thousand at a time, the looks at
+    /// them do not wait for one another.
+    fn fold_sorted<E>(
+        &self,
+        (order, whose, with_subjects): (&[u128], fn(PageKey) -> PageKey, bool),
+        scratch: &mut Scratch,
+        put: &mut impl FnMut(DayNumber, PageKey, &mut Page) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut block: Vec<Entry> = Vec::with_capacity(BLOCK.min(order.len()));
+        let mut open: Option<(DayNumber, PageKey)> = None;
+        for ranks in order.chunks(BLOCK) {
+            block.clear();
+            block.extend(ranks.iter().filter_map(|rank| self.entry(*rank)));
+            for entry in &block {
+                let page = (entry.day, whose(entry.key));
+                if open != Some(page) {
+                    if let Some((day, key)) = open.replace(page) {
+                        put(day, key, scratch.finish())?;
+                    }
+                    scratch.begin();
+                }
+                scratch.add(entry, &self.large, with_subjects);
+            }
+        }
+        match open {
+            Some((day, key)) => put(day, key, scratch.finish()),
+            None => Ok(()),
+        }
     }
 
     fn entry(&self, rank: u128) -> Option<&Entry> {
@@ -326,20 +353,19 @@ struct Scratch {
 }
 
 impl Scratch {
-    fn page<'a>(
-        &mut self,
-        entries: impl Iterator<Item = &'a Entry>,
-        large: &[(u64, u64)],
-        with_subjects: bool,
-    ) -> &mut Page {
+    fn begin(&mut self) {
         self.page.clear();
         self.subjects.clear();
-        for entry in entries {
-            self.page.add(entry.cell, &amounts(entry, large));
-            if with_subjects && entry.flags & (HAS_SUBJECT | SUCCESS) == HAS_SUBJECT | SUCCESS {
-                self.subjects.push((entry.subject, entry.cell));
-            }
+    }
+
+    fn add(&mut self, entry: &Entry, large: &[(u64, u64)], with_subjects: bool) {
+        self.page.add(entry.cell, &amounts(entry, large));
+        if with_subjects && entry.flags & (HAS_SUBJECT | SUCCESS) == HAS_SUBJECT | SUCCESS {
+            self.subjects.push((entry.subject, entry.cell));
         }
+    }
+
+    fn finish(&mut self) -> &mut Page {
         self.subjects.sort_unstable();
         self.subjects.dedup();
         self.page.add_subjects(&self.subjects);

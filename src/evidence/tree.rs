@@ -4,6 +4,7 @@
 //! [`Frontier`] is all that must be kept to go on: the roots of the complete subtrees, at most 64 hashes. Proofs are
 //! made from the leaves, which whoever verifies holds anyway.
 
+use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
 /// A SHA-256 hash.
@@ -11,7 +12,54 @@ pub type Hash = [u8; 32];
 
 /// The hash of a leaf: SHA-256(0x00 ‖ bytes).
 pub fn leaf_hash(bytes: &[u8]) -> Hash {
-    leaf_hasher().chain_update(bytes).finalize().into()
+    let mut blocks = [[0u8; 64]; SHORT];
+    match pad(&mut blocks, &[&[0], bytes]) {
+        Some(message) => of_padded(message),
+        None => leaf_hasher().chain_update(bytes).finalize().into(),
+    }
+}
+
+/// Blocks of a message that is short: most lines of a log are.
+const SHORT: usize = 8;
+
+/// Writes `parts` and the padding of FIPS 180-4 §5.1.1 behind them into `blocks`, which hold zeros; gives the blocks that
+/// are used, or `None` where they are too few.
+fn pad<'b>(blocks: &'b mut [[u8; 64]], parts: &[&[u8]]) -> Option<&'b [[u8; 64]]> {
+    let mut at = 0usize;
+    let flat = blocks.as_flattened_mut();
+    for part in parts {
+        let end = at.checked_add(part.len())?;
+        flat.get_mut(at..end)?.copy_from_slice(part);
+        at = end;
+    }
+    let used = at.checked_add(9)?.div_ceil(64);
+    let bits = u64::try_from(at).ok()?.checked_mul(8)?;
+    let (message, length) = flat.get_mut(..used.checked_mul(64)?)?.split_last_chunk_mut::<8>()?;
+    *message.get_mut(at)? = 0x80;
+    *length = bits.to_be_bytes();
+    blocks.get(..used)
+}
+
+/// SHA-256 of a message that is padded already. All its blocks go through at once: a fifth less time for a line than by way
+/// of a hasher that could take more.
+fn of_padded(message: &[[u8; 64]]) -> Hash {
+    // FIPS 180-4 §5.3.3.
+    let mut state = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19u32,
+    ];
+    compress256(&mut state, message);
+    let mut hash = Hash::default();
+    for (to, word) in hash.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+        *to = word.to_be_bytes();
+    }
+    hash
 }
 
 /// What becomes the hash of a leaf once it has seen all of its bytes.
@@ -21,12 +69,15 @@ pub fn leaf_hasher() -> Sha256 {
 
 /// The hash of an inner node: SHA-256(0x01 ‖ left ‖ right).
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
-    let mut both = [1u8; 65];
-    let (_, rest) = both.split_at_mut(1);
-    let (l, r) = rest.split_at_mut(32);
-    l.copy_from_slice(left);
-    r.copy_from_slice(right);
-    Sha256::digest(both).into()
+    let mut blocks = [[0u8; 64]; 2];
+    match pad(&mut blocks, &[&[1], left, right]) {
+        Some(message) => of_padded(message),
+        None => Sha256::new_with_prefix([1])
+            .chain_update(left)
+            .chain_update(right)
+            .finalize()
+            .into(),
+    }
 }
 
 /// A tree that grows: its size and the roots of its complete subtrees, the largest first.
@@ -237,6 +288,19 @@ mod tests {
                 node_hash(&mth(&many[..k]), &mth(&many[k..]))
             }
         }
+    }
+
+    #[test]
+    fn leaves_and_nodes_of_any_length_are_plain_sha_256() {
+        let line: Vec<u8> = (0..700u32).map(|i| (i * 7 % 251) as u8).collect();
+        for len in 0..line.len() {
+            let text = &line[..len];
+            let whole: Hash = Sha256::digest([&[0], text].concat()).into();
+            assert_eq!(leaf_hash(text), whole, "{len}");
+        }
+        let (left, right) = (leaf_hash(b"left"), leaf_hash(b"right"));
+        let whole: Hash = Sha256::digest([&[1], &left[..], &right[..]].concat()).into();
+        assert_eq!(node_hash(&left, &right), whole);
     }
 
     #[test]

@@ -12,6 +12,9 @@ use crate::detect::window::{BucketAmount, Fill, Span, SumSlot};
 /// So few slots lie in a core's own cache.
 const FEW_SLOTS: usize = 1 << 10;
 
+/// Slots looked at together.
+const TOGETHER: usize = 32;
+
 /// The windows of each key, in amounts of type `A`.
 #[derive(Debug)]
 pub(super) struct Sums<A> {
@@ -26,13 +29,27 @@ impl<A> Default for Sums<A> {
 
 impl<A: BucketAmount> Sums<A> {
     /// Looks at the slots of `keys`. With hundreds of thousands of them each lies in memory and not in a cache; looks that
-    /// do not wait for one another overlap there.
-    pub fn expect(&self, keys: impl Iterator<Item = (WhoId, DatasetId)>) {
+    /// do not wait for one another overlap there: first at all slots, then at what each of them points to.
+    pub fn expect(&self, mut keys: impl Iterator<Item = (WhoId, DatasetId)>) {
         if self.slots.len() < FEW_SLOTS {
             return;
         }
-        let look = |key| self.slots.get(&key).map_or(0, SumSlot::touch);
-        let touched = keys.fold(0, |touched, (who, dataset)| touched ^ look(pack(who, dataset)));
+        let mut touched = 0;
+        loop {
+            let mut found: [Option<&SumSlot<A>>; TOGETHER] = [None; TOGETHER];
+            let mut some = 0;
+            for (place, (who, dataset)) in found.iter_mut().zip(&mut keys) {
+                *place = self.slots.get(&pack(who, dataset));
+                some += 1;
+            }
+            touched = found
+                .iter()
+                .flatten()
+                .fold(touched, |touched, slot| touched ^ slot.touch());
+            if some < TOGETHER {
+                break;
+            }
+        }
         // The compiler must not find out that nobody asks for the sum.
         std::hint::black_box(touched);
     }
