@@ -76,6 +76,20 @@ impl Listing {
         }
         named(self) == named(other)
     }
+
+    /// Whether `other`, taken later, holds the same members of family `base` under the same names, and those that `open` tells
+    /// by their number as long as they were.
+    pub fn agrees_on(&self, other: &Listing, base: &Path, open: impl Fn(usize) -> bool) -> bool {
+        let members = |f: &Listed| f.base == base && !f.live();
+        let same = |a: &Listed, b: &Listed| a.path == b.path && a.stat.incarnation == b.stat.incarnation;
+        let as_it_was = |(index, file): (usize, &Listed)| {
+            let mut now = other.files.iter().filter(|now| same(file, now));
+            now.any(|now| !open(index) || now.stat.size == file.stat.size)
+        };
+        let mut before = self.files.iter().enumerate().filter(|(_, f)| members(f));
+        let count = other.files.iter().filter(|f| members(f)).count();
+        before.clone().count() == count && before.all(as_it_was)
+    }
 }
 
 /// The configured paths of one source.

@@ -63,6 +63,10 @@ impl Tailer {
             pass.blind = true;
             return;
         }
+        if self.overtaken(at, pass) {
+            pass.blind = true;
+            return;
+        }
         if self.move_to_match(at, &state, pass) || self.move_to_packed(at, false, pass) {
             return;
         }
@@ -274,6 +278,9 @@ impl Tailer {
             // Perhaps only its size is stale.
             return;
         }
+        if (!whole || stat.size < peak) && self.overtaken(at, pass) {
+            return;
+        }
         let Some(seg) = self.segs.get_mut(at) else { return };
         let Some(tail) = seg.tail.as_mut() else { return };
         if !pass.blind {
@@ -335,6 +342,14 @@ impl Tailer {
         self.cut_settled(at, old.into_body(), stat, Some(&window), pass.now, new_id);
     }
 
+    /// Whether the family of segment `at` was listed too early to say what became of its file: what was listed as the
+    /// beginning of a copy may be all of it by now. A minute at most.
+    fn overtaken(&mut self, at: usize, pass: &mut Pass) -> bool {
+        let Some(seg) = self.segs.get(at) else { return false };
+        let overtaken = pass.overtaken(&seg.base, &self.paths);
+        self.doubtful(at, overtaken, pass.now)
+    }
+
     /// Settles copies that end before `state`'s position: all their lines were counted.
     fn skip_short_copies(
         &mut self,
@@ -352,6 +367,9 @@ impl Tailer {
             let Ok((open, stat)) = self.open_listed(&file, pass) else {
                 continue;
             };
+            if file.form.is_none() && stat.size > state.position {
+                continue;
+            }
             let mut body = Body::new(open, &file.path);
             match short_copy(&mut body, head, state, &self.framer) {
                 Ok(true) => {}

@@ -7,12 +7,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
 use super::body::Body;
-use super::family::{Listed, Listing};
+use super::family::{Listed, Listing, Paths};
 use super::follow::Tailer;
 use super::identity::Stat;
 use super::segment::Seg;
@@ -36,6 +36,10 @@ pub(super) struct Pass {
     pub last: bool,
     /// There is no room for another open file.
     pub crowded: bool,
+    /// What was listed anew when a file was first found cut or gone.
+    again: Option<Listing>,
+    /// Some file was cut after its copy had been listed.
+    pub overtaken: bool,
     /// Paths found unreadable in this pass.
     noted: BTreeSet<PathBuf>,
 }
@@ -57,6 +61,8 @@ impl Pass {
             now,
             last,
             crowded: false,
+            again: None,
+            overtaken: false,
             noted: BTreeSet::new(),
         }
     }
@@ -68,6 +74,15 @@ impl Pass {
             .filter(|(_, (_, claimed))| !**claimed)
             .map(|(i, (f, _))| (i, f.clone()))
             .collect()
+    }
+
+    /// Whether family `base` has changed since it was listed: a copy was not whole then, and its log is cut by now.
+    pub fn overtaken(&mut self, base: &Path, paths: &Paths) -> bool {
+        let again = self.again.get_or_insert_with(|| paths.list());
+        let open = |index: usize| self.claimed.get(index) == Some(&false);
+        let overtaken = !self.listing.agrees_on(again, base, open);
+        self.overtaken |= overtaken;
+        overtaken
     }
 
     pub fn claim(&mut self, index: usize) {
@@ -87,7 +102,7 @@ impl Tailer {
         for _ in 0..LOOKS_MAX {
             // A rename during the listing can hide a file, and what was written after it would be read before it:
             // files nobody knows yet are taken up when two looks in a row agree.
-            if pass.unclaimed().is_empty() || pass.listing.agrees(&self.paths.list()) {
+            if !pass.overtaken && (pass.unclaimed().is_empty() || pass.listing.agrees(&self.paths.list())) {
                 break;
             }
             pass = self.pass(now, false, new_id);

@@ -229,3 +229,31 @@ fn a_log_copied_and_emptied_before_it_was_read_raises_no_alarm() {
     w.settle();
     assert_eq!(w.kinds(), [SourceEventKind::Gap]);
 }
+
+#[test]
+fn a_copy_that_is_finished_while_the_folder_is_listed_is_read_to_its_end() {
+    for there in [None, Some(0), Some(4_096), Some(17_999), Some(18_000), Some(20_000)] {
+        for restarts in [false, true] {
+            let mut w = World::new();
+            w.append("access.log", &text(0..2_000));
+            w.step();
+            w.append("access.log", &text(2_000..2_500));
+            if let Some(bytes) = there {
+                fs::write(w.path("access.log.1"), &text(0..2_500)[..bytes]).unwrap();
+            }
+            if restarts {
+                w.restart();
+            }
+            let (log, copy) = (w.path("access.log"), w.path("access.log.1"));
+            let place = if restarts { "source.open" } else { "source.read" };
+            crate::fault::meanwhile(place, move || {
+                fs::write(copy, text(0..2_500)).unwrap();
+                fs::write(log, text(2_500..2_510)).unwrap();
+            });
+            w.step();
+            w.settle();
+            assert_eq!(w.texts(), numbered(0..2_510), "{there:?} {restarts}");
+            assert_eq!(w.kinds(), [], "{there:?} {restarts}");
+        }
+    }
+}
