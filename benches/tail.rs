@@ -79,7 +79,7 @@ fn read(log: &Path, lines: u64, hashed: bool, parse: bool) -> f64 {
             next += 1;
             SegmentId(next)
         };
-        let read = tailer.read(now, 1 << 20, &mut id, &mut |line, _| {
+        let read = tailer.read(now, 8 << 20, &mut id, &mut |line, _| {
             if parse {
                 records += u64::from(matches!(format.parse(line.bytes, &mut state), Parsed::Record(_)));
             }

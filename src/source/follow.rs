@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::boot::boot_id;
@@ -107,7 +108,7 @@ pub struct Tailer {
     /// The chunk that was looked at again last.
     pub(super) checked: Option<super::Check>,
     pub(super) framer: Framer,
-    buf: Vec<u8>,
+    buf: Arc<Vec<u8>>,
     /// Consumed bytes since they were taken last, where somebody wants them.
     raw: Option<Vec<Raw>>,
     calls: u64,
@@ -148,7 +149,7 @@ impl Tailer {
             remote: is_remote,
             checked: None,
             framer,
-            buf: Vec::new(),
+            buf: Arc::default(),
             raw: None,
             calls: 0,
         };

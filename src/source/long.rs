@@ -4,6 +4,7 @@
 //! a time, like whole records ([`SegmentState::inside`]), so that no turn, batch or archived piece is longer for it.
 
 use std::io;
+use std::sync::Arc;
 
 use super::SegmentState;
 use super::body::Body;
@@ -59,10 +60,11 @@ impl Tail {
             Body::Plain(_) => usize::try_from(remaining).unwrap_or(usize::MAX).min(CHUNK_MAX),
             Body::Packed(_) => CHUNK_MAX,
         };
-        if job.buf.len() < want {
-            job.buf.resize(want, 0);
+        let buf = Arc::make_mut(job.buf);
+        if buf.len() < want {
+            buf.resize(want, 0);
         }
-        let buf = job.buf.get_mut(..want).unwrap_or_default();
+        let buf = buf.get_mut(..want).unwrap_or_default();
         let n = self.body.read_full(buf, from)?;
         let (buf, at_end) = if self.packed() {
             self.stat = self.body.stat()?;

@@ -12,7 +12,7 @@
 //! file somebody changed), `tail` reads one file (`body`: packed or not), `framer` cuts records, [`Decoder`] makes text
 //! of them. `follow` holds it together as [`Tailer`], `durable` hands over to the batch.
 //!
-//! What was read stays provable: `chunks` hashes every consumed byte, of long runs of them beside the framing (`proofs`), `verify` looks at it again.
+//! What was read stays provable: `chunks` hashes every consumed byte, of long runs of them beside the framing (`beside`), `verify` looks at it again.
 //!
 //! An open file that is renamed to a name outside the source's is followed on (and an event), but not beyond a restart.
 //!
@@ -24,6 +24,7 @@
 
 mod again;
 mod away;
+mod beside;
 mod body;
 mod boot;
 mod chunk;

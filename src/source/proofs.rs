@@ -1,8 +1,6 @@
 //! What proves the consumed bytes of an open file: its first and last ones, the marks of its first records, its hashes.
 
 use std::io;
-use std::sync::OnceLock;
-use std::thread;
 
 use super::body::Body;
 use super::chunks::{Hashing, brief, chunk_at};
@@ -11,9 +9,6 @@ use super::identity::{PROOF_MAX, proof_len};
 use super::marks::{Marking, START_MAX};
 use super::tail::Tail;
 use super::{Proof, SegmentState};
-
-/// Bytes for which a thread of their own is worth its start.
-const BESIDE_MIN: usize = 128 * 1024;
 
 impl Tail {
     /// Takes what stands before `state`'s position now for its proof.
@@ -110,24 +105,4 @@ pub(super) fn proofs(body: &mut Body, position: u64, framer: &Framer) -> io::Res
     marks.take(0, &head, framer);
     head.truncate(len);
     Ok((head, marks, window))
-}
-
-/// Does `work`, and hashes `bytes` meanwhile where another core may do that and they are many: catching up with a long log
-/// takes no longer for being provable. `None`: they are still to be hashed.
-pub(super) fn beside<T>(hashing: Option<&Hashing>, bytes: &[u8], work: impl FnOnce() -> T) -> (T, Option<Hashing>) {
-    static CORES: OnceLock<usize> = OnceLock::new();
-    let many =
-        BESIDE_MIN <= bytes.len() && 1 < *CORES.get_or_init(|| thread::available_parallelism().map_or(1, usize::from));
-    let Some(mut ahead) = hashing.filter(|_| many).cloned() else {
-        return (work(), None);
-    };
-    thread::scope(|scope| {
-        let hashed = thread::Builder::new().name("hash".into()).spawn_scoped(scope, move || {
-            ahead.take(bytes);
-            ahead
-        });
-        let done = work();
-        // Without a thread they are hashed afterwards.
-        (done, hashed.ok().and_then(|hashed| hashed.join().ok()))
-    })
 }

@@ -7,10 +7,12 @@
 use std::fs::File;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use memchr::memrchr;
 use rustix::fs::{Mode, OFlags};
 
+use super::beside::Beside;
 use super::body::Body;
 use super::chunk::{Framed, Raw};
 use super::chunks::Hashing;
@@ -20,7 +22,7 @@ use super::limits::Slot;
 use super::long::Long;
 use super::marks::Marking;
 use super::nuls::Run;
-use super::proofs::{beside, proofs};
+use super::proofs::proofs;
 use super::unpack::Catching;
 use super::{ChunkHash, Proof, SegmentState};
 use crate::access::{Line, SegmentId};
@@ -79,7 +81,7 @@ pub(super) struct Tail {
 /// What one turn of reading needs.
 pub(super) struct Job<'a, 's> {
     /// Where chunks are read into; shared by all files.
-    pub buf: &'a mut Vec<u8>,
+    pub buf: &'a mut Arc<Vec<u8>>,
     /// Where records end.
     pub framer: Framer,
     /// Bytes that may be given out.
@@ -326,7 +328,7 @@ impl Tail {
         let turn = if self.long.is_some() {
             self.read_long(state, job)?
         } else if self.seeks_data() {
-            self.seek_data(state, job.buf)?
+            self.seek_data(state, Arc::make_mut(job.buf))?
         } else {
             self.read_chunk(state, job)?
         };
@@ -356,16 +358,19 @@ impl Tail {
             Body::Packed(_) => most,
         };
         let room = before.saturating_add(want);
-        if job.buf.len() < room {
-            job.buf.resize(room, 0);
+        // Nobody else has it any more.
+        let buf = Arc::make_mut(job.buf);
+        if buf.len() < room {
+            buf.resize(room, 0);
         }
-        let Some(buf) = job.buf.get_mut(..room) else {
+        let Some(buf) = buf.get_mut(..room) else {
             return Ok(Turn::nothing(End::Broken));
         };
         let n = self.body.read_full(buf, state.position.saturating_sub(before as u64))?;
+        let buf = job.buf.get(..room).unwrap_or_default();
         let (buf, at_end) = if self.packed() {
             self.stat = self.body.stat()?;
-            (buf.get_mut(..n.max(before)).unwrap_or_default(), n < room)
+            (buf.get(..n.max(before)).unwrap_or_default(), n < room)
         } else {
             (buf, want as u64 == remaining)
         };
@@ -390,14 +395,14 @@ impl Tail {
         // Where records will most likely end: so far the bytes are hashed beside the framing.
         let most = usize::try_from(job.allowance).unwrap_or(usize::MAX).min(chunk.len());
         let whole = chunk.get(..most).and_then(|most| memrchr(b'\n', most));
-        let likely = chunk
-            .get(..whole.map_or(0, |at| at.saturating_add(1)))
-            .unwrap_or_default();
-        let (framed, ahead) = beside(self.hashing.as_ref(), likely, || match passing {
+        let likely = whole.map_or(0, |at| at.saturating_add(1));
+        let part = before..before.saturating_add(likely);
+        let beside = Beside::begin(self.hashing.as_ref(), job.buf, part);
+        let framed = match passing {
             true => Framed::all_nul(chunk.len(), state.position),
             false => Framed::run(chunk, state, &job.framer, (job.allowance, job.force, over), job.sink),
-        });
-        let ahead = ahead.filter(|_| likely.len() == framed.consumed);
+        };
+        let ahead = beside.and_then(Beside::end).filter(|_| likely == framed.consumed);
         let consumed = framed.consumed;
         state.position = state.position.saturating_add(consumed as u64);
         if let (Some(raw), Some(before), 1..) = (job.raw.as_deref_mut(), state_before, consumed) {

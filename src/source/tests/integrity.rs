@@ -40,6 +40,26 @@ fn every_consumed_byte_is_in_a_hash_however_it_was_read() {
 }
 
 #[test]
+fn where_records_end_before_their_last_newline_no_other_bytes_are_hashed() {
+    let all: String = (0..120_000).map(|n| format!("{n:06},\"one\ntwo\nthree\"\n")).collect();
+    for budget in [1 << 20, 64 << 20] {
+        let mut w = World::with(|s| s.quoted_newlines = true);
+        w.budget = budget;
+        w.append("access.log", &all);
+        w.step();
+        assert_eq!(w.lines.len(), 120_000);
+        let state = w.stored.values().next().unwrap();
+        let chunk = CHUNK_BYTES as usize;
+        for (hash, bytes) in w.chunks.values().zip(all.as_bytes().chunks_exact(chunk)) {
+            assert_eq!(hash.hash, <[u8; 32]>::from(Sha256::digest(bytes)));
+        }
+        assert_eq!(w.chunks.len(), all.len() / chunk);
+        let rest = &all.as_bytes()[all.len() / chunk * chunk..];
+        assert_eq!(state.part.hash, <[u8; 32]>::from(Sha256::digest(rest)));
+    }
+}
+
+#[test]
 fn a_file_emptied_and_written_to_again_just_after_a_restart_is_never_taken_up_inside_a_record() {
     let (old, new) = (
         "000000:xxxxxxxxxx:000000\n",
