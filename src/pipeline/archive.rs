@@ -47,6 +47,8 @@ pub struct Archive {
     context: Arc<Context>,
     /// Sources that are journals.
     journals: BTreeMap<SourceId, SourceSettings>,
+    /// Folders with rotated members of each source.
+    rotated_in: BTreeMap<SourceId, Vec<String>>,
     /// Behind the last number of each journal that was handed over.
     ends: BTreeMap<SegmentId, u64>,
     /// Files that were rotated away and whose segment was closed then.
@@ -109,6 +111,14 @@ impl Archive {
                 .filter_map(|source| {
                     let (id, _) = sources.iter().find(|(_, name)| *name == source.read.name)?;
                     Some((*id, source.read.clone()))
+                })
+                .collect(),
+            rotated_in: config
+                .sources
+                .iter()
+                .filter_map(|source| {
+                    let (id, _) = sources.iter().find(|(_, name)| *name == source.read.name)?;
+                    Some((*id, source.read.rotated_in.clone()))
                 })
                 .collect(),
             ends: BTreeMap::new(),

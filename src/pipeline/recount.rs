@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::detect::book::Book;
 use crate::evidence::{Beginning, Entry, Identity, SegmentReader, hex, verify};
 use crate::register::Register;
-use crate::source::{SegmentState, journal_again, open_again, read_again};
+use crate::source::{SegmentState, journal_again, open_anywhere, read_again};
 use crate::store::{ArchiveBatch, Batch, Names, Store, StoreError};
 
 /// Accesses counted in one transaction.
@@ -273,7 +273,7 @@ impl Recount<'_> {
             self.count(&beginning, &bytes, read_at, tally, done)?;
             return Ok(expected <= found);
         }
-        let Some(mut file) = open_again(state) else {
+        let Some(mut file) = open_anywhere(state, &settings.rotated_in) else {
             return Ok(false);
         };
         let len = state.position.saturating_sub(beginning.from);

@@ -32,6 +32,21 @@ pub fn open_again(state: &SegmentState) -> Option<Again> {
     renamed.chain(packed).find_map(|entry| open(&entry.path(), state))
 }
 
+/// The same, for whoever wants the bytes and not to know what became of the file: also in a copy of it, and in the folders
+/// `rotated_in`, as configured.
+pub fn open_anywhere(state: &SegmentState, rotated_in: &[String]) -> Option<Again> {
+    let copied = || {
+        let (folder, stem) = (state.path.parent()?, state.path.file_stem()?.as_encoded_bytes());
+        let folders = std::iter::once(folder.to_owned()).chain(rotated_in.iter().map(|other| folder.join(other)));
+        let all = folders.filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+        let mut family = all
+            .filter_map(Result::ok)
+            .filter(|e| e.file_name().as_encoded_bytes().starts_with(stem));
+        family.find_map(|entry| open(&entry.path(), state))
+    };
+    open_again(state).or_else(copied)
+}
+
 fn open(path: &Path, state: &SegmentState) -> Option<Again> {
     let file = open_file(path, true).ok()?;
     let stat = Stat::of_file(&file).ok().filter(Stat::regular)?;

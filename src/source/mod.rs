@@ -70,7 +70,7 @@ use crate::clock::WallTime;
 pub use crate::text::Encoding;
 use crate::text::framing::Framing;
 
-pub use again::{Again, open_again, open_changed, open_whole, read_again};
+pub use again::{Again, open_again, open_anywhere, open_changed, open_whole, read_again};
 pub use chunk::Raw;
 pub use decode::{Decoded, Decoder};
 pub use follow::{ReadOutcome, SegmentStatus, Tailer};

@@ -10,7 +10,7 @@ use crate::access::SourceId;
 use crate::clock::WallTime;
 use crate::evidence::{Context, Entry, Facts, Piece};
 use crate::pipeline::PipelineError;
-use crate::source::{Phase, SegmentState, SourceSettings, journal_again, open_again, read_again};
+use crate::source::{Phase, SegmentState, SourceSettings, journal_again, open_anywhere, read_again};
 use crate::store::{ArchiveBatch, Reached, Store, StoreError};
 
 /// Bytes read at once from a source once more.
@@ -137,7 +137,8 @@ impl Archive {
         (source, context): (SourceId, &Arc<Context>),
         now: WallTime,
     ) -> bool {
-        let (Some(mut file), Some(name)) = (open_again(state), self.sources.get(&source)) else {
+        let rotated_in = self.rotated_in.get(&source).map_or(&[][..], Vec::as_slice);
+        let (Some(mut file), Some(name)) = (open_anywhere(state, rotated_in), self.sources.get(&source)) else {
             return false;
         };
         let mut at = reached.position;

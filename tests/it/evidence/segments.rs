@@ -318,6 +318,32 @@ fn case_24_after_a_crash_the_source_refills_what_was_open() {
 }
 
 #[test]
+fn case_24_a_log_copied_and_emptied_or_moved_away_while_down_refills_what_was_open() {
+    for copied in [true, false] {
+        let mut archive = Archive::new();
+        let mut pipeline = archive.start();
+        archive.days(&mut pipeline, 1);
+        archive.write(30);
+        archive.step(&mut pipeline, HOUR);
+        drop(pipeline);
+        let log = &archive.site.log;
+        let beside = PathBuf::from(format!("{}.1", log.display()));
+        std::fs::copy(log, &beside).unwrap();
+        if copied {
+            std::fs::write(log, "").unwrap();
+        } else {
+            std::fs::remove_file(log).unwrap();
+        }
+        let mut pipeline = archive.start();
+        archive.days(&mut pipeline, 1);
+        archive.stop(pipeline);
+        let verdict = archive.verify(&["full"]);
+        verdict.clean();
+        assert_eq!(verdict.whole["records"], 190);
+    }
+}
+
+#[test]
 fn case_24_the_same_without_the_source_is_a_gap() {
     let mut archive = Archive::new();
     let mut pipeline = archive.start();
