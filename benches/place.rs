@@ -155,9 +155,20 @@ impl WhoIds for Ids {
     }
 }
 
-/// Whole placing: account to person, standing and rights, resource to dataset; accounts and datasets all over the place.
+/// Whole placing: account to person, standing and rights, resource to dataset; a few thousand people at work, in datasets
+/// all over the place.
 #[divan::bench]
 fn accounts_and_resources(bencher: Bencher) {
+    whole(bencher, LINES);
+}
+
+/// The same with each of the 200,000 at work, in no order: nothing that a line asks for was asked for lately.
+#[divan::bench(sample_count = 20)]
+fn every_account(bencher: Bencher) {
+    whole(bencher, ACCOUNTS);
+}
+
+fn whole(bencher: Bencher, lines: usize) {
     let settings: Vec<DatasetSettings> = (0..DATASETS)
         .map(|n| dataset(n, format!("/app{}/d{n}/view", n % 100), &[]))
         .collect();
@@ -167,7 +178,8 @@ fn accounts_and_resources(bencher: Bencher) {
     let datasets = Datasets::new(&numbered, &["web"]);
     let mut placer = Placer::new(register.into(), Default::default(), datasets, SubjectKey::new(&[7; 32]));
     let surveyor = Arc::clone(placer.surveyor());
-    let lines: Vec<(String, String)> = (0..LINES)
+    let count = lines;
+    let lines: Vec<(String, String)> = (0..count)
         .map(|i| (i * 2_654_435_761 % ACCOUNTS, i * 40_503 % DATASETS))
         .map(|(user, n)| (format!("tz{user:06}"), format!("/app{}/d{n}/view?page=2", n % 100)))
         .collect();
@@ -189,7 +201,7 @@ fn accounts_and_resources(bencher: Bencher) {
             .iter()
             .all(|(user, resource)| matches!(place(user, resource), Placed::Access(_)))
     );
-    bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
+    bencher.counter(ItemsCount::new(count)).bench_local(|| {
         for (user, resource) in &lines {
             black_box(place(black_box(user), black_box(resource)));
         }

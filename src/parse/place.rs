@@ -115,7 +115,7 @@ impl Surveyor {
             Some(hit) => {
                 let stated = record.subject.as_deref().filter(|number| !is_blank(number));
                 let found = hit.subject.filter(|number| !is_blank(number));
-                let records_max = self.datasets.brief(hit.dataset).records_max;
+                let records_max = u64::from(self.datasets.brief(hit.dataset).records_max);
                 let (rows, bytes) = (
                     record.rows.filter(|n| *n <= records_max),
                     record.bytes.filter(|n| *n <= BYTES_MAX),

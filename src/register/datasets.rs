@@ -45,7 +45,7 @@ pub struct Brief {
     /// Whether only designated persons may use it.
     pub designated: bool,
     /// More records than this no single access gives out: such a number is a mistake or a lie.
-    pub records_max: u64,
+    pub records_max: u32,
 }
 
 /// What the 台帳 says of a dataset, as an access is held against it.
@@ -62,7 +62,7 @@ pub struct Facts {
     /// Days a former post may still use it behind its last day.
     pub handover_days: u16,
     /// Most records a single access can give out.
-    pub records_max: u64,
+    pub records_max: u32,
 }
 
 /// Who may handle a 特定個人情報ファイル (番号法, 訓令第4条第5項・第6項).
@@ -106,17 +106,17 @@ impl Facts {
 const HANDOVER_DAYS: u16 = 7;
 
 /// Most records a single access can give out, where nobody says how many persons are registered.
-const RECORDS_MAX: u64 = 1_000_000_000;
+const RECORDS_MAX: u32 = 1_000_000_000;
 /// So many rows of each registered person one access may give out, histories included.
 const ROWS_A_PERSON: u64 = 1_000;
 /// A full extract of a database is no mistake, whatever the 台帳 says of its persons.
-const ROWS_LEAST: u64 = 10_000_000;
+const ROWS_LEAST: u32 = 10_000_000;
 
 /// Most records a single access to a dataset of so many persons can give out.
-fn records_max(registered: Option<u64>) -> u64 {
-    registered.map_or(RECORDS_MAX, |persons| {
-        persons.saturating_mul(ROWS_A_PERSON).clamp(ROWS_LEAST, RECORDS_MAX)
-    })
+fn records_max(registered: Option<u64>) -> u32 {
+    let rows = registered.map(|persons| persons.saturating_mul(ROWS_A_PERSON));
+    rows.and_then(|rows| u32::try_from(rows).ok())
+        .map_or(RECORDS_MAX, |rows| rows.clamp(ROWS_LEAST, RECORDS_MAX))
 }
 
 impl Datasets {
@@ -188,14 +188,14 @@ impl Datasets {
 
 impl<'a> Found<'_, 'a> {
     fn hit(self, query: &'a [u8]) -> Hit<'a> {
-        let subject = match &self.leaf.subject_query {
+        let subject = match self.subject_query {
             Some(name) => path::query_value(query, name),
             None => self.subject.map(path::decoded),
         };
         Hit {
-            dataset: self.leaf.dataset,
-            operation: self.leaf.class,
-            records: self.leaf.records,
+            dataset: self.sign.dataset,
+            operation: self.sign.class,
+            records: self.sign.records,
             subject: subject.filter(|s| !s.is_empty()),
         }
     }

@@ -7,8 +7,8 @@ use crate::calendar::Day;
 use crate::register::{AccountIx, Right};
 
 /// Accounts remembered by their spelling; beyond, the memory is emptied (a flood of made-up names must not
-/// fill it).
-pub(super) const SPELLINGS_MAX: usize = 1 << 17;
+/// fill it). As many as the table of so many takes before it grows: the 200,000 accounts of a large agency, and some.
+pub(super) const SPELLINGS_MAX: usize = (1 << 18) / 8 * 7;
 
 /// Accounts by their spelling in the log. Names of usual length stand in the table itself: one look in memory a line.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use core::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::leaves::Sign;
 use super::trie::Node;
 
 /// Room for a segment in its entry.
@@ -38,13 +39,23 @@ impl Text {
     }
 }
 
+/// A node as whoever comes down to it sees it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Below {
+    /// Nothing but literal segments lead on, and one pattern for every operation at most ends here.
+    Plain { literals: bool, sign: Option<Sign> },
+    /// Anything else.
+    Node(Node),
+}
+
+/// A line of the processor's memory each: with all a step needs to know, it is the only one the step fetches.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Edge {
     node: u32,
     next: u32,
     text: Text,
-    /// A copy of the node it leads to, so that this is no further look in memory.
-    below: Node,
+    below: Below,
 }
 
 /// The literal segments of all nodes.
@@ -56,7 +67,7 @@ pub(super) struct Edges {
 
 impl Edges {
     /// The number of the node below `node` under `text`, and that node as it was when it was [settled](Edges::settle).
-    pub(super) fn get(&self, node: u32, text: &[u8]) -> Option<(u32, &Node)> {
+    pub(super) fn get(&self, node: u32, text: &[u8]) -> Option<(u32, &Below)> {
         let is = |edge: &Edge| edge.node == node && edge.text.as_bytes() == text;
         self.table
             .find(self.hasher.hash_one((node, text)), is)
@@ -64,10 +75,9 @@ impl Edges {
     }
 
     /// Takes over the nodes, once all patterns are in.
-    pub(super) fn settle(&mut self, nodes: &[Node]) {
+    pub(super) fn settle(&mut self, below: impl Fn(u32) -> Below) {
         for edge in self.table.iter_mut() {
-            let below = usize::try_from(edge.next).ok().and_then(|n| nodes.get(n));
-            edge.below = below.copied().unwrap_or_default();
+            edge.below = below(edge.next);
         }
     }
 
@@ -80,7 +90,7 @@ impl Edges {
             node,
             next: fresh,
             text: Text::new(text),
-            below: Node::default(),
+            below: Below::Node(Node::default()),
         };
         let hasher = &self.hasher;
         let hash = |edge: &Edge| hasher.hash_one((edge.node, edge.text.as_bytes()));
@@ -93,6 +103,11 @@ impl Edges {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn an_edge_fills_one_line_of_memory() {
+        assert_eq!(size_of::<Edge>(), 64);
+    }
 
     proptest! {
         #[test]

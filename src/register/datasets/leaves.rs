@@ -18,6 +18,16 @@ pub(super) struct Leaf {
     pub subject_query: Option<Box<[u8]>>,
 }
 
+/// What a pattern says of a line it matches, small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sign {
+    /// Place among all patterns: the smallest decides.
+    pub order: u32,
+    pub dataset: DatasetId,
+    pub class: Option<Operation>,
+    pub records: Option<u64>,
+}
+
 /// Beyond so many leaves operations are hashed.
 const FEW: usize = 8;
 /// Longest operation that is hashed, in bytes.
@@ -41,6 +51,15 @@ struct More {
 }
 
 impl Leaf {
+    pub(super) fn sign(&self) -> Sign {
+        Sign {
+            order: self.order,
+            dataset: self.dataset,
+            class: self.class,
+            records: self.records,
+        }
+    }
+
     fn allows(&self, operation: &[u8]) -> bool {
         self.operations.is_empty() || self.operations.iter().any(|o| o.eq_ignore_ascii_case(operation))
     }
@@ -49,6 +68,12 @@ impl Leaf {
 impl Leaves {
     pub(super) fn new(leaf: Leaf) -> Leaves {
         Leaves { one: leaf, more: None }
+    }
+
+    /// What is said here whatever the operation and the query, where that is so.
+    pub(super) fn plain(&self) -> Option<Sign> {
+        let one = &self.one;
+        (one.operations.is_empty() && one.subject_query.is_none()).then(|| one.sign())
     }
 
     pub(super) fn push(&mut self, leaf: Leaf) {

@@ -8,8 +8,8 @@ use memchr::memchr;
 
 use super::super::globs::Globs;
 use super::super::{MatchSettings, path};
-use super::edges::Edges;
-use super::leaves::{Leaf, Leaves};
+use super::edges::{Below, Edges};
+use super::leaves::{Leaf, Leaves, Sign};
 use crate::access::DatasetId;
 use crate::text::folded;
 
@@ -19,7 +19,7 @@ const NONE: u32 = u32::MAX;
 const WHOLE: u32 = NONE;
 
 /// Small, so that thousands stay in the processor's cache: what few nodes have stands elsewhere, under its number.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Node {
     /// Whether any literal segment leads on.
     literals: bool,
@@ -57,9 +57,21 @@ pub(super) struct Trie {
 
 /// The pattern that decides so far, with the citizen's number where the path holds it.
 pub(super) struct Found<'t, 'a> {
-    pub leaf: &'t Leaf,
+    pub sign: Sign,
+    /// Name of the query's parameter that holds the number.
+    pub subject_query: Option<&'t [u8]>,
     pub subject: Option<&'a [u8]>,
 }
+
+/// A node from which literal segments lead on, and nothing else is there.
+const LITERALS: Node = Node {
+    literals: true,
+    any: NONE,
+    subject: NONE,
+    globs: NONE,
+    rest: NONE,
+    leaves: NONE,
+};
 
 impl Default for Trie {
     fn default() -> Self {
@@ -172,7 +184,29 @@ impl Trie {
 
     /// To be called once all patterns are in.
     pub(super) fn settle(&mut self) {
-        self.edges.settle(&self.nodes);
+        let Trie {
+            nodes, edges, leaves, ..
+        } = self;
+        edges.settle(|number| {
+            let node = at(nodes, number).copied().unwrap_or_default();
+            let below = |literals| Node { literals, ..LITERALS };
+            if node == below(node.literals) {
+                let literals = node.literals;
+                return Below::Plain { literals, sign: None };
+            }
+            let sign = at(leaves, node.leaves).and_then(Leaves::plain);
+            let alone = Node {
+                leaves: node.leaves,
+                ..below(node.literals)
+            };
+            match sign {
+                Some(sign) if node == alone => Below::Plain {
+                    literals: node.literals,
+                    sign: Some(sign),
+                },
+                _ => Below::Node(node),
+            }
+        });
     }
 
     /// Makes the node `fresh` where that is the one that is needed.
@@ -207,13 +241,11 @@ impl Trie {
     /// Looks among the patterns without a leading slash.
     pub(super) fn find_whole<'t, 'a>(&'t self, operation: &[u8], resource: &[u8], best: &mut Option<Found<'t, 'a>>) {
         if self.whole {
-            let node = self.edges.get(WHOLE, resource);
-            consider(
-                node.and_then(|node| at(&self.leaves, node.1.leaves)),
-                operation,
-                None,
-                best,
-            );
+            match self.edges.get(WHOLE, resource) {
+                Some((_, Below::Plain { sign, .. })) => take(*sign, None, best),
+                Some((_, Below::Node(node))) => consider(at(&self.leaves, node.leaves), operation, None, best),
+                None => {}
+            }
         }
         self.whole_globs
             .matching(resource, &mut |leaves| consider(leaves.as_ref(), operation, None, best));
@@ -232,39 +264,51 @@ impl Trie {
             Some(slash) => (path.get(..slash).unwrap_or_default(), path.get(slash + 1..)),
             None => (path, None),
         };
-        let mut enter = |next: (u32, &Node), subject: Option<&'a [u8]>| match tail {
-            Some(tail) => self.walk(next, operation, tail, subject, best),
-            None => {
-                // `**` stands for the rest, which may be nothing.
-                consider(at(&self.leaves, next.1.leaves), operation, subject, best);
-                consider(at(&self.leaves, next.1.rest), operation, subject, best);
-            }
-        };
         let numbered = |next: u32| at(&self.nodes, next).map(|node| (next, node));
         if node.literals {
-            match self.edges.get(number, segment) {
-                Some(next) => enter(next, subject),
-                None if memchr(b'%', segment).is_some() => {
-                    if let Some(next) = self.edges.get(number, path::decoded(segment).as_ref()) {
-                        enter(next, subject);
-                    }
+            let found = self.edges.get(number, segment).or_else(|| {
+                let escaped = memchr(b'%', segment).is_some();
+                escaped.then(|| self.edges.get(number, path::decoded(segment).as_ref()))?
+            });
+            match (found, tail) {
+                (Some((next, Below::Plain { literals: true, .. })), Some(_)) => {
+                    self.enter((next, &LITERALS), operation, tail, subject, best);
                 }
-                None => {}
+                (Some((_, Below::Plain { sign, .. })), None) => take(*sign, subject, best),
+                (Some((next, Below::Node(node))), _) => self.enter((next, node), operation, tail, subject, best),
+                (Some((_, Below::Plain { .. })), Some(_)) | (None, _) => {}
             }
         }
         if let Some(globs) = at(&self.globs, node.globs) {
             globs.matching(&path::decoded(segment), &mut |next| {
-                next.and_then(numbered)
-                    .into_iter()
-                    .for_each(|next| enter(next, subject))
+                if let Some(next) = next.and_then(numbered) {
+                    self.enter(next, operation, tail, subject, best);
+                }
             });
         }
         if let Some(next) = numbered(node.subject).filter(|_| !segment.is_empty()) {
-            enter(next, Some(segment));
+            self.enter(next, operation, tail, Some(segment), best);
         }
         if let Some(next) = numbered(node.any) {
-            enter(next, subject);
+            self.enter(next, operation, tail, subject, best);
         }
+    }
+
+    /// Goes on below a segment, with what is behind it.
+    fn enter<'t, 'a>(
+        &'t self,
+        next: (u32, &Node),
+        operation: &[u8],
+        tail: Option<&'a [u8]>,
+        subject: Option<&'a [u8]>,
+        best: &mut Option<Found<'t, 'a>>,
+    ) {
+        if let Some(tail) = tail {
+            return self.walk(next, operation, tail, subject, best);
+        }
+        // `**` stands for the rest, which may be nothing.
+        consider(at(&self.leaves, next.1.leaves), operation, subject, best);
+        consider(at(&self.leaves, next.1.rest), operation, subject, best);
     }
 }
 
@@ -275,9 +319,23 @@ fn consider<'t, 'a>(
     best: &mut Option<Found<'t, 'a>>,
 ) {
     if let Some(leaf) = leaves.and_then(|leaves| leaves.first(operation))
-        && best.as_ref().is_none_or(|b| leaf.order < b.leaf.order)
+        && best.as_ref().is_none_or(|b| leaf.order < b.sign.order)
     {
-        *best = Some(Found { leaf, subject });
+        *best = Some(Found {
+            sign: leaf.sign(),
+            subject_query: leaf.subject_query.as_deref(),
+            subject,
+        });
+    }
+}
+
+fn take<'a>(sign: Option<Sign>, subject: Option<&'a [u8]>, best: &mut Option<Found<'_, 'a>>) {
+    if let Some(sign) = sign.filter(|sign| best.as_ref().is_none_or(|b| sign.order < b.sign.order)) {
+        *best = Some(Found {
+            sign,
+            subject_query: None,
+            subject,
+        });
     }
 }
 
