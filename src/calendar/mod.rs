@@ -131,8 +131,23 @@ impl Day {
 
     /// `2026-11-21`.
     pub fn iso(self) -> String {
+        let mut out = String::with_capacity(10);
+        self.write_iso(&mut out);
+        out
+    }
+
+    /// Appends the same to `out`.
+    pub fn write_iso(self, out: &mut String) {
         let Date { year, month, day } = self.date();
-        format!("{year:04}-{month:02}-{day:02}")
+        if !(0..=9_999).contains(&year) {
+            return out.push_str(&format!("{year:04}-{month:02}-{day:02}"));
+        }
+        let digit = |n: u32| char::from_digit(n % 10, 10).unwrap_or('0');
+        let year = year.unsigned_abs();
+        out.extend([year / 1_000, year / 100, year / 10, year].map(digit));
+        for part in [month, day].map(u32::from) {
+            out.extend(['-', digit(part / 10), digit(part)]);
+        }
     }
 
     /// `令和8年11月21日`; before 明治 the Western year.

@@ -15,8 +15,11 @@ mod cell;
 mod change;
 mod charge;
 mod columns;
+mod days;
 mod declared;
+mod grouped;
 mod kind;
+mod names;
 mod overlap;
 mod row;
 mod sheet;
@@ -24,7 +27,6 @@ mod span;
 
 use std::borrow::Cow;
 
-use hashbrown::HashMap;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::access::{DatasetId, Mark, Marks, Operation, Standing};
@@ -36,6 +38,7 @@ pub use change::{Change, changes};
 pub use charge::Naming;
 pub use declared::Declared;
 pub use kind::{AccountKind, Granted};
+pub use names::Names;
 pub use row::{Row, State};
 pub use sheet::{Reading, Sheet, Warning};
 
@@ -116,27 +119,17 @@ pub struct Right {
     moved: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Account {
-    name: Box<str>,
-    /// Its spans stand in a row: the first one's index, and how many.
-    spans: (u32, u32),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Person {
-    number: Box<str>,
-    accounts: Vec<AccountIx>,
-}
-
 /// One version of the register.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Register {
-    accounts: Vec<Account>,
-    by_name: HashMap<Box<str>, AccountIx>,
-    people: Vec<Person>,
-    by_number: HashMap<Box<str>, u32>,
-    sections: Vec<Box<str>>,
+    accounts: Names,
+    /// The spans of each account stand in a row: the first one's index, and how many.
+    spans_of: Vec<(u32, u32)>,
+    people: Names,
+    /// The accounts of each person stand in a row in `owned`: where they begin, and behind the last person the end.
+    owned_from: Vec<u32>,
+    owned: Vec<AccountIx>,
+    sections: Names,
     spans: Vec<Span>,
     charges: Charges,
     declared: Vec<Declared>,
@@ -227,7 +220,7 @@ impl Register {
         if rows.is_empty() {
             return Err(RegisterError::Empty);
         }
-        span::compile(rows)
+        Ok(span::compile(rows)?.0)
     }
 
     /// Its number among the versions that were in force; 0: none yet.
@@ -262,7 +255,7 @@ impl Register {
 
     /// The account's name as it is compared.
     pub fn name(&self, ix: AccountIx) -> &str {
-        at(&self.accounts, ix.0).map_or("", |a| &a.name)
+        self.accounts.get(ix.0)
     }
 
     /// Domains that are this agency's own.
@@ -279,21 +272,22 @@ impl Register {
     /// The account called `raw` in a log: by its whole name, else without its domain.
     pub fn find(&self, raw: &[u8]) -> Option<AccountIx> {
         let name = normal(raw);
-        self.by_name
-            .get(name.as_ref())
-            .or_else(|| self.by_name.get(self.local(&name)?))
-            .copied()
+        let found = self.accounts.find(&name);
+        found.or_else(|| self.accounts.find(self.local(&name)?)).map(AccountIx)
     }
 
     /// The account called exactly so in the register.
     pub fn by_own_name(&self, name: &str) -> Option<AccountIx> {
-        self.by_name.get(name).copied()
+        self.accounts.find(name).map(AccountIx)
     }
 
     /// Every account the person with this 職員番号 ever had.
     pub fn accounts_of(&self, number: &str) -> &[AccountIx] {
-        let person = self.by_number.get(number).and_then(|ix| at(&self.people, *ix));
-        person.map_or(&[], |p| &p.accounts)
+        let place = |n: u32| usize::try_from(*at(&self.owned_from, n)?).ok();
+        let person = self.people.find(number);
+        let bounds = person.and_then(|n| place(n).zip(place(n.saturating_add(1))));
+        let own = bounds.and_then(|(from, to)| self.owned.get(from..to));
+        own.unwrap_or_default()
     }
 
     /// Whether the person with this 職員番号 has any right in force on `day`.
@@ -303,6 +297,28 @@ impl Register {
             let over = Marks::of(&[Mark::ContractEnded, Mark::OldGeneration]);
             verdict.standing == Standing::Valid && !verdict.marks.meets(over) && verdict.person == number
         })
+    }
+
+    /// Whether the person was in `section` on a day from `since` on and is there no more on `day`. Of whom the register
+    /// never showed there it says nothing.
+    pub fn has_left(&self, number: &str, section: &str, (since, day): (Option<Day>, Day)) -> bool {
+        let there = |span: SpanIx| {
+            let verdict = self.verdict_of(span);
+            let own = verdict.person == number && verdict.standing == Standing::Valid;
+            own && self.sections_of(span).any(|s| s == section)
+        };
+        let (mut was, mut is) = (false, false);
+        for ix in self.accounts_of(number) {
+            is |= there(self.span_on(*ix, day));
+            let mut spans = self.spans(*ix).take_while(|(from, _)| *from <= day).peekable();
+            while let Some((_, span)) = spans.next() {
+                let over = spans.peek().map(|(next, _)| *next);
+                // A span that ended before the appointment began says nothing of it.
+                let counts = over.is_some_and(|over| since.is_none_or(|since| since < over));
+                was |= counts && there(span);
+            }
+        }
+        was && !is
     }
 
     /// What holds for the account on the day (JST) of `at`.
@@ -317,7 +333,7 @@ impl Register {
 
     /// The span of days that `day` lies in.
     pub fn span_on(&self, ix: AccountIx, day: Day) -> SpanIx {
-        let (first, count) = at(&self.accounts, ix.0).map_or((0, 1), |a| a.spans);
+        let (first, count) = at(&self.spans_of, ix.0).copied().unwrap_or((0, 1));
         // Spans begin in order, the first one with the beginning of time; most accounts have two or three.
         let later = (1..count).take_while(|n| at(&self.spans, first + n).is_some_and(|s| s.from <= day.0));
         SpanIx(first + u32::try_from(later.count()).unwrap_or(0))
@@ -328,11 +344,11 @@ impl Register {
         let span = at(&self.spans, ix.0).copied().unwrap_or_default();
         let day = |n: i32| (n != NO_DAY).then_some(Day(n));
         Verdict {
-            person: at(&self.people, span.person).map_or("", |p| &p.number),
+            person: self.people.get(span.person),
             standing: span.standing,
             marks: span.marks,
             kind: span.kind,
-            section: at(&self.sections, span.section).map_or("", |s| s),
+            section: self.sections.get(span.section),
             valid_from: day(span.valid_from),
             valid_to: day(span.valid_to),
             leaving: day(span.leaving),
@@ -343,15 +359,14 @@ impl Register {
 
     /// The spans of an account with the first day of each, from the beginning of time (`Day(i32::MIN)`).
     pub fn spans(&self, ix: AccountIx) -> impl Iterator<Item = (Day, SpanIx)> {
-        let (first, count) = at(&self.accounts, ix.0).map_or((0, 0), |a| a.spans);
+        let (first, count) = at(&self.spans_of, ix.0).copied().unwrap_or_default();
         (first..first.saturating_add(count)).filter_map(|n| Some((Day(at(&self.spans, n)?.from), SpanIx(n))))
     }
 
     /// All 所属 of a span, 本務 first.
     pub fn sections_of(&self, ix: SpanIx) -> impl Iterator<Item = &str> {
         let charge = at(&self.spans, ix.0).map_or(0, |s| s.charge);
-        let sections = self.charges.sections(charge).iter();
-        sections.filter_map(|s| at(&self.sections, *s).map(|s| &**s))
+        self.charges.sections(charge).iter().map(|s| self.sections.get(*s))
     }
 
     /// What a span grants, as the register words it: 業務 and 情報資産, and the operations (empty: all). Empty: the

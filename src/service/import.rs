@@ -5,20 +5,22 @@
 
 use std::path::{Path, PathBuf};
 
-use hashbrown::HashMap;
 use sha2::{Digest, Sha256};
 
 use crate::access::name_hash;
 use crate::alert::notice::Notice;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
-use crate::register::accounts::{Reading, Row, Sheet, Warning};
+use crate::register::accounts::{Names, Reading, Row, Sheet, Warning};
 use crate::register::{AccountsSettings, Register, RegisterError, import};
 use crate::store::{Importing, Journal, NewRegister, Store, StoreError};
 use crate::text::{Lang, inert, say};
 
 /// Largest register file read, in bytes: two million rows.
 const FILE_BYTES_MAX: u64 = 512 << 20;
+
+/// Bytes of a row in its canonical spelling.
+const ROW_BYTES_USUAL: usize = 112;
 
 /// A register file, read and found sound.
 #[derive(Debug)]
@@ -104,21 +106,11 @@ pub fn read(accounts: &AccountsSettings, path: &Path) -> Result<Offer, String> {
 /// # Errors
 /// The store, or a version that cannot be read.
 pub fn of_version(store: &Store, accounts: &AccountsSettings, version: i64) -> Result<Register, ImportError> {
-    let mut register = compiled(accounts, &store.register_rows(version)?)?;
-    register.set_version(version);
-    Ok(register)
-}
-
-fn compiled(accounts: &AccountsSettings, rows: &[(i64, String)]) -> Result<Register, ImportError> {
-    let length = rows.iter().map(|(_, text)| text.len() + 1).sum::<usize>();
-    let mut csv = String::with_capacity(length + Row::header().len() + 1);
-    for text in [Row::header()]
-        .into_iter()
-        .chain(rows.iter().map(|(_, text)| text.as_str()))
-    {
+    let mut csv = format!("{}\n", Row::header());
+    store.each_register_row(version, &mut |_, text| {
         csv.push_str(text);
         csv.push('\n');
-    }
+    })?;
     let refused = |e: RegisterError| {
         ImportError::Refused(match accounts.lang {
             Lang::Ja => format!("保管している台帳を読めません：{}", e.say(Lang::Ja)),
@@ -127,6 +119,7 @@ fn compiled(accounts: &AccountsSettings, rows: &[(i64, String)]) -> Result<Regis
     };
     let mut register = Sheet::read(csv.as_bytes(), true).map_err(refused)?.register;
     register.set_domains(&accounts.domains);
+    register.set_version(version);
     Ok(register)
 }
 
@@ -150,16 +143,12 @@ pub fn take(
         store.refresh_register(current.id, now)?;
         return Ok(Taken::Same(current.id));
     }
-    let rows = match &current {
-        Some(current) => store.register_rows(current.id)?,
-        None => Vec::new(),
-    };
     if let Some(current) = current.as_ref().filter(|_| reason.is_empty()) {
         let read;
         let old = match known.filter(|known| known.version() == current.id) {
             Some(known) => known,
             None => {
-                read = compiled(accounts, &rows)?;
+                read = of_version(store, accounts, current.id)?;
                 &read
             }
         };
@@ -167,17 +156,22 @@ pub fn take(
         import::weigh(old, &offer.reading.register, today, accounts.vanish_percent_max)
             .map_err(|e| ImportError::Refused(e.say(accounts.lang)))?;
     }
-    let mut texts: Vec<String> = offer.reading.rows.iter().map(Row::canonical).collect();
-    texts.sort_unstable();
-    texts.dedup();
-    let mut left: HashMap<&str, i64> = rows.iter().map(|(id, text)| (text.as_str(), *id)).collect();
-    let added: Vec<&str> = texts
-        .iter()
-        .map(String::as_str)
-        .filter(|text| left.remove(text).is_none())
-        .collect();
-    let mut ended: Vec<i64> = left.into_values().collect();
-    ended.sort_unstable();
+    let offered = spelled(&offer.reading.rows);
+    let mut kept = vec![false; offered.len()];
+    let mut ended: Vec<i64> = Vec::new();
+    if let Some(current) = &current {
+        store.each_register_row(current.id, &mut |id, text| {
+            let place = offered.find(text).and_then(|n| usize::try_from(n).ok());
+            match place.and_then(|n| kept.get_mut(n)) {
+                // One row in force for each spelling: a second one could only be an import's that went wrong.
+                Some(kept) if !*kept => *kept = true,
+                _ => ended.push(id),
+            }
+        })?;
+    }
+    let fresh = offered.iter().zip(&kept).filter(|(_, kept)| !**kept);
+    let mut added: Vec<&str> = fresh.map(|((_, text), _)| text).collect();
+    added.sort_unstable();
     let register = &offer.reading.register;
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     let new = NewRegister {
@@ -220,6 +214,20 @@ pub fn take(
         added: added.len(),
         ended: ended.len(),
     })
+}
+
+/// The canonical spelling of rows, each once: rows that differ in names of people or remarks only are one.
+fn spelled(rows: &[Row]) -> Names {
+    let (mut names, mut one) = (
+        Names::with_capacity(rows.len(), rows.len() * ROW_BYTES_USUAL),
+        String::new(),
+    );
+    for row in rows {
+        one.clear();
+        row.write_canonical(&mut one);
+        names.of(&one);
+    }
+    names
 }
 
 /// Setting: what was odd in the version in force, each oddity as a hash of account and column.

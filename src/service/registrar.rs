@@ -22,8 +22,10 @@ use crate::register::{AccountsSettings, Naming, Register};
 use crate::source::Poker;
 use crate::store::{Store, StoreError};
 
-/// How often file, folder and store are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often the store is asked for a newer version: somebody waits for what he imported by command.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// File and folder are looked at every so many times.
+const LOOK_EVERY: u32 = 5;
 /// Subfolders for what was dropped.
 const DONE: &str = "imported";
 const REFUSED: &str = "refused";
@@ -69,8 +71,9 @@ pub(super) struct Registrar {
 impl Registrar {
     /// Goes round until told to stop.
     pub(super) fn run(mut self) {
+        let mut asked = 0u32;
         loop {
-            match self.told.recv_timeout(LOOK_EVERY) {
+            match self.told.recv_timeout(ASK_EVERY) {
                 Ok(Told::Settings(accounts, version, naming)) => {
                     self.accounts = *accounts;
                     self.version = version;
@@ -79,7 +82,13 @@ impl Registrar {
                 Ok(Told::Recheck(recheck)) => self.recheck(&recheck),
                 Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    if let Err(e) = self.look(self.clock.now()) {
+                    asked = asked.wrapping_add(1);
+                    let now = self.clock.now();
+                    let done = match asked.is_multiple_of(LOOK_EVERY) {
+                        true => self.look(now),
+                        false => self.take_up(now),
+                    };
+                    if let Err(e) = done {
                         warn!(error = %e, "the account register could not be looked after; tried again");
                     }
                 }

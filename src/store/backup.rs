@@ -37,9 +37,10 @@ impl Store {
         if said != "ok" {
             return Err(damaged(said));
         }
-        let store = Store {
+        let mut store = Store {
             conn,
             path: path.to_owned(),
+            patience: super::BUSY,
         };
         store.check_owner()?;
         let kept = store.ledger_tree()?;

@@ -68,6 +68,9 @@ const APPLICATION: i64 = 0x7365_6b69;
 const BUSY: Duration = Duration::from_secs(10);
 /// The same in a store that serves one command and goes with it.
 const SCRATCH_BUSY: Duration = Duration::from_secs(3_600);
+/// How soon a writer looks again. SQLite's own pauses grow to a tenth of a second, and miss the gaps that an import of a
+/// register leaves between its transactions.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// How often the write-ahead log is tried to be turned on in that time.
 const WAL_TRIES: u32 = 1_000;
 
@@ -81,6 +84,8 @@ fn pass(place: &'static str) -> Result<(), StoreError> {
 pub struct Store {
     conn: Connection,
     path: PathBuf,
+    /// How long it waits for a writer.
+    patience: Duration,
 }
 
 /// The right to be the only daemon on a store; ends with the value (or the process).
@@ -127,6 +132,12 @@ impl Lock {
             Err(e) => e == rustix::io::Errno::WOULDBLOCK,
         }
     }
+}
+
+/// Sleeps before another look at a store that is busy; `false` once `patience` is over.
+fn look_again(looks: i32, patience: Duration) -> bool {
+    std::thread::sleep(LOOK_AGAIN);
+    LOOK_AGAIN.saturating_mul(looks.unsigned_abs()) < patience
 }
 
 fn make_folder(folder: &Path, store: &Path) -> Result<(), StoreError> {
@@ -181,6 +192,7 @@ impl Store {
         let mut store = Store {
             conn: connect(path, flags)?,
             path: path.to_owned(),
+            patience: BUSY,
         };
         // Before anything is written into a file that may be somebody else's.
         store.check_owner()?;
@@ -217,9 +229,10 @@ impl Store {
         }
         // A reader of a WAL file needs to write its index; `query_only` keeps it from anything else.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let store = Store {
+        let mut store = Store {
             conn: connect(path, flags)?,
             path: path.to_owned(),
+            patience: BUSY,
         };
         store.check_owner()?;
         let found = store.version()?;
@@ -235,10 +248,21 @@ impl Store {
     /// # Errors
     /// [`Store::open_read`].
     pub fn reader(&self) -> Result<Store, StoreError> {
-        let reader = Store::open_read(&self.path)?;
-        let millis: i64 = self.conn.pragma_query_value(None, "busy_timeout", |r| r.get(0))?;
-        reader.conn.busy_timeout(Duration::from_millis(millis.unsigned_abs()))?;
+        let mut reader = Store::open_read(&self.path)?;
+        reader.wait_for_others(self.patience)?;
         Ok(reader)
+    }
+
+    /// Waits so long for whoever writes.
+    fn wait_for_others(&mut self, patience: Duration) -> Result<(), rusqlite::Error> {
+        // SQLite counts the looks, and a look takes as long as the sleep at least.
+        let wait: fn(i32) -> bool = if patience <= BUSY {
+            |looks| look_again(looks, BUSY)
+        } else {
+            |looks| look_again(looks, SCRATCH_BUSY)
+        };
+        self.patience = patience;
+        self.conn.busy_handler(Some(wait))
     }
 
     /// The file.
@@ -279,10 +303,10 @@ impl Store {
     }
 
     /// For a scratch store that nobody needs after a crash.
-    pub fn scratch(&self) -> Result<(), StoreError> {
+    pub fn scratch(&mut self) -> Result<(), StoreError> {
         self.conn.pragma_update(None, "journal_mode", "OFF")?;
         // Without a log beside it, who reads waits for the whole transaction: as long as it takes, it ends.
-        self.conn.busy_timeout(SCRATCH_BUSY)?;
+        self.wait_for_others(SCRATCH_BUSY)?;
         self.conn.pragma_update(None, "synchronous", "OFF")?;
         Ok(self.conn.pragma_update(None, "secure_delete", false)?)
     }
@@ -311,8 +335,8 @@ impl Store {
     }
 
     /// Refuses a SQLite file of another program; an empty one is nobody's.
-    fn check_owner(&self) -> Result<(), StoreError> {
-        self.conn.busy_timeout(BUSY)?;
+    fn check_owner(&mut self) -> Result<(), StoreError> {
+        self.wait_for_others(BUSY)?;
         // One look: somebody may be making the store this very moment.
         let look = "SELECT (SELECT application_id FROM pragma_application_id),
             (SELECT user_version FROM pragma_user_version), (SELECT count(*) FROM sqlite_schema)";

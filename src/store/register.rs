@@ -13,8 +13,10 @@ use crate::access::WhoId;
 use crate::clock::WallTime;
 use crate::detect::book::PageKey;
 
-/// Rows a transaction of an import writes: a few hundredths of a second.
-const CHUNK: usize = 8_000;
+/// Rows a transaction of an import writes: a hundredth of a second or two.
+const CHUNK: usize = 4_000;
+/// Pause behind each: longer than who waits takes to look again ([`super::LOOK_AGAIN`]).
+const GAP: std::time::Duration = std::time::Duration::from_millis(3);
 
 /// A version of the register: who brought it, when, and what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,12 +135,37 @@ impl Store {
     /// # Errors
     /// The store.
     pub fn register_rows(&self, version: i64) -> Result<Vec<(i64, String)>, StoreError> {
-        let mut select = self.conn.prepare_cached(
-            "SELECT r.id, r.text FROM register_row AS r WHERE r.since <= ?1 AND NOT EXISTS
-                (SELECT 1 FROM register_row_end AS e WHERE e.row = r.id AND e.version <= ?1) ORDER BY r.id",
-        )?;
-        let rows = select.query_map([version], |r| Ok((r.get(0)?, r.get(1)?)))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = Vec::new();
+        self.each_register_row(version, &mut |id, text| rows.push((id, text.to_owned())))?;
+        Ok(rows)
+    }
+
+    /// Calls `found` for each of them.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn each_register_row(&self, version: i64, found: &mut dyn FnMut(i64, &str)) -> Result<(), StoreError> {
+        // Both lists in the order of the ids, side by side: no row is looked for. What belongs to a version in force is
+        // never changed, so that it does not matter what is committed between the two.
+        let mut ended = self
+            .conn
+            .prepare_cached("SELECT row FROM register_row_end WHERE version <= ?1 ORDER BY row")?
+            .query_map([version], |r| r.get(0))?
+            .collect::<Result<Vec<i64>, _>>()?
+            .into_iter()
+            .peekable();
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT r.id, r.text FROM register_row AS r WHERE r.since <= ?1 ORDER BY r.id")?;
+        let mut rows = select.query([version])?;
+        while let Some(row) = rows.next()? {
+            let id: i64 = row.get(0)?;
+            while ended.next_if(|end| *end < id).is_some() {}
+            if ended.peek() != Some(&id) {
+                found(id, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+            }
+        }
+        Ok(())
     }
 
     /// Makes a new version: `added` rows more than the one in force, without those whose ids are in `ended`. Other
@@ -165,6 +192,8 @@ impl Store {
                 }
             }
             tx.commit()?;
+            super::pass("register.rows")?;
+            self.let_others_through();
         }
         for chunk in ended.chunks(CHUNK) {
             let tx = self.begin()?;
@@ -175,6 +204,8 @@ impl Store {
                 }
             }
             tx.commit()?;
+            super::pass("register.ends")?;
+            self.let_others_through();
         }
         let count = |list: usize| i64::try_from(list).unwrap_or(i64::MAX);
         let tx = self.begin()?;
@@ -197,8 +228,15 @@ impl Store {
         )?;
         let before = version.checked_sub(1).filter(|before| 0 < *before);
         super::ledger::register(&tx, now, (before, version), &new.sha256, new.rows)?;
+        super::pass("register.version")?;
         tx.commit()?;
         Ok(version)
+    }
+
+    /// Leaves the store to a batch of the daemon that may wait for it: SQLite gives it to whoever asks first, and who
+    /// has just had it is always quicker.
+    fn let_others_through(&self) {
+        std::thread::sleep(GAP);
     }
 
     /// Clears away what an interrupted import left behind.
@@ -208,7 +246,9 @@ impl Store {
             "DELETE FROM register_row_end WHERE row IN (SELECT row FROM register_row_end WHERE version >= ?1 LIMIT ?2)",
             "DELETE FROM register_row WHERE id IN (SELECT id FROM register_row WHERE since >= ?1 LIMIT ?2)",
         ] {
-            while 0 < self.conn.execute(delete, (version, chunk))? {}
+            while 0 < self.conn.execute(delete, (version, chunk))? {
+                self.let_others_through();
+            }
         }
         Ok(())
     }

@@ -117,6 +117,62 @@ fn a_register_cut_in_half_is_refused_and_a_named_reason_lets_it_pass() {
     );
 }
 
+/// Rows that take an import several transactions.
+const MANY: usize = 9_000;
+
+#[test]
+fn an_import_that_dies_midway_leaves_the_version_in_force_and_the_next_one_is_whole() {
+    let site = super::bad_input::counted_site(&Setup::default());
+    let small = edited(&site, |row| Some(row.to_owned()));
+    let many: String = (0..MANY).map(|n| format!("9{n:05},x{n:05},税務課,R5.4.1,\n")).collect();
+    let (small, large) = (
+        put(&site, "small.csv", &small),
+        put(&site, "large.csv", &(small + &many)),
+    );
+    let import =
+        |file: &str| ["account", "import", file, "--by", "010003", "--reason", "支所の統合"].map(str::to_owned);
+    let listed = || site.run(&["account", "list", "--all", "--json"]).good().out;
+    let versions = || site.objects(&["account", "list", "--versions", "--json"]).len();
+    let dies = |file: &str, places: &[&str]| {
+        let before = (versions(), listed());
+        for place in places {
+            let args = import(file);
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let died = site.run_with(&args, &format!("{place}:abort"));
+            assert_eq!(died.code, None, "{place}: {}", died.err);
+            assert_eq!((versions(), listed()), before, "{place}");
+            // Whoever left is watched by the register in force all the while.
+            site.append(line(2_000, "old01", "zei", 1));
+            site.pass().good();
+            assert_eq!(versions(), before.0, "{place}");
+        }
+        let args = import(file);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        site.run(&args).good();
+        assert_eq!(versions(), before.0 + 1);
+        listed().lines().count()
+    };
+    let few = listed().lines().count();
+    let rows = [
+        "register.rows:1",
+        "register.rows:2",
+        "register.rows:3",
+        "register.version:1",
+    ];
+    assert_eq!(dies(&large, &rows), few + MANY);
+    let ends = ["register.ends:1", "register.ends:3", "register.version:1"];
+    assert_eq!(
+        dies(&small, &ends),
+        few,
+        "nothing of it is left, nothing of the others is lost"
+    );
+    let left = site.alerts().into_iter().find(|a| a["person"] == "008841").unwrap();
+    assert_eq!(
+        (&left["rule"], &left["hits"]),
+        (&"A-revoked".into(), &(rows.len() + ends.len()).into())
+    );
+}
+
 #[test]
 fn rights_nobody_uses_and_uses_nobody_granted_stand_in_the_table() {
     let site = super::bad_input::counted_site(&Setup::default());

@@ -52,6 +52,9 @@ impl<'a> Cell<'a> {
 
     /// Text that is shown to people and opened in spreadsheets later: nothing but text.
     pub(super) fn inert(self) -> Result<&'a str, RegisterError> {
+        if self.text.len() <= TEXT_CHARS_MAX && self.text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Ok(self.text);
+        }
         if self.text.chars().any(char::is_control) {
             return Err(self.error(say!("制御文字が含まれています", "this holds control characters")));
         }
@@ -89,11 +92,12 @@ impl<'a> Cell<'a> {
 
     /// Several entries; `；`, `、` and a full-width comma separate as `;` does.
     pub(super) fn list(self) -> Result<Box<str>, RegisterError> {
+        const SEPARATORS: [char; 4] = [';', '；', '、', '，'];
         let text = self.inert()?;
-        let parts = text
-            .split([';', '；', '、', '，'])
-            .map(str::trim)
-            .filter(|p| !p.is_empty());
+        if !text.contains(SEPARATORS) {
+            return Ok(text.into());
+        }
+        let parts = text.split(SEPARATORS).map(str::trim).filter(|p| !p.is_empty());
         Ok(parts.collect::<Vec<_>>().join(";").into())
     }
 
@@ -145,6 +149,9 @@ impl<'a> Cell<'a> {
 
     /// Whether the row is a 兼務.
     pub(super) fn concurrent(self) -> Result<bool, RegisterError> {
+        if matches!(self.text, "" | "本務") {
+            return Ok(false);
+        }
         let text = normal(self.text.as_bytes());
         match text.as_ref() {
             "" | "本務" | "主務" | "main" | "0" => Ok(false),

@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Register, SpanIx, Verdict, at};
+use super::{AccountIx, Register, SpanIx, Verdict, at};
 use crate::access::{Mark, Marks, Standing};
 use crate::calendar::Day;
 
@@ -47,25 +47,40 @@ impl Change<'_> {
 pub fn changes<'a>(old: &'a Register, new: &'a Register) -> Vec<Change<'a>> {
     let mut out = Vec::new();
     let mut charges = SameCharges::default();
-    for account in &old.accounts {
-        let theirs = new.by_name.get(&account.name).and_then(|ix| at(&new.accounts, ix.0));
-        if theirs.is_some_and(|theirs| are_same((old, account.spans), (new, theirs.spans), &mut charges)) {
+    // Registers of two days hold their accounts in much the same order: the next one is looked for where it is awaited.
+    let mut awaited = 0;
+    for ix in old.all() {
+        let (name, spans) = (old.name(ix), spans_of_account(old, ix));
+        let there = Some(AccountIx(awaited)).filter(|next| new.name(*next) == name);
+        let theirs = there.or_else(|| new.by_own_name(name));
+        awaited = theirs.map_or(awaited, |theirs| theirs.0.saturating_add(1));
+        let their_spans = theirs.map(|theirs| spans_of_account(new, theirs));
+        if their_spans.is_some_and(|theirs| are_same((old, spans), (new, theirs), &mut charges)) {
             continue;
         }
-        let ours: Vec<(Day, SpanIx)> = spans_of(old, account.spans);
-        let theirs: Vec<(Day, SpanIx)> = theirs.map_or_else(Vec::new, |a| spans_of(new, a.spans));
-        compare(&account.name, (old, &ours), (new, &theirs), &mut charges, &mut out);
-    }
-    for account in new.accounts.iter().filter(|a| !old.by_name.contains_key(&a.name)) {
-        compare(
-            &account.name,
-            (old, &[]),
-            (new, &spans_of(new, account.spans)),
-            &mut charges,
-            &mut out,
+        let (ours, theirs) = (
+            spans_of(old, spans),
+            their_spans.map_or_else(Vec::new, |s| spans_of(new, s)),
         );
+        compare(name, (old, &ours), (new, &theirs), &mut charges, &mut out);
+    }
+    let mut awaited = 0;
+    for ix in new.all() {
+        let name = new.name(ix);
+        if old.name(AccountIx(awaited)) == name {
+            awaited += 1;
+        } else if let Some(ours) = old.by_own_name(name) {
+            awaited = ours.0.saturating_add(1);
+        } else {
+            let spans = spans_of(new, spans_of_account(new, ix));
+            compare(name, (old, &[]), (new, &spans), &mut charges, &mut out);
+        }
     }
     out
+}
+
+fn spans_of_account(register: &Register, ix: AccountIx) -> (u32, u32) {
+    at(&register.spans_of, ix.0).copied().unwrap_or_default()
 }
 
 /// Charges of two registers that say the same, by their numbers: a few thousand stand behind all accounts.

@@ -5,6 +5,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use super::names::Names;
 use super::row::{Row, bit, operations};
 use super::{Granted, at, normal};
 use crate::access::{DatasetId, Operation};
@@ -99,6 +100,7 @@ pub(super) struct Charges {
 pub(super) struct ChargesBuilder<'r> {
     charges: Charges,
     words: HashMap<(&'r str, &'r str, u16), u32>,
+    by_pair: HashMap<(u32, u32), u32>,
     by_parts: HashMap<Charge, u32>,
 }
 
@@ -141,25 +143,34 @@ fn words(list: &str) -> impl Iterator<Item = String> {
 }
 
 impl<'r> ChargesBuilder<'r> {
-    /// The number of the charge that `rows` make together, in sections `sections` (本務 first). 0: none.
-    pub(super) fn charge(&mut self, rows: &[&'r Row], sections: Vec<u32>) -> u32 {
-        let mut numbers: Vec<u32> = rows.iter().map(|row| self.row(row)).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let charge = Charge {
-            sections,
-            words: numbers,
+    /// The number of the charge that rows with these [words](Self::row) make together, in `sections` (本務 first).
+    /// 0: none. The words are put in order.
+    pub(super) fn charge(&mut self, words: &mut Vec<u32>, sections: &[u32]) -> u32 {
+        words.sort_unstable();
+        words.dedup();
+        let next = self.next();
+        let whole = || Charge {
+            sections: sections.to_vec(),
+            words: words.clone(),
         };
-        if let Some(known) = self.by_parts.get(&charge) {
-            return *known;
+        // Nearly every account has one row in one section.
+        let number = match (words.as_slice(), sections) {
+            ([words], [section]) => *self.by_pair.entry((*words, *section)).or_insert(next),
+            _ => *self.by_parts.entry(whole()).or_insert(next),
+        };
+        if number == next {
+            self.charges.charges.push(whole());
         }
-        self.charges.charges.push(charge.clone());
-        let number = u32::try_from(self.charges.charges.len()).unwrap_or(u32::MAX);
-        self.by_parts.insert(charge, number);
         number
     }
 
-    fn row(&mut self, row: &'r Row) -> u32 {
+    /// The number the next charge gets, from 1.
+    fn next(&self) -> u32 {
+        u32::try_from(self.charges.charges.len().saturating_add(1)).unwrap_or(u32::MAX)
+    }
+
+    /// The number of what a row grants.
+    pub(super) fn row(&mut self, row: &'r Row) -> u32 {
         let next = u32::try_from(self.words.len()).unwrap_or(u32::MAX);
         let words = (&*row.tasks, &*row.datasets, row.operations);
         let number = *self.words.entry(words).or_insert(next);
@@ -205,7 +216,7 @@ impl Charges {
     }
 
     /// Resolves all words.
-    pub(super) fn bind(&mut self, naming: &Naming, sections: &[Box<str>]) {
+    pub(super) fn bind(&mut self, naming: &Naming, sections: &Names) {
         let mut unknown = Vec::new();
         let mut told = HashSet::new();
         let rows: Vec<Set> = self
@@ -225,7 +236,6 @@ impl Charges {
             self.sets
                 .push(&union(charge.words.iter().filter_map(|n| at(&rows, *n))));
         }
-        let by_name: HashMap<&str, u32> = (0..).zip(sections).map(|(n, s)| (&**s, n)).collect();
         let size = naming
             .owners
             .iter()
@@ -235,7 +245,7 @@ impl Charges {
         self.owners = vec![None; size];
         for (id, owner) in &naming.owners {
             if let Some(slot) = self.owners.get_mut(usize::from(id.0)) {
-                *slot = by_name.get(owner.as_str()).copied();
+                *slot = sections.find(owner);
             }
         }
         self.unknown = unknown;

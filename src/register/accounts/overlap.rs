@@ -5,31 +5,20 @@
 //!
 //! Not here: one account of two persons on the same day, which is refused (`span`).
 
-use hashbrown::HashMap;
-
 use super::columns::Column;
-use super::span::share_a_day;
-use super::{Day, Row};
+use super::days::share_a_day;
+use super::grouped::Grouped;
+use super::{Day, Row, at};
 use crate::text::{Lang, Say, say};
 
 /// Rows of one account compared with one another at most; who has more posts than that is no single person.
 const ROWS_MAX: usize = 32;
 
 /// Calls `found` for each row that does not agree with an earlier one: the row, the column, and what is odd.
-/// `posts`: whether the file tells 本務 from 兼務.
-pub(super) fn overlaps(rows: &[Row], posts: bool, found: &mut dyn FnMut(&Row, Column, Say)) {
-    let mut by_account: HashMap<&str, usize> = HashMap::with_capacity(rows.len());
-    // Most accounts have one row: only the others are collected.
-    let mut several: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (n, row) in rows.iter().enumerate() {
-        if let Some(first) = by_account.insert(&row.account, n) {
-            several.entry(&row.account).or_insert_with(|| vec![first]).push(n);
-        }
-    }
-    let mut groups: Vec<Vec<usize>> = several.into_values().collect();
-    groups.sort_unstable();
-    for group in groups {
-        let own: Vec<&Row> = group.iter().take(ROWS_MAX).filter_map(|n| rows.get(*n)).collect();
+/// `by_account` says which rows are each account's; `posts`, whether the file tells 本務 from 兼務.
+pub(super) fn overlaps(rows: &[Row], by_account: &Grouped, posts: bool, found: &mut dyn FnMut(&Row, Column, Say)) {
+    for group in by_account.all().filter(|group| 1 < group.len()) {
+        let own: Vec<&Row> = group.iter().take(ROWS_MAX).filter_map(|n| at(rows, *n)).collect();
         for (n, row) in own.iter().enumerate() {
             let mut earlier = own.iter().take(n);
             let odd = earlier.find_map(|first| Some((first, disagreement(first, row, posts)?)));

@@ -147,46 +147,52 @@ impl Row {
     /// people and remarks are not in it. Reading it again gives an equal row.
     pub fn canonical(&self) -> String {
         let mut out = String::with_capacity(128);
-        let date = |day: Option<Day>| day.map(Day::iso).unwrap_or_default();
-        let generation = if self.generation == 0 {
-            String::new()
-        } else {
-            self.generation.to_string()
-        };
-        let operations = operations_text(self.operations);
-        let (from, to, leaving) = (date(self.from), date(self.to), date(self.leaving));
-        let (state_from, state_to) = (date(self.state_from), date(self.state_to));
-        let contract_end = date(self.contract_end);
-        let fields: [&str; 21] = [
-            &self.person,
-            &self.account,
-            self.kind.ja(),
-            &self.section_code,
-            &self.section,
-            if self.concurrent { "兼務" } else { "" },
-            &self.tasks,
-            &self.datasets,
-            &operations,
-            &from,
-            &to,
-            self.state.ja(),
-            &state_from,
-            &state_to,
-            &leaving,
-            &self.contractor,
-            &contract_end,
-            &generation,
-            &self.custodian,
-            &self.hosts,
-            &self.schedule,
-        ];
-        for (n, field) in fields.into_iter().enumerate() {
-            if 0 < n {
-                out.push(',');
-            }
-            quoted(field, &mut out);
-        }
+        self.write_canonical(&mut out);
         out
+    }
+
+    /// Appends the same to `out`.
+    pub fn write_canonical(&self, out: &mut String) {
+        let text = |field: &str, out: &mut String| {
+            quoted(field, out);
+            out.push(',');
+        };
+        let date = |day: Option<Day>, out: &mut String| {
+            if let Some(day) = day {
+                day.write_iso(out);
+            }
+            out.push(',');
+        };
+        text(&self.person, out);
+        text(&self.account, out);
+        text(self.kind.ja(), out);
+        text(&self.section_code, out);
+        text(&self.section, out);
+        text(if self.concurrent { "兼務" } else { "" }, out);
+        text(&self.tasks, out);
+        text(&self.datasets, out);
+        for (n, operation) in stated(self.operations).enumerate() {
+            if 0 < n {
+                out.push('・');
+            }
+            out.push_str(operation.ja());
+        }
+        out.push(',');
+        date(self.from, out);
+        date(self.to, out);
+        text(self.state.ja(), out);
+        date(self.state_from, out);
+        date(self.state_to, out);
+        date(self.leaving, out);
+        text(&self.contractor, out);
+        date(self.contract_end, out);
+        if self.generation != 0 {
+            out.push_str(&self.generation.to_string());
+        }
+        out.push(',');
+        text(&self.custodian, out);
+        text(&self.hosts, out);
+        quoted(&self.schedule, out);
     }
 
     /// Columns of [`Row::canonical`].
@@ -196,7 +202,7 @@ impl Row {
 }
 
 fn quoted(field: &str, out: &mut String) {
-    if !field.contains([',', '"', '\r', '\n']) {
+    if !field.bytes().any(|b| matches!(b, b',' | b'"' | b'\r' | b'\n')) {
         return out.push_str(field);
     }
     out.push('"');
@@ -209,16 +215,13 @@ fn quoted(field: &str, out: &mut String) {
     out.push('"');
 }
 
-/// The operations of a mask as a register words them.
-pub(super) fn operations_text(mask: u16) -> String {
-    let words: Vec<&str> = operations(mask).into_iter().map(Operation::ja).collect();
-    words.join("・")
-}
-
 /// The operations of a mask.
 pub(super) fn operations(mask: u16) -> Vec<Operation> {
-    let stated = |o: &Operation| mask & bit(*o) != 0;
-    Operation::ALL.into_iter().filter(stated).collect()
+    stated(mask).collect()
+}
+
+fn stated(mask: u16) -> impl Iterator<Item = Operation> {
+    Operation::ALL.into_iter().filter(move |o| mask & bit(*o) != 0)
 }
 
 /// The bit of an operation in a mask.

@@ -11,11 +11,15 @@ use memchr::{memchr, memchr_iter};
 
 use super::cell::{Cell, is_formula, shorten};
 use super::columns::{Column, Columns};
+use super::grouped::Grouped;
 use super::overlap::overlaps;
+use super::span::compile;
 use super::{AccountKind, Register, RegisterError, Row, State, normal};
 use crate::calendar::{Day, read_date};
 use crate::text::{Say, say};
 
+/// Bytes of a row, rather few: room is made for the rows of a file at once.
+const ROW_BYTES_USUAL: usize = 80;
 /// Warnings kept of one file; more are counted.
 const WARNINGS_MAX: usize = 100;
 
@@ -53,11 +57,13 @@ pub struct Sheet<'a> {
     columns: Columns,
     /// Line and whole text of each row, by hash: the same row twice is a file that was put together wrongly.
     seen: HashMap<u64, u64>,
-    dates: HashMap<String, Option<Day>>,
+    /// Dates that were read before, and whether a date names an era that did not hold on its day.
+    dates: HashMap<String, (Option<Day>, bool)>,
     /// Words that were read before: the same few stand in every row.
     kinds: HashMap<String, AccountKind>,
     states: HashMap<String, State>,
     operations: HashMap<String, u16>,
+    generations: HashMap<String, i32>,
     warnings: Vec<Warning>,
     odd: u64,
 }
@@ -70,16 +76,19 @@ impl<'a> Sheet<'a> {
     /// The first thing that is wrong.
     pub fn read(bytes: &'a [u8], may_end_open: bool) -> Result<Reading, RegisterError> {
         let mut sheet = Sheet::open(bytes)?;
-        let mut rows = Vec::new();
-        while let Some(row) = sheet.next_row()? {
+        let most = bytes.len() / ROW_BYTES_USUAL;
+        let mut rows = Vec::with_capacity(most);
+        sheet.seen.reserve(most);
+        let mut record = csv::StringRecord::new();
+        while let Some(row) = sheet.next_row(&mut record)? {
             rows.push(row);
         }
         if rows.is_empty() {
             return Err(RegisterError::Empty);
         }
         sheet.check_end(&rows, may_end_open)?;
-        let register = Register::of(&rows)?;
-        sheet.note_overlaps(&rows);
+        let (register, by_account) = compile(&rows)?;
+        sheet.note_overlaps(&rows, &by_account);
         Ok(Reading {
             rows,
             register,
@@ -113,25 +122,25 @@ impl<'a> Sheet<'a> {
             kinds: HashMap::new(),
             states: HashMap::new(),
             operations: HashMap::new(),
+            generations: HashMap::new(),
             warnings: Vec::new(),
             odd: 0,
         })
     }
 
     /// The next row. Rows of nothing but separators, as spreadsheets leave them behind, are passed over.
-    fn next_row(&mut self) -> Result<Option<Row>, RegisterError> {
-        let mut record = csv::StringRecord::new();
+    fn next_row(&mut self, record: &mut csv::StringRecord) -> Result<Option<Row>, RegisterError> {
         loop {
-            match self.reader.read_record(&mut record) {
+            match self.reader.read_record(record) {
                 Ok(true) => {}
                 Ok(false) => return Ok(None),
                 Err(e) => return Err(row_error(&self.columns, &e, &mut self.lines)),
             }
             if record.iter().any(|field| !field.trim().is_empty()) {
                 let line = self.lines.of(record.position());
-                let row = self.row(&record, line)?;
-                self.check_whole(&record, &row)?;
-                self.note_odd(&record, &row);
+                let row = self.row(record, line)?;
+                self.check_whole(record, &row)?;
+                self.note_odd(record, &row);
                 return Ok(Some(row));
             }
         }
@@ -190,7 +199,7 @@ impl<'a> Sheet<'a> {
                 .unwrap_or("")
                 .trim()
         };
-        let outside = |column| read_date(field(column)).is_some_and(|read| read.outside_era);
+        let outside = |column| self.dates.get(field(column)).is_some_and(|(_, outside)| *outside);
         let mut odd: Vec<(Column, Say)> = Vec::new();
         if row.kind.ends() && row.to.is_none() && row.contract_end.is_none() {
             odd.push((
@@ -236,7 +245,7 @@ impl<'a> Sheet<'a> {
             Column::Leaving,
             Column::ContractEnd,
         ] {
-            if field(column).starts_with(|c: char| !c.is_ascii_digit()) && outside(column) {
+            if outside(column) {
                 odd.push((
                     column,
                     say!(
@@ -255,11 +264,11 @@ impl<'a> Sheet<'a> {
     }
 
     /// Rows that do not agree stand before all that is odd in single rows: what they grant may be a right that has ended.
-    fn note_overlaps(&mut self, rows: &[Row]) {
+    fn note_overlaps(&mut self, rows: &[Row], by_account: &Grouped) {
         let columns = &self.columns;
         let posts = columns.place(Column::Concurrent).is_some();
         let (mut first, mut count) = (Vec::new(), 0u64);
-        overlaps(rows, posts, &mut |row, column, why| {
+        overlaps(rows, by_account, posts, &mut |row, column, why| {
             count += 1;
             if first.len() < WARNINGS_MAX {
                 first.push(warning(columns, row, column, why));
@@ -311,11 +320,16 @@ impl<'a> Sheet<'a> {
         let dates = &mut self.dates;
         let mut date = |column: Column| -> Result<Option<Day>, RegisterError> {
             let cell = cell(column);
-            if let Some(known) = dates.get(cell.text) {
+            if cell.text.is_empty() {
+                return Ok(None);
+            }
+            if let Some((known, _)) = dates.get(cell.text) {
                 return Ok(*known);
             }
             let read = cell.date()?;
-            dates.insert(cell.text.to_owned(), read);
+            let era = cell.text.starts_with(|c: char| !c.is_ascii_digit());
+            let outside = era && read_date(cell.text).is_some_and(|read| read.outside_era);
+            dates.insert(cell.text.to_owned(), (read, outside));
             Ok(read)
         };
         let account = normal(cell(Column::Account).name()?.as_bytes()).into_owned();
@@ -325,6 +339,8 @@ impl<'a> Sheet<'a> {
         let state = once(&mut self.states, read.text, || read.state())?;
         let read = cell(Column::Operations);
         let operations = once(&mut self.operations, read.text, || read.operations())?;
+        let read = cell(Column::Generation);
+        let generation = once(&mut self.generations, read.text, || read.generation())?;
         let mut person = cell(Column::Person).number()?;
         if person.is_empty() {
             if !kind.is_custodied() {
@@ -355,7 +371,7 @@ impl<'a> Sheet<'a> {
             leaving: date(Column::Leaving)?,
             contractor: cell(Column::Contractor).inert()?.into(),
             contract_end: date(Column::ContractEnd)?,
-            generation: cell(Column::Generation).generation()?,
+            generation,
             custodian: cell(Column::Custodian).number()?,
             hosts: cell(Column::Hosts).hosts()?,
             schedule: cell(Column::Schedule).schedule()?,

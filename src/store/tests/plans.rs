@@ -78,6 +78,10 @@ const WHOLE: &[(&str, &str)] = &[
         "at an import, off the ingest thread: the whole register is wanted",
     ),
     (
+        "SELECT row FROM register_row_end WHERE version <= ?1 ORDER BY row",
+        "the same: what of it has ended",
+    ),
+    (
         "WHERE phase IN (0, 1) AND caught_at < last_read",
         "for a report; a row a file that was ever read",
     ),

@@ -268,7 +268,12 @@ impl Site {
 
     /// Reads all there is, and something happens at a named place (`sekimori::fault`).
     pub fn pass_with(&self, fault: &str) -> Ran {
-        let mut command = self.command(&["run", "--until-idle"]);
+        self.run_with(&["run", "--until-idle"], fault)
+    }
+
+    /// Runs a command, and something happens at a named place.
+    pub fn run_with(&self, args: &[&str], fault: &str) -> Ran {
+        let mut command = self.command(args);
         command.env("SEKIMORI_FAULT", fault);
         Site::ran(command)
     }
