@@ -51,7 +51,7 @@ pub fn say(gap: &Gap, lang: Lang) -> String {
                 format!("「{}」の", name(section))
             };
             format!(
-                "{of}{}が空席です（任命されている方が、権限台帳では在職していない場合を含みます）",
+                "{of}{}が空席です（任命されている方が、権限台帳では在職していない、又は別の所属に移っている場合を含みます）",
                 role.ja()
             )
         }
@@ -62,7 +62,7 @@ pub fn say(gap: &Gap, lang: Lang) -> String {
                 format!(" of {}", name(section))
             };
             format!(
-                "the post of {}{of} is vacant, or nobody appointed to it is in office by the register",
+                "the post of {}{of} is vacant, or by the register nobody appointed to it is in office and in that section",
                 role.as_str()
             )
         }

@@ -1,8 +1,8 @@
 //! Sections and their posts: who is 保護管理者 of a section on a day, who stands in, who is away (訓令第3条～第6条).
 //!
 //! A post is held by one person and has deputies in order. Whoever is away (absence calendar), whose appointment does
-//! not run, or whom the account register knows as having no right in force is passed over at once, not waited for; a
-//! post nobody can be reached for is vacant, and that is said.
+//! not run, whom the account register knows as having no right in force, or who was moved out of the section is passed
+//! over at once, not waited for; a post nobody can be reached for is vacant, and that is said.
 //!
 //! Not here: whom an alert goes to and when (`alert`), addresses as mail addresses (`config` has checked them).
 
@@ -179,7 +179,9 @@ impl Sections {
             let absent = |a: &Absence| a.person == post.person && a.from <= day && day <= a.to;
             // Executives may have no account at all; the register speaks of those it knows only.
             let gone = |register: &Register| {
-                !register.accounts_of(&post.person).is_empty() && !register.is_in_force(&post.person, day)
+                !register.accounts_of(&post.person).is_empty()
+                    && (!register.is_in_force(&post.person, day)
+                        || (role.is_of_section() && register.has_left(&post.person, section, (post.from, day))))
             };
             if self.absences.iter().any(absent) {
                 holding.away.push((post, Away::Absent));
@@ -223,6 +225,17 @@ impl Sections {
             Role::Officer | Role::Manager | Role::General => !kept,
         };
         Some(running().any(|post| post.person == person && may(post.role)))
+    }
+
+    /// 職員番号 of those who may bring registers on `day`.
+    pub fn keepers(&self, day: Day) -> Vec<&str> {
+        let all = self.posts.iter().map(|post| post.person.as_str());
+        let mut keepers: Vec<&str> = all
+            .filter(|person| self.may_bring_registers(person, day) == Some(true))
+            .collect();
+        keepers.sort_unstable();
+        keepers.dedup();
+        keepers
     }
 
     /// Whether `at` lies in the duty hours of the person, else of the section, else in office hours.
@@ -313,6 +326,31 @@ mod tests {
         assert_eq!(held.away[0].1, Away::NotInOffice);
         let general = town.who_holds(Role::General, "税務課", noon("2026-04-01"), Some(&register));
         assert_eq!(people(&general), ["9"], "no account: believed");
+    }
+
+    #[test]
+    fn whoever_was_moved_to_another_section_heads_the_old_one_no_more() {
+        let csv = "職員番号,利用者ID,所属名,権限開始日,権限終了日\n1,u1,税務課,R4.4.1,R8.3.31\n1,u1,図書館,R8.4.1,\n\
+                   2,u2,総務課,R4.4.1,\n";
+        let register = Register::read(csv.as_bytes()).unwrap();
+        let town = town();
+        let held =
+            |town: &Sections, date: &str| people(&town.who_holds(Role::Manager, "税務課", noon(date), Some(&register)));
+        assert_eq!(held(&town, "2026-03-31"), ["1", "2"], "still there");
+        assert_eq!(
+            held(&town, "2026-04-01"),
+            ["2"],
+            "and 2, who was never there, is believed"
+        );
+        let mut again = town;
+        for post in &mut again.posts {
+            post.from = Some(day("2026-04-01"));
+        }
+        assert_eq!(held(&again, "2026-04-01"), ["1", "2"], "appointed after he was moved");
+        let second = csv.replace("2,u2", "1,u1b,税務課,R8.4.1,\n2,u2");
+        let register = Register::read(second.as_bytes()).unwrap();
+        let both = again.who_holds(Role::Manager, "税務課", noon("2026-04-02"), Some(&register));
+        assert_eq!(people(&both), ["1", "2"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod backdated;
 mod jobs;
 mod live;
+mod vacant;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -143,7 +143,7 @@ pub(super) fn gap(facts: &Facts, gap: &Gap, lang: Lang) -> String {
                 format!("「{}」の", name(section))
             };
             format!(
-                "{of}{}が空席である（任命された者が在職していない場合を含む）",
+                "{of}{}が空席である（任命された者が在職していない、又は別の所属に移っている場合を含む）",
                 role.ja()
             )
         }

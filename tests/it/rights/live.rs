@@ -12,10 +12,10 @@ const LOG_HEAD: &str = "処理日時,利用者ID,所属名,端末名,機能名,�
 const OPLOG: &str = "fixtures/quickstart/juki/oplog-1.csv";
 
 /// 012101 heads 市民課, 012102 is 主査 there, 012103 係長 of another section; 040001 is 監査責任者.
-const STAFF: &str = "012101,012101,正規,市民課,R4.4.1,,在職,\n012102,012102,正規,市民課,R4.4.1,,在職,\n\
+pub(super) const STAFF: &str = "012101,012101,正規,市民課,R4.4.1,,在職,\n012102,012102,正規,市民課,R4.4.1,,在職,\n\
     012103,012103,正規,図書館,R4.4.1,,在職,\n040001,040001,正規,監査室,R4.4.1,,在職,\n";
 
-const POSTS: &str = r#"
+pub(super) const POSTS: &str = r#"
 [[post]]
 role = "manager"
 section = "市民課"
@@ -38,7 +38,7 @@ person = "040001"
 office = ["kansa@city.example.jp"]
 "#;
 
-fn site(accounts: &str) -> Site {
+pub(super) fn site(accounts: &str) -> Site {
     let site = Site::trial();
     std::fs::write(site.path("config/accounts.csv"), format!("{HEAD}{STAFF}{accounts}")).unwrap();
     let config = std::fs::read_to_string(&site.config).unwrap();
@@ -53,29 +53,29 @@ fn site(accounts: &str) -> Site {
 }
 
 /// Appends to the operation log as the package writes it, in Windows' Shift_JIS.
-fn write_log(site: &Site, text: &str) {
+pub(super) fn write_log(site: &Site, text: &str) {
     let (bytes, _, lossy) = encoding_rs::SHIFT_JIS.encode(text);
     assert!(!lossy);
     append_to(&site.path(OPLOG), &bytes);
 }
 
-fn line(day: Day, clock: &str, user: &str, operation: &str, records: u64) -> String {
+pub(super) fn line(day: Day, clock: &str, user: &str, operation: &str, records: u64) -> String {
     let day = day.iso().replace('-', "/");
     format!("{day} {clock},{user},市民課,市民課-PC③,住民票抽出,{operation},{records},1234567890,正常,\n")
 }
 
-fn clock(second: u32) -> String {
+pub(super) fn clock(second: u32) -> String {
     format!("{}:{:02}:{:02}", second / 3_600, second / 60 % 60, second % 60)
 }
 
 /// A mail, taken apart: recipients, subject, body.
-struct Mail {
-    to: String,
-    subject: String,
-    body: String,
+pub(super) struct Mail {
+    pub to: String,
+    pub subject: String,
+    pub body: String,
 }
 
-fn mails(site: &Site) -> Vec<Mail> {
+pub(super) fn mails(site: &Site) -> Vec<Mail> {
     let Ok(folder) = std::fs::read_dir(site.path("var/quickstart/outbox")) else {
         return Vec::new();
     };
@@ -102,14 +102,14 @@ fn mail(text: &str) -> Mail {
     }
 }
 
-fn show(what: &str, mail: &Mail) {
+pub(super) fn show(what: &str, mail: &Mail) {
     println!(
         "--- {what}\nTo: {}\nSubject: {}\n\n{}",
         mail.to, mail.subject, mail.body
     );
 }
 
-fn one<'m>(mails: &'m [Mail], subject: &str) -> &'m Mail {
+pub(super) fn one<'m>(mails: &'m [Mail], subject: &str) -> &'m Mail {
     let found: Vec<&Mail> = mails.iter().filter(|m| m.subject.contains(subject)).collect();
     let all: Vec<&String> = mails.iter().map(|m| &m.subject).collect();
     assert_eq!(found.len(), 1, "{subject} in {all:#?}");

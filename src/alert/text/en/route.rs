@@ -32,7 +32,7 @@ fn why(why: Why) -> String {
         Why::Administrator => "told: the alert is about somebody who runs the systems".to_owned(),
         Why::Again(wait) => format!("told again: not acknowledged for {}", text(wait)),
         Why::Absent => "passed over: away".to_owned(),
-        Why::Left => "passed over: no right in force".to_owned(),
+        Why::Left => "passed over: no right in force, or moved to another section".to_owned(),
         Why::Vacant => "nobody there".to_owned(),
         Why::Himself => "left out: the alert is about this person".to_owned(),
     }

@@ -32,7 +32,7 @@ fn why(why: Why) -> String {
         Why::Administrator => "通知（対象者がシステムの管理者等のため）".to_owned(),
         Why::Again(wait) => format!("再通知（{}確認がないため）", text(wait)),
         Why::Absent => "：不在".to_owned(),
-        Why::Left => "：権限が失効（退職・休職等）".to_owned(),
+        Why::Left => "：権限が失効（退職・休職・異動等）".to_owned(),
         Why::Vacant => "：（ほかに）該当者なし".to_owned(),
         Why::Himself => "：警告の対象者のため除外".to_owned(),
     }
