@@ -65,6 +65,15 @@ pub enum Notice {
         /// One line a person and dataset.
         uses: Vec<String>,
     },
+    /// What a register changes for those who keep it, and accounts that change hands.
+    RegisterDelicate {
+        /// The version of the register.
+        version: i64,
+        /// Who brought it, or from which file.
+        brought: String,
+        /// One line a change.
+        changes: Vec<String>,
+    },
     /// A limit was raised for somebody, or that was refused.
     Exception {
         /// The exception.
@@ -189,6 +198,11 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         ),
         Notice::RegisterOdd { version, lines } => registers::odd(*version, lines, lang),
         Notice::Backdated { version, brought, uses } => registers::backdated((*version, brought), uses, lang),
+        Notice::RegisterDelicate {
+            version,
+            brought,
+            changes,
+        } => registers::delicate((*version, brought), changes, lang),
         Notice::RegisterStale {
             origin,
             version,
@@ -324,7 +338,10 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
                 "Some datasets or logs are not watched. What happens there is neither counted nor judged:",
             ),
         ),
-        Notice::Backdated { .. } | Notice::RegisterOdd { .. } | Notice::Job { .. } => registers::occasion(notice, lang),
+        Notice::Backdated { .. }
+        | Notice::RegisterOdd { .. }
+        | Notice::RegisterDelicate { .. }
+        | Notice::Job { .. } => registers::occasion(notice, lang),
         _ => (
             lang.pick("【監視の異常】", "[WATCH IMPAIRED] "),
             lang.pick(

@@ -68,7 +68,9 @@ impl Pipeline {
         let today = day_of(EventTime::from_micros(now.micros()));
         let store = self.work.store.reader()?;
         let registers = (before, self.work.register());
-        let recheck = Recheck::new(store, registers, Arc::clone(self.work.surveyor()), (version, today))?;
+        let keepers = self.sections.keepers(today).into_iter().map(str::to_owned).collect();
+        let held = (Arc::clone(self.work.surveyor()), keepers);
+        let recheck = Recheck::new(store, registers, held, (version, today))?;
         self.to_reconsider = None;
         self.rechecking = Some(version);
         Ok(Some(recheck))
@@ -89,7 +91,8 @@ impl Pipeline {
         let teller = Arc::clone(&self.teller);
         let committed = self.writer.store()?.in_hindsight(Some(version), &mut |desk| {
             teller.tell_hindsight(desk, &corrected, (version, &format!("H-{version}")), now)?;
-            teller.tell_backdated(desk, &backdated, (version, &rechecked.brought), now)
+            teller.tell_backdated(desk, &backdated, (version, &rechecked.brought), now)?;
+            teller.tell_delicate(desk, &rechecked.delicate, (version, &rechecked.brought), now)
         })?;
         self.rechecking = None;
         self.done.committed = true;

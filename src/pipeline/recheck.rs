@@ -20,7 +20,8 @@ use crate::detect::book::{History, Select};
 use crate::detect::{Differing, Past};
 
 use crate::parse::place::Surveyor;
-use crate::register::{PersonDays, Register, held_against, held_against_account, newly_known, touched};
+use crate::register::import::{Delicate, delicate, difference};
+use crate::register::{Change, PersonDays, Register, held_against, held_against_account, newly_known, touched};
 use crate::store::{Names, PageHistory, Store};
 
 /// How far back a corrected register is held against the book, in days.
@@ -38,6 +39,8 @@ pub struct Recheck {
     before: Arc<Register>,
     after: Arc<Register>,
     surveyor: Arc<Surveyor>,
+    /// 職員番号 of those who may bring registers.
+    keepers: Vec<String>,
     version: i64,
     today: Day,
 }
@@ -53,6 +56,23 @@ pub struct Rechecked {
     pub(super) numbers: BTreeMap<WhoId, String>,
     /// Who brought the version, or from which file it was taken.
     pub(super) brought: String,
+    /// What whoever checks should hear of, although the register allows it.
+    pub(super) delicate: Vec<Shown>,
+}
+
+/// A change of an account, for people.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub why: Delicate,
+    pub account: String,
+    /// 職員番号 of the holder before; empty: none.
+    pub before: String,
+    /// 職員番号 of the holder now; the account's own name where it is nobody's.
+    pub after: String,
+    pub section: String,
+    /// What the right is for, as the register words it.
+    pub charge: String,
+    pub days: (Day, Day),
 }
 
 impl Recheck {
@@ -60,7 +80,7 @@ impl Recheck {
     pub(super) fn new(
         store: Store,
         (before, after): (Arc<Register>, Arc<Register>),
-        surveyor: Arc<Surveyor>,
+        (surveyor, keepers): (Arc<Surveyor>, Vec<String>),
         (version, today): (i64, Day),
     ) -> Result<Recheck, PipelineError> {
         store.hold()?;
@@ -69,6 +89,7 @@ impl Recheck {
             before,
             after,
             surveyor,
+            keepers,
             version,
             today,
         })
@@ -130,8 +151,12 @@ impl Recheck {
             version: self.version,
             differing: Vec::new(),
             numbers: BTreeMap::new(),
-            brought: self.brought()?,
+            brought: String::new(),
+            delicate: Vec::new(),
         };
+        let (brought, by) = self.brought()?;
+        found.delicate = self.delicate(&by);
+        found.brought = brought;
         for day in past {
             let Some((number, _)) = people.get(&day.who) else {
                 continue;
@@ -181,12 +206,36 @@ impl Recheck {
         Ok(())
     }
 
-    fn brought(&self) -> Result<String, PipelineError> {
+    /// What the register changes that looks like ordinary work and is how somebody who keeps it would help himself.
+    fn delicate(&self, by: &str) -> Vec<Shown> {
+        let own = self.keepers.iter().map(String::as_str).chain([by]);
+        let keepers: Vec<&str> = own.filter(|person| !person.is_empty()).collect();
+        let items = difference(&self.before, &self.after, self.today);
+        let since = self.today.plus(-HINDSIGHT_DAYS);
+        let shown = |(why, change): (Delicate, Change<'_>)| {
+            let after = change.after?;
+            let charge = self.after.charge_of(after.span());
+            Some(Shown {
+                why,
+                account: change.account.to_owned(),
+                before: change.before.map_or_else(String::new, |v| v.person.to_owned()),
+                after: after.person.to_owned(),
+                section: after.section.to_owned(),
+                charge: charge.into_iter().map(|(words, _)| words).collect::<Vec<_>>().join(";"),
+                days: (change.from, change.to),
+            })
+        };
+        let found = delicate(&items, &keepers, since);
+        found.into_iter().filter_map(shown).collect()
+    }
+
+    /// Who brought the version, or from which file it was taken; and who, where somebody did.
+    fn brought(&self) -> Result<(String, String), PipelineError> {
         let versions = self.store.register_versions(VERSIONS_MAX)?;
         let version = versions.into_iter().find(|v| v.id == self.version);
-        Ok(version.map_or_else(String::new, |v| match v.import.by.is_empty() {
-            true => v.import.origin,
-            false => v.import.by,
+        Ok(version.map_or_else(Default::default, |v| match v.import.by.is_empty() {
+            true => (v.import.origin, String::new()),
+            false => (v.import.by.clone(), v.import.by),
         }))
     }
 }

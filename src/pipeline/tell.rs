@@ -4,6 +4,7 @@
 //! mail and gives it its Message-ID, made of the alert's number, the count of its mails and the store's name,
 //! so that the same telling never gets a second one.
 
+mod delicate;
 mod excepted;
 mod hindsight;
 mod ladder;

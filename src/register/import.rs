@@ -181,5 +181,41 @@ fn what(change: &Change<'_>) -> Option<What> {
     })
 }
 
+/// Why a change that the register allows is shown to whoever checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Delicate {
+    /// It gives a right to somebody who may bring registers.
+    Keeper,
+    /// An account of a person's becomes nobody's (共用, システム): what is done with it is counted for him no more.
+    Nobodys,
+    /// On days on which an account was one person's it becomes another's: what is done with it is counted for that one.
+    Holder,
+}
+
+/// What of a difference looks like ordinary work, and is how somebody who keeps the register would help himself or hide
+/// others. `keepers` may bring registers. Changes that concern no day from `since` on are left out.
+pub fn delicate<'a>(items: &[Item<'a>], keepers: &[&str], since: Day) -> Vec<(Delicate, Change<'a>)> {
+    let mut found: Vec<(Delicate, Change<'a>)> = items
+        .iter()
+        .filter(|item| since <= item.change.to)
+        .filter_map(|item| {
+            let after = item.change.after.filter(|after| after.standing == Standing::Valid)?;
+            let gains = matches!(
+                item.what,
+                What::New | What::Begun | What::Moved | What::Other | What::Holder
+            );
+            let why = match item.what {
+                _ if gains && keepers.contains(&after.person) => Delicate::Keeper,
+                What::Holder if after.kind.is_custodied() => Delicate::Nobodys,
+                What::Holder => Delicate::Holder,
+                _ => return None,
+            };
+            Some((why, item.change))
+        })
+        .collect();
+    found.sort_by_key(|(why, _)| *why);
+    found
+}
+
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 mod backdated;
 mod jobs;
+mod keepers;
 mod live;
 mod vacant;
 

@@ -14,6 +14,13 @@ pub(super) fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static s
                 "A register that was brought afterwards grants, backdated, what nobody had a right to when it happened:",
             ),
         ),
+        Notice::RegisterDelicate { .. } => (
+            lang.pick("【台帳の確認】", "[REGISTER TO BE CHECKED] "),
+            lang.pick(
+                "取り込まれた権限台帳に、台帳を管理する方自身の権限、又は利用者IDの持ち主に関わる変更があります。",
+                "The account register that was imported changes rights of those who keep it, or whose an account is:",
+            ),
+        ),
         Notice::RegisterOdd { .. } => (
             lang.pick("【台帳の確認】", "[REGISTER TO BE CHECKED] "),
             lang.pick(
@@ -57,6 +64,26 @@ pub(super) fn odd(version: i64, all: &[String], lang: Lang) -> Parts {
         lang.pick(
             "台帳は取り込まれ、監視に使われています。期間の重なる行は、終わったはずの権限を残していることがあります。\nアクセス権限の管理担当に、行番号の行を確かめて直すよう依頼してください。一度お知らせした行は、繰り返しお知らせしません（一覧は sekimori check）。",
             "The register is in force. Rows that overlap may keep a right alive that should have ended.\nHave whoever keeps the register look at these lines. Each is told once (sekimori check lists them all).",
+        ),
+    )
+}
+
+pub(super) fn delicate((version, brought): (i64, &str), all: &[String], lang: Lang) -> Parts {
+    let (count, brought) = (
+        number(u64::try_from(all.len()).unwrap_or(0)),
+        inert(brought, DETAIL_CHARS_MAX),
+    );
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("権限台帳　版 {version}（取込み：{brought}）：{count} 件"),
+        Lang::En => format!("account register, version {version} (brought by {brought}): {count}"),
+    }];
+    lines.extend(listed(all, lang));
+    (
+        lang.pick("台帳を管理する方の権限等の変更", "rights of those who keep the register, and accounts that change hands"),
+        lines,
+        lang.pick(
+            "台帳は取り込まれ、この内容で権限の有無を判定しています。台帳を取り込める方は、自分や他の方の利用を、権限のあるものに見せることができます。\n発令・変更申請書など、台帳以外の書類と突き合わせて、変更の理由と承認者を確認してください。",
+            "The register is in force, and uses are judged by it. Whoever may import registers could make his own use, or\nanother's, look like one with a right. Hold these changes against other papers: appointment, request, approval.",
         ),
     )
 }

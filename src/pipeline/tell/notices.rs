@@ -155,7 +155,7 @@ impl Teller {
             to: match notice {
                 Notice::Exception { .. } | Notice::Job { .. } | Notice::Coverage(_) => self.of_the_watch(now),
                 Notice::RegisterOdd { .. } => self.of_registers(now),
-                Notice::Backdated { .. } => self.of_the_top(now),
+                Notice::Backdated { .. } | Notice::RegisterDelicate { .. } => self.of_the_top(now),
                 _ => self.settings.to.clone(),
             },
             subject: text.subject,

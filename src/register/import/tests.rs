@@ -92,3 +92,46 @@ fn the_difference_names_what_becomes_of_each_account() {
         ]
     );
 }
+
+#[test]
+fn rights_of_those_who_keep_the_register_and_accounts_that_change_hands_are_shown() {
+    const HEAD: &str = "職員番号,利用者ID,区分,所属名,業務区分,権限開始日,権限終了日\n";
+    let rows = |rows: &[&str]| Register::read(format!("{HEAD}{}\n", rows.join("\n")).as_bytes()).unwrap();
+    let old = rows(&[
+        "1,keeper,正規,情報課,台帳,R5.4.1,",
+        "2,u2,正規,税務課,住民税,R5.4.1,",
+        "3,u3,正規,税務課,住民税,R5.4.1,",
+        "4,u4,正規,税務課,住民税,R5.4.1,R8.9.30",
+    ]);
+    let new = rows(&[
+        "1,keeper,正規,情報課,台帳,R5.4.1,",
+        "1,keeper,正規,情報課,住民税,R8.11.20,",
+        "9,u2,正規,税務課,住民税,R5.4.1,",
+        ",u3,共用,税務課,住民税,R5.4.1,",
+        // Reused behind the end, and somebody new: nothing out of the way.
+        "4,u4,正規,税務課,住民税,R5.4.1,R8.9.30",
+        "5,u4,正規,税務課,住民税,R8.10.1,",
+        "6,u6,正規,税務課,住民税,R8.11.1,",
+    ]);
+    let today = day("2026-11-20");
+    let items = difference(&old, &new, today);
+    let shown = |since: Day| -> Vec<(Delicate, String, String)> {
+        let all = delicate(&items, &["1"], since).into_iter();
+        all.map(|(why, c)| (why, c.account.to_owned(), c.after.unwrap().person.to_owned()))
+            .collect()
+    };
+    let own = |why, account: &str, after: &str| (why, account.to_owned(), after.to_owned());
+    let expected = [
+        own(Delicate::Keeper, "keeper", "1"),
+        own(Delicate::Nobodys, "u3", "u3"),
+        own(Delicate::Holder, "u2", "9"),
+    ];
+    assert_eq!(shown(day("2025-11-20")), expected);
+    assert_eq!(delicate(&difference(&old, &old, today), &["1"], today), []);
+    let same = rows(&["1,keeper,正規,情報課,台帳,R5.4.1,"]);
+    assert_eq!(
+        delicate(&difference(&old, &same, today), &["1"], today),
+        [],
+        "less is nothing to be shown"
+    );
+}
