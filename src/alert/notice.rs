@@ -14,7 +14,7 @@ use crate::detect::silence::{Missed, Silence};
 use crate::register::Exception;
 use crate::register::jobs::Job;
 use crate::source::SourceEvent;
-use crate::text::{Lang, inert, number};
+use crate::text::{Lang, Say, inert, number};
 
 pub use drawn::{DrawnUse, SectionUses};
 pub use events::{is_news, one_line, remedy};
@@ -91,9 +91,9 @@ pub enum Notice {
     /// A changed configuration was refused; the old one stays in force.
     ConfigurationRefused(String),
     /// Nothing more is signed: the record as it stands does not continue what was signed before.
-    EvidenceStopped(String),
+    EvidenceStopped(Say),
     /// The archive or its ledger cannot be written: what is read is counted and judged, not kept.
-    ArchiveFailing(String),
+    ArchiveFailing(Say),
     /// The daily checkpoint of the ledger, for whoever keeps it outside.
     Checkpoint(Standing),
     /// Lines of a source that no record came from: they may hide accesses.
@@ -223,7 +223,7 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         ),
         Notice::EvidenceStopped(why) => (
             lang.pick("記録の証明が止まっています", "the record is no longer being proved"),
-            vec![inert(why, DETAIL_CHARS_MAX)],
+            vec![inert(why.pick(lang), DETAIL_CHARS_MAX)],
             lang.pick(
                 "監視と警告は続いていますが、記録の照合点（署名）も区画（保管）も作られていません。復元・巻き戻し・改ざんの有無を確かめてください。\n最新のデータベースを元の場所に戻すと再開します。失われた場合は、この保管庫をそのまま残し、監査責任者の了承を得て新しいデータベースと保管庫で始めてください。",
                 "Watching and alerting go on, but nothing is signed or archived. Find out whether something was restored, set back or altered.\nIt goes on once the newest store is back in its place. If that is lost, keep this folder as it is and, with the consent of the audit officer, begin with a new store and a new folder.",
@@ -231,7 +231,7 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         ),
         Notice::ArchiveFailing(why) => (
             lang.pick("アクセス記録を保管できません", "access records cannot be archived"),
-            vec![inert(why, DETAIL_CHARS_MAX)],
+            vec![inert(why.pick(lang), DETAIL_CHARS_MAX)],
             lang.pick(
                 "監視と警告は続いていますが、読み取った記録の保管または照合点の書込みができません。保管庫のフォルダーの空き容量、所有者、書込みの可否を確かめてください。\n元のログが残っているうちに書けるようになれば、記録は失われません。",
                 "Watching and alerting go on, but what is read cannot be archived, or no checkpoint be written. See to the room, owner and mode of the archive folder.\nNothing is lost if that is mended while the logs are still there.",

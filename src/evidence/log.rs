@@ -22,6 +22,7 @@ use super::entry::Entry;
 use super::keys::{KeyError, KeyFolder};
 use super::note::{Checkpoint, Note, Signer, VerifierKey, base64, unbase64};
 use super::tree::{Frontier, Hash, leaf_hash};
+use crate::text::{Lang, Say, reason, say};
 
 /// The log cannot be written or must not be signed.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +41,29 @@ pub enum LogError {
     #[error(transparent)]
     Key(#[from] KeyError),
     /// What stands in the folder is not what the store says; signing it would make two histories.
-    #[error("{0}")]
-    Fork(String),
+    #[error("{}", .0.pick(Lang::En))]
+    Fork(Say),
+}
+
+impl LogError {
+    /// The same for people, in both languages.
+    pub fn say(&self) -> Say {
+        match self {
+            LogError::Fork(why) => why.clone(),
+            LogError::Key(why) => say!("鍵を使えません：{why}", "{why}"),
+            LogError::File { what, path, error } => {
+                let (path, why) = (path.display(), reason(error));
+                let did = match *what {
+                    "open" => "開けません",
+                    "read" => "読めません",
+                    "make" => "作れません",
+                    _ => "書けません",
+                };
+                let (ja, en) = (why.pick(Lang::Ja), why.pick(Lang::En));
+                say!("{path} を{did}：{ja}", "cannot {what} {path}: {en}")
+            }
+        }
+    }
 }
 
 /// Passes a named place (`fault`).
@@ -123,7 +145,8 @@ impl Lines {
     fn add(&mut self, line: &str) -> Result<(), LogError> {
         let Some(rest) = line.as_bytes().strip_prefix(self.partial.as_slice()) else {
             let path = self.path.display();
-            return Err(LogError::Fork(format!(
+            return Err(LogError::Fork(say!(
+                "{path} の最後の行が、そこにあるはずの項目の先頭と一致しません。",
                 "the last line of {path} is not the beginning of the entry that belongs there"
             )));
         };
@@ -280,33 +303,40 @@ impl Log {
     /// # Errors
     /// [`LogError::Fork`] says what does not fit together.
     pub fn join(&mut self, store: &Frontier, signed: &[Checkpoint]) -> Result<(), LogError> {
-        let fork = |why: String| {
-            Err(LogError::Fork(format!(
-                "{why}; nothing is signed or archived until the newest store is back in its place (or, where it is lost, a new store and a new folder are begun and this folder is kept)"
+        let fork = |why: Say| {
+            let (ja, en) = (why.pick(Lang::Ja), why.pick(Lang::En));
+            Err(LogError::Fork(say!(
+                "{ja}最新のデータベースを元の場所に戻すまで、署名も保管もされません（失われた場合は、このフォルダーを残し、新しいデータベースと保管庫で始めてください）。",
+                "{en}; nothing is signed or archived until the newest store is back in its place (or, where it is lost, a new store and a new folder are begun and this folder is kept)"
             )))
         };
-        let (folder, store_size) = (self.folder.display(), store.size());
-        if store_size < self.size() {
-            return fork(format!(
-                "{folder} holds {} entries, the store only {store_size}: the store is older than the log (a restored backup or snapshot?)",
-                self.size()
+        let (folder, store_size, size) = (self.folder.display(), store.size(), self.size());
+        if store_size < size {
+            return fork(say!(
+                "{folder} には {size} 項目ありますが、データベースには {store_size} 項目しかありません。データベースが記録簿より古くなっています（写しやスナップショットから戻されていませんか）。",
+                "{folder} holds {size} entries, the store only {store_size}: the store is older than the log (a restored backup or snapshot?)"
             ));
         }
-        if store_size == self.size() && store.root() != self.tree.root() {
-            return fork(format!("the entries in {folder} are not those of the store"));
+        if store_size == size && store.root() != self.tree.root() {
+            return fork(say!(
+                "{folder} の項目がデータベースの項目と一致しません。",
+                "the entries in {folder} are not those of the store"
+            ));
         }
         let ours = |checkpoint: &&Checkpoint| checkpoint.origin == self.origin;
         let last = self.last.iter().map(|(_, checkpoint)| checkpoint);
         for checkpoint in signed.iter().chain(last).filter(ours) {
             let size = checkpoint.size;
             if store_size < size {
-                return fork(format!(
+                return fork(say!(
+                    "{size} 項目までの照合点に署名済みですが、データベースには {store_size} 項目しかありません。巻き戻されています。",
                     "a checkpoint over {size} entries has been signed, the store holds only {store_size}: it was set back"
                 ));
             }
             let root = self.roots.get(&size);
             if root.is_some_and(|root| *root != checkpoint.root) {
-                return fork(format!(
+                return fork(say!(
+                    "{folder} の最初の {size} 項目が、署名したものと一致しません。",
                     "the first {size} entries in {folder} are not those that were signed"
                 ));
             }
@@ -329,9 +359,10 @@ impl Log {
             .get(&self.tree.size())
             .is_some_and(|root| *root != self.tree.root())
         {
-            return Err(LogError::Fork(format!(
-                "the first {} entries of the store are not those that were signed",
-                self.tree.size()
+            let size = self.tree.size();
+            return Err(LogError::Fork(say!(
+                "データベースの最初の {size} 項目が、署名したものと一致しません。",
+                "the first {size} entries of the store are not those that were signed"
             )));
         }
         if let Some(epoch) = begins_epoch(line.as_bytes(), &self.tree) {
@@ -358,9 +389,10 @@ impl Log {
             if !path.exists() {
                 self.entries.sync()?;
                 let Some(key) = self.keys.epoch(&self.origin, epoch.number)? else {
-                    return Err(LogError::Fork(format!(
-                        "the key of epoch {} is gone before the epoch was closed; keep this folder and begin a new store and a new folder",
-                        epoch.number
+                    let number = epoch.number;
+                    return Err(LogError::Fork(say!(
+                        "第 {number} 期の署名鍵が、その期を締める前に失われています。このフォルダーをそのまま残し、新しいデータベースと保管庫で始めてください。",
+                        "the key of epoch {number} is gone before the epoch was closed; keep this folder and begin a new store and a new folder"
                     )));
                 };
                 let checkpoint = Checkpoint {
@@ -403,13 +435,17 @@ impl Log {
     pub fn sign(&mut self) -> Result<(String, Checkpoint), LogError> {
         self.entries.sync()?;
         let Some(epoch) = self.epochs.last() else {
-            return Err(LogError::Fork("the log has no key entry yet".into()));
+            return Err(LogError::Fork(say!(
+                "記録簿にまだ鍵の項目がありません。",
+                "the log has no key entry yet"
+            )));
         };
         if self.signers.is_none() {
             let Some(key) = self.keys.epoch(&self.origin, epoch.number)? else {
-                return Err(LogError::Fork(format!(
-                    "the key of epoch {} is gone; keep this folder and begin a new store and a new folder",
-                    epoch.number
+                let number = epoch.number;
+                return Err(LogError::Fork(say!(
+                    "第 {number} 期の署名鍵が失われています。このフォルダーをそのまま残し、新しいデータベースと保管庫で始めてください。",
+                    "the key of epoch {number} is gone; keep this folder and begin a new store and a new folder"
                 )));
             };
             self.signers = Some((self.keys.log(&self.origin)?, key));

@@ -22,6 +22,7 @@ use super::segment::{Beginning, Sealed, SegmentWriter};
 use super::tree::Hash;
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
+use crate::text::{Say, reason, say};
 
 /// Pieces that may wait for the thread; behind that reading waits. A piece is at most 1 MiB or so.
 const WAITING_MAX: usize = 8;
@@ -110,7 +111,7 @@ enum Order {
 #[derive(Debug, Default)]
 struct Shared {
     finished: Vec<Finished>,
-    failed: Option<String>,
+    failed: Option<Say>,
 }
 
 /// The sealing thread, from outside.
@@ -162,7 +163,10 @@ impl Sealer {
 
     fn send(&self, order: Order) {
         if self.orders.as_ref().is_none_or(|orders| orders.send(order).is_err()) {
-            self.lock().failed = Some("the sealing thread has ended; see the message above".into());
+            self.lock().failed = Some(say!(
+                "保管の処理が終了しています（動作記録を確かめてください）。",
+                "the sealing thread has ended; see the message above"
+            ));
         }
     }
 
@@ -228,7 +232,7 @@ impl Sealer {
     }
 
     /// Why nothing is sealed at present.
-    pub fn failed(&self) -> Option<String> {
+    pub fn failed(&self) -> Option<Say> {
         self.lock().failed.clone()
     }
 }
@@ -303,7 +307,7 @@ impl Bench {
             if let Err(e) = done {
                 self.open.clear();
                 let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-                shared.failed = Some(e.to_string());
+                shared.failed = Some(reason(&e));
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::evidence::{
 };
 use crate::source::{Phase, Raw, SegmentState, SourceSettings};
 use crate::store::{ArchiveBatch, Reached, Store};
+use crate::text::Say;
 
 /// Segments looked back at for unfinished renames.
 const LOOK_BACK: u32 = 10_000;
@@ -371,7 +372,7 @@ impl Archive {
     }
 
     /// Why nothing is sealed at present.
-    pub fn failed(&self) -> Option<String> {
+    pub fn failed(&self) -> Option<Say> {
         self.sealer.failed()
     }
 

@@ -8,6 +8,7 @@ use crate::alert::notice::Notice;
 use crate::clock::WallTime;
 use crate::config::Config;
 use crate::store::ArchiveBatch;
+use crate::text::{Lang, Say};
 
 impl Pipeline {
     /// From now on the ledger leaves the store by `proof`.
@@ -16,7 +17,7 @@ impl Pipeline {
     }
 
     /// Why nothing is signed, if that is so.
-    pub fn proof_stopped(&self) -> Option<&str> {
+    pub fn proof_stopped(&self) -> Option<&Say> {
         self.proof.as_ref().and_then(Proof::stopped)
     }
 
@@ -70,7 +71,10 @@ impl Pipeline {
             if !archive.may_retry(now) {
                 return Ok(());
             }
-            tracing::error!(%why, "the archive cannot be written; its bytes are read again from the sources");
+            tracing::error!(
+                why = why.pick(Lang::En),
+                "the archive cannot be written; its bytes are read again from the sources"
+            );
             let ids: Vec<SourceId> = self.lanes.iter().map(Lane::id).collect();
             archive.again(store, &ids, now)?;
             return self.notify(&Notice::ArchiveFailing(why), now);

@@ -15,6 +15,7 @@ use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
 use crate::evidence::{Checkpoint, Entry, EvidenceSettings, Log, LogError, Note, base64, spoken_code};
 use crate::store::{Signed, Store, StoreError};
+use crate::text::{Lang, Say};
 
 /// How soon a folder that could not be written is tried again.
 const RETRY: Duration = Duration::from_secs(30);
@@ -33,11 +34,11 @@ pub struct Proof {
     log: Log,
     every: Duration,
     due: WallTime,
-    stopped: Option<String>,
+    stopped: Option<Say>,
     /// The same, while nobody was told yet.
-    untold: Option<String>,
+    untold: Option<Say>,
     /// Since when no checkpoint can be written, why, and whether people were told.
-    failing: Option<(WallTime, String, bool)>,
+    failing: Option<(WallTime, Say, bool)>,
     /// Who gets the checkpoint of the day; nobody named: whoever gets every alert.
     checkpoints_to: Vec<String>,
     recipients: Vec<String>,
@@ -143,14 +144,14 @@ impl Proof {
     }
 
     /// Why nothing is signed, if that is so.
-    pub fn stopped(&self) -> Option<&str> {
-        self.stopped.as_deref()
+    pub fn stopped(&self) -> Option<&Say> {
+        self.stopped.as_ref()
     }
 
     fn stop(&mut self, error: LogError) -> Result<(), PipelineError> {
         match error {
             LogError::Fork(why) => {
-                error!(%why, "the ledger is not signed any more");
+                error!(why = why.pick(Lang::En), "the ledger is not signed any more");
                 self.stopped = Some(why.clone());
                 self.untold = Some(why);
                 Ok(())
@@ -173,7 +174,7 @@ impl Proof {
         store: &mut Store,
         archive: Option<&Archive>,
         now: WallTime,
-    ) -> Result<Option<String>, PipelineError> {
+    ) -> Result<Option<Say>, PipelineError> {
         if let Some(why) = self.untold.take() {
             return Ok(Some(why));
         }
@@ -198,7 +199,7 @@ impl Proof {
                     .failing
                     .take()
                     .map_or((now, false), |(since, _, told)| (since, told));
-                self.failing = Some((since, e.to_string(), told));
+                self.failing = Some((since, e.say(), told));
                 self.due = now.plus(RETRY);
             }
             Err(e) => return Err(e),
@@ -207,7 +208,7 @@ impl Proof {
     }
 
     /// Why no checkpoint can be written, once, when that has lasted.
-    pub fn failing(&mut self, now: WallTime) -> Option<String> {
+    pub fn failing(&mut self, now: WallTime) -> Option<Say> {
         let (since, why, told) = self.failing.as_mut()?;
         if *told || now.since(*since) < TELL_AFTER {
             return None;

@@ -107,7 +107,7 @@ fn build(
     if let Some(before) = before {
         pipeline.judged_by(before, in_force.version);
     }
-    let stopped = proof.stopped().map(str::to_owned);
+    let stopped = proof.stopped().cloned();
     if stopped.is_none() {
         pipeline.open_archive(config, now)?;
     }
