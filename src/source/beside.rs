@@ -1,4 +1,4 @@
-//! Hashing beside the framing: while one thread makes records of what was read, another hashes the same bytes.
+//! Hashing beside the framing: while one thread makes records of what was read, and reads on, another hashes the same bytes.
 //!
 //! One thread for all sources, begun when there is much to read for the first time. It has one place for work: who finds
 //! that taken hashes his bytes himself, and who comes back before they were begun takes them back, so nobody ever waits
@@ -77,7 +77,16 @@ fn desk() -> Option<&'static Arc<Desk>> {
 pub(super) struct Beside {
     desk: &'static Arc<Desk>,
     read: Arc<Vec<u8>>,
+    part: Range<usize>,
     hashed: Receiver<Hashing>,
+}
+
+impl std::fmt::Debug for Beside {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Beside")
+            .field("part", &self.part)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Beside {
@@ -93,21 +102,26 @@ impl Beside {
         *place = Some(Work {
             hashing: hashing.clone(),
             read: Arc::clone(read),
-            part,
+            part: part.clone(),
             done,
         });
         drop(place);
         desk.brought.notify_one();
-        let read = Arc::clone(read);
-        Some(Beside { desk, read, hashed })
+        Some(Beside {
+            desk,
+            read: Arc::clone(read),
+            part,
+            hashed,
+        })
     }
 
-    /// The hashes behind those bytes. `None`: nobody began, and nobody will; they are still to be hashed.
-    pub fn end(self) -> Option<Hashing> {
+    /// Brings `hashing`, from which it was begun, behind those bytes: where nobody began with them, here.
+    pub fn end(self, hashing: &mut Hashing) {
         let own = |work: &mut Work| Arc::ptr_eq(&work.read, &self.read);
-        if self.desk.place().take_if(own).is_some() {
-            return None;
+        let begun = self.desk.place().take_if(own).is_none();
+        match self.hashed.recv().ok().filter(|_| begun) {
+            Some(behind) => *hashing = behind,
+            None => hashing.take(self.read.get(self.part).unwrap_or_default()),
         }
-        self.hashed.recv().ok()
     }
 }

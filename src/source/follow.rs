@@ -109,6 +109,9 @@ pub struct Tailer {
     pub(super) checked: Option<super::Check>,
     pub(super) framer: Framer,
     buf: Arc<Vec<u8>>,
+    spare: Arc<Vec<u8>>,
+    /// The segment of which bytes may still be hashed.
+    hashing: Option<usize>,
     /// Consumed bytes since they were taken last, where somebody wants them.
     raw: Option<Vec<Raw>>,
     calls: u64,
@@ -150,6 +153,8 @@ impl Tailer {
             checked: None,
             framer,
             buf: Arc::default(),
+            spare: Arc::default(),
+            hashing: None,
             raw: None,
             calls: 0,
         };
@@ -222,6 +227,7 @@ impl Tailer {
             let end = self.turn(next, now, &mut left, &mut out, sink);
             match end {
                 End::Broken if rescans < RESCANS_MAX => {
+                    self.end_hashing();
                     rescans = rescans.saturating_add(1);
                     self.scan(now, new_id);
                 }
@@ -232,10 +238,23 @@ impl Tailer {
                 End::Refuted | End::Short => self.skip(next),
             }
         }
+        self.end_hashing();
         // What was tried in this call and could not be read is left for the next look.
         let call = self.calls;
         out.more = self.segs.iter().any(|s| s.ready() && s.skipped != call);
+        if !out.more {
+            // There is one of these for each source.
+            (self.buf, self.spare) = (Arc::default(), Arc::default());
+        }
         out
+    }
+
+    /// Waits for the hashes of what was read last.
+    fn end_hashing(&mut self) {
+        let seg = self.hashing.take().and_then(|at| self.segs.get_mut(at));
+        if let Some(tail) = seg.and_then(|seg| seg.tail.as_mut()) {
+            tail.end_hashing();
+        }
     }
 
     fn skip(&mut self, index: usize) {
@@ -246,6 +265,10 @@ impl Tailer {
 
     /// Lets one segment read one chunk.
     fn turn(&mut self, index: usize, now: WallTime, left: &mut u64, out: &mut ReadOutcome, sink: &mut Sink<'_>) -> End {
+        if self.hashing != Some(index) {
+            self.end_hashing();
+            self.hashing = Some(index);
+        }
         let Some(seg) = self.segs.get_mut(index) else {
             return End::Caught;
         };
@@ -255,6 +278,7 @@ impl Tailer {
         seg.turn = self.calls.saturating_mul(1 << 20).saturating_add(out.lines);
         let mut job = Job {
             buf: &mut self.buf,
+            spare: &mut self.spare,
             framer: self.framer.clone(),
             allowance: *left,
             force: out.lines == 0,

@@ -39,6 +39,19 @@ impl Tail {
         self.run.filter(|run| run.from == position).and_then(|run| run.data)
     }
 
+    /// Joins runs of NUL bytes that were left out; one that ended before `position` is told.
+    pub(super) fn note_nuls(&mut self, nuls: &[(u64, u64)], position: u64) {
+        for (lo, hi) in nuls {
+            match &mut self.nuls {
+                Some((_, end)) if *end == *lo => *end = *hi,
+                other => self.skipped.extend(other.replace((*lo, *hi))),
+            }
+        }
+        if self.nuls.is_some_and(|(_, end)| end < position) {
+            self.skipped.extend(self.nuls.take());
+        }
+    }
+
     /// Whether the end of a run is still to be found.
     pub(super) fn seeks_data(&self) -> bool {
         self.run.is_some_and(|run| run.data.is_none())

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use super::beside::Beside;
 use super::body::Body;
 use super::chunks::{Hashing, brief, chunk_at};
 use super::framer::Framer;
@@ -24,6 +25,7 @@ impl Tail {
 
     /// Writes into `state` what proves the consumed bytes.
     pub fn fill_proofs(&self, state: &mut SegmentState) {
+        debug_assert!(self.beside.is_none(), "the last bytes are not hashed yet");
         if self.unproved || self.catching.is_some() {
             return;
         }
@@ -32,6 +34,13 @@ impl Tail {
         self.marks.write(&mut state.marks, &self.window);
         if let Some(hashing) = &self.hashing {
             (state.part, state.chain) = (hashing.part(), hashing.chain());
+        }
+    }
+
+    /// Waits for the hashes of what was read last, where they are made beside the reading.
+    pub(super) fn end_hashing(&mut self) {
+        if let (Some(beside), Some(hashing)) = (self.beside.take(), self.hashing.as_mut()) {
+            beside.end(hashing);
         }
     }
 
@@ -55,13 +64,13 @@ impl Tail {
         Ok(())
     }
 
-    /// Takes `bytes`, of which the last `fresh` were just consumed, from `position` on, and the others stood before. `ahead`:
-    /// they are hashed already.
+    /// Takes `bytes`, of which the last `fresh` were just consumed, from `position` on, and the others stood before. `beside`:
+    /// they are being hashed.
     pub(super) fn consumed(
         &mut self,
         bytes: &[u8],
         (position, fresh): (u64, usize),
-        ahead: Option<Hashing>,
+        beside: Option<Beside>,
         framer: &Framer,
     ) {
         if fresh == 0 {
@@ -71,8 +80,8 @@ impl Tail {
         self.window.clear();
         self.window.extend_from_slice(bytes.get(from..).unwrap_or_default());
         let fresh = bytes.get(bytes.len().saturating_sub(fresh)..).unwrap_or_default();
-        if ahead.is_some() {
-            self.hashing = ahead;
+        if beside.is_some() {
+            self.beside = beside;
         } else if let Some(hashing) = self.hashing.as_mut() {
             hashing.take(fresh);
         }

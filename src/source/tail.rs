@@ -61,12 +61,14 @@ pub(super) struct Tail {
     pub(super) marks: Marking,
     /// Hashes of what is consumed; none before the first reading after it was opened again.
     pub(super) hashing: Option<Hashing>,
+    /// What was consumed last, where it is not in them yet.
+    pub(super) beside: Option<Beside>,
     /// A packed member that is still unpacked to where its segment stands.
     pub(super) catching: Option<Box<Catching>>,
     /// An incomplete record too long to be read from its start again.
     pub(super) long: Option<Long>,
     /// NUL bytes at the start of a record, left out and not told yet.
-    nuls: Option<(u64, u64)>,
+    pub(super) nuls: Option<(u64, u64)>,
     pub(super) skipped: Vec<(u64, u64)>,
     /// A run of them that is longer than a chunk.
     pub(super) run: Option<Run>,
@@ -82,6 +84,8 @@ pub(super) struct Tail {
 pub(super) struct Job<'a, 's> {
     /// Where chunks are read into; shared by all files.
     pub buf: &'a mut Arc<Vec<u8>>,
+    /// The other one: what was read before may still be hashed.
+    pub spare: &'a mut Arc<Vec<u8>>,
     /// Where records end.
     pub framer: Framer,
     /// Bytes that may be given out.
@@ -207,6 +211,7 @@ impl Tail {
             window,
             marks: Marking::default(),
             hashing: None,
+            beside: None,
             catching: None,
             long: None,
             nuls: None,
@@ -325,6 +330,9 @@ impl Tail {
             }
             self.restore(state)?;
         }
+        if self.long.is_some() || self.seeks_data() {
+            self.end_hashing();
+        }
         let turn = if self.long.is_some() {
             self.read_long(state, job)?
         } else if self.seeks_data() {
@@ -358,7 +366,7 @@ impl Tail {
             Body::Packed(_) => most,
         };
         let room = before.saturating_add(want);
-        // Nobody else has it any more.
+        std::mem::swap(job.buf, job.spare);
         let buf = Arc::make_mut(job.buf);
         if buf.len() < room {
             buf.resize(room, 0);
@@ -397,12 +405,13 @@ impl Tail {
         let whole = chunk.get(..most).and_then(|most| memrchr(b'\n', most));
         let likely = whole.map_or(0, |at| at.saturating_add(1));
         let part = before..before.saturating_add(likely);
+        self.end_hashing();
         let beside = Beside::begin(self.hashing.as_ref(), job.buf, part);
         let framed = match passing {
             true => Framed::all_nul(chunk.len(), state.position),
             false => Framed::run(chunk, state, &job.framer, (job.allowance, job.force, over), job.sink),
         };
-        let ahead = beside.and_then(Beside::end).filter(|_| likely == framed.consumed);
+        let beside = beside.filter(|_| likely == framed.consumed);
         let consumed = framed.consumed;
         state.position = state.position.saturating_add(consumed as u64);
         if let (Some(raw), Some(before), 1..) = (job.raw.as_deref_mut(), state_before, consumed) {
@@ -419,7 +428,7 @@ impl Tail {
         let upto = before.saturating_add(consumed);
         let buf = job.buf.get(..room).unwrap_or_default();
         let at = (from, consumed);
-        self.consumed(buf.get(..upto).unwrap_or_default(), at, ahead, &job.framer);
+        self.consumed(buf.get(..upto).unwrap_or_default(), at, beside, &job.framer);
         self.note_nuls(&framed.nuls, state.position);
         let rest = buf.get(upto..).unwrap_or_default();
         let how = (at_end, inside, passing);
@@ -478,18 +487,5 @@ impl Tail {
         let whole = !self.broken && self.intact(position)?;
         self.stat = before;
         Ok(whole)
-    }
-
-    /// Joins runs of NUL bytes that were left out; one that ended before `position` is told.
-    fn note_nuls(&mut self, nuls: &[(u64, u64)], position: u64) {
-        for (lo, hi) in nuls {
-            match &mut self.nuls {
-                Some((_, end)) if *end == *lo => *end = *hi,
-                other => self.skipped.extend(other.replace((*lo, *hi))),
-            }
-        }
-        if self.nuls.is_some_and(|(_, end)| end < position) {
-            self.skipped.extend(self.nuls.take());
-        }
     }
 }
