@@ -17,6 +17,9 @@ use crate::service::setup;
 use crate::store::Store;
 use crate::text::{Lang, inert, number};
 
+/// Changes listed at an import: nobody reads more on a terminal, and a register in which every row changes is brought once
+/// a year. All of them are listed by `account diff`.
+const LINES_MAX: usize = 2_000;
 /// Longest reason kept, in characters.
 const REASON_CHARS_MAX: usize = 400;
 
@@ -62,7 +65,7 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
                 old,
                 new: &offer.reading.register,
             },
-            false,
+            (false, LINES_MAX),
             out,
         )?;
     }
@@ -178,7 +181,7 @@ pub(super) fn diff(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<
                 old: &old,
                 new: &current,
             },
-            json,
+            (json, usize::MAX),
             out,
         );
     }
@@ -194,7 +197,7 @@ pub(super) fn diff(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<
             old: &current,
             new: &offer.reading.register,
         },
-        json,
+        (json, usize::MAX),
         out,
     )
 }
@@ -207,7 +210,8 @@ struct Compared<'a> {
     new: &'a Register,
 }
 
-fn show(compared: &Compared<'_>, json: bool, out: &mut Out) -> Result<(), Failure> {
+/// Lists what changes: as JSON, or for people, `most` changes one by one.
+fn show(compared: &Compared<'_>, (json, most): (bool, usize), out: &mut Out) -> Result<(), Failure> {
     let today = today();
     let items = difference(compared.old, compared.new, today);
     let mut lines = Vec::new();
@@ -217,7 +221,7 @@ fn show(compared: &Compared<'_>, json: bool, out: &mut Out) -> Result<(), Failur
         touched = touched.saturating_add(uses);
         if json {
             out.line(&object(item, uses).to_string())?;
-        } else {
+        } else if lines.len() < most {
             lines.push(line(item, uses, out.lang()));
         }
     }
@@ -230,6 +234,13 @@ fn show(compared: &Compared<'_>, json: bool, out: &mut Out) -> Result<(), Failur
         Lang::En => format!("difference to version {version}: {}", items.len()),
     })?;
     table(&lines, out)?;
+    if lines.len() < items.len() {
+        let more = number(u64::try_from(items.len() - lines.len()).unwrap_or(0));
+        out.line(&match out.lang() {
+            Lang::Ja => format!("ほか {more} 件（全件は sekimori account diff で確認できます）"),
+            Lang::En => format!("and {more} more (sekimori account diff lists all)"),
+        })?;
+    }
     let counts = What::ALL.map(|what| (what, items.iter().filter(|i| i.what == what).count()));
     let counts: Vec<String> = counts
         .iter()
