@@ -140,12 +140,30 @@ fn alerts(town: &Town) -> BTreeSet<(String, String, String, u64)> {
         .collect()
 }
 
+/// The output that README shows.
+fn readme() -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let (_, shown) = text.split_once("```text\n").unwrap();
+    shown.split_once("```").unwrap().0.to_owned()
+}
+
+/// Its lines, without what is said of sources and the folder that is another one for everybody.
+fn printed(output: &str) -> Vec<&str> {
+    let lines = output.lines().filter(|line| !line.starts_with("sekimori: "));
+    lines
+        .map(|line| line.split("→").next().unwrap_or(line).trim_end())
+        .collect()
+}
+
 #[test]
 fn the_quickstart_tells_its_story_once() {
     let town = Town::new();
     let run = ["run", "--until-idle"];
     let first = town.sekimori(&run);
     assert_eq!(alerts(&town), story(), "{}", said(&first));
+    if story().len() == STORY.len() {
+        assert_eq!(printed(&String::from_utf8_lossy(&first.stdout)), printed(&readme()));
+    }
     // Notices stand in the digest of a business day; everything worse has a mail of its own.
     let told: Vec<_> = town
         .mails()
