@@ -60,6 +60,9 @@ impl AlertState {
     }
 }
 
+/// How an alert is closed that an exception holds.
+pub const EXCEPTED: &str = "excepted";
+
 /// How a closed alert was judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClosedAs {

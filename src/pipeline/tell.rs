@@ -140,7 +140,8 @@ impl Teller {
             .iter()
             .filter_map(|(id, name)| find(name).map(|d| (*id, d)))
             .collect();
-        let mut teller = Teller::new(config, &numbered, &[], "", "");
+        let id = store.meta("store_id")?.unwrap_or_else(|| "0".to_owned());
+        let mut teller = Teller::new(config, &numbered, &[], &id, "");
         teller.sources = store.sources()?.into_iter().map(|s| (s.id, s.name)).collect();
         Ok(teller)
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::checklist::{Ledger, checklist};
 use super::doc::{Cell, Column, Table};
-use super::gather::Site;
+use super::gather::{Site, foremost};
 use super::period::Period;
 use super::{ReportError, form};
 use crate::calendar::{Day, Jst};
@@ -372,20 +372,21 @@ fn alerts(store: &Store, site: Site<'_>, year: Period) -> Result<Table, StoreErr
             })
         };
         let (acknowledged, by) = first("acknowledged");
+        let shown = foremost(store, site.rules, &stored)?.alert;
         rows.push(vec![
             a.number.as_str().into(),
-            a.rule.as_str().into(),
+            shown.rule.as_str().into(),
             site.lang.pick(a.severity.ja(), a.severity.as_str()).into(),
             names.get(&a.dataset).map_or("", String::as_str).into(),
             inert(&who, 40).into(),
-            Cell::Time(a.first_seen.micros()),
+            Cell::Time(shown.first_seen.micros()),
             Cell::Time(a.detected_at.micros()),
             first("mailed").0,
             acknowledged,
             by.into(),
             first("closed").0,
-            a.observed.into(),
-            a.limit.into(),
+            shown.observed.into(),
+            shown.limit.into(),
             a.state.as_str().into(),
             stored.closed_as.as_str().into(),
             stored.config.as_str().into(),

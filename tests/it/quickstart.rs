@@ -140,6 +140,31 @@ fn alerts(town: &Town) -> BTreeSet<(String, String, String, u64)> {
         .collect()
 }
 
+/// Numbers and rules of alerts as the list and as the reports of all sections have them.
+fn listed_and_reported(town: &Town) -> [BTreeSet<(String, String)>; 2] {
+    let listed = town.json(&["alert", "list", "--json"]);
+    let loud = listed.iter().filter(|v| v["severity"] != "notice");
+    let of = |v: &Value, key: &str| v[key].as_str().unwrap().to_owned();
+    let listed = loud.map(|v| (of(v, "number"), of(v, "rule"))).collect();
+    let span = ["--from", "2026-11-11", "--to", "2026-11-21"];
+    let form = ["--section", "all", "--format", "json", "--out", "reports"];
+    town.sekimori(&[&["report", "make"], &span[..], &form[..]].concat());
+    let mut reported = BTreeSet::new();
+    for file in fs::read_dir(town.path("reports")).unwrap() {
+        let report: Value = serde_json::from_slice(&fs::read(file.unwrap().path()).unwrap()).unwrap();
+        let mut todo = vec![&report];
+        while let Some(value) = todo.pop() {
+            if value["id"] == "alerts" {
+                let rows = value["rows"].as_array().unwrap().iter();
+                reported.extend(rows.map(|row| (of(&row[0], "text"), of(&row[2], "text"))));
+            }
+            todo.extend(value.as_array().into_iter().flatten());
+            todo.extend(value.as_object().into_iter().flat_map(|members| members.values()));
+        }
+    }
+    [listed, reported]
+}
+
 /// The output that README shows.
 fn readme() -> String {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
@@ -163,6 +188,8 @@ fn the_quickstart_tells_its_story_once() {
     assert_eq!(alerts(&town), story(), "{}", said(&first));
     if story().len() == STORY.len() {
         assert_eq!(printed(&String::from_utf8_lossy(&first.stdout)), printed(&readme()));
+        let [listed, reported] = listed_and_reported(&town);
+        assert_eq!(listed, reported);
     }
     // Notices stand in the digest of a business day; everything worse has a mail of its own.
     let told: Vec<_> = town

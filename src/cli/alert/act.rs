@@ -185,10 +185,16 @@ pub(in crate::cli) fn must_be_known(
     if has_post || register.is_in_force(person, today) {
         return Ok(());
     }
-    let why = out.pick(
-        "はアカウント台帳にない職員番号です",
-        " is no staff number of the register",
-    );
+    let why = match register.accounts_of(person).is_empty() {
+        true => out.pick(
+            "はアカウント台帳にない職員番号です",
+            " is no staff number of the register",
+        ),
+        false => out.pick(
+            "は、アカウント台帳に本日有効な権限がない職員番号です（退職・休職・停職など）",
+            " holds no right that is in force today by the register (retired, on leave, suspended)",
+        ),
+    };
     Err(Failure::Failed(format!("{}{why}", inert(person, 40))))
 }
 

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use self::rows::{Csv, Json, Rows};
 use self::scope::Named;
+use super::alert::act::must_be_known;
 use super::out::Out;
 use super::verify::{archive_arg, identity_arg, key_arg, ledger_input};
 use super::{Failure, config_arg, load};
@@ -167,6 +168,8 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let mut named = Named::new(names, datasets.iter().copied().zip(titles).collect());
     let version = store.register_version()?.map_or(0, |v| v.id);
     let register = import::of_version(&store, &config.accounts, version).map_err(|e| Failure::Failed(e.to_string()))?;
+    let by = args.get_one::<String>("by").map_or("", String::as_str).trim();
+    must_be_known(&config, &register, by, now, out)?;
     let mut reread = Reread::new(&config, &datasets, register, key).map_err(|e| Failure::Config(e.to_string()))?;
     let text = |name: &str| args.get_one::<String>(name).map_or("", String::as_str).trim();
     let format = text("format");
@@ -216,7 +219,8 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         .with("segments", looked.opened)
         .with("complete", looked.complete())
         .with("sha256", hex(&hash))])?;
-    told(&looked, &hex(&hash), store.rejects_in(asked.days.0, asked.days.1)?, out)?;
+    let rejects = store.rejects_in(asked.days.0, asked.days.1)?;
+    told(&looked, (&hex(&hash), rejects, identities.is_empty()), out);
     if looked.complete() {
         Ok(())
     } else {
@@ -256,7 +260,7 @@ fn progress(candidates: usize, looked: &Looked, out: &mut Out) {
     out.error(&said);
 }
 
-fn told(looked: &Looked, hash: &str, rejects: u64, out: &mut Out) -> Result<(), Failure> {
+fn told(looked: &Looked, (hash, rejects, no_identity): (&str, u64, bool), out: &mut Out) {
     let (found, records, opened) = (number(looked.found), number(looked.records), number(looked.opened));
     let list = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let lang = out.lang();
@@ -287,14 +291,27 @@ fn told(looked: &Looked, hash: &str, rejects: u64, out: &mut Out) -> Result<(), 
             Lang::En => format!("not there (expired or missing) and so not in it: segments {missing}"),
         });
     }
+    if !looked.unusable.is_empty() && no_identity {
+        let why = lang.pick(
+            "秘密鍵（--identity）が指定されていません。暗号化された区画は開けません。",
+            "No identity is given (--identity): encrypted segments cannot be opened.",
+        );
+        lines.push(why.to_owned());
+    }
     for (n, why) in &looked.unusable {
         lines.push(match lang {
             Lang::Ja => format!("区画 {n} は開けないため含まれません：{}", verify::ja(why)),
             Lang::En => format!("segment {n} is not in it: {why}"),
         });
     }
+    if !looked.complete() {
+        let why = lang.pick(
+            "この回答は不完全です。「該当なし」の根拠にはなりません（終了コード 2）。",
+            "This answer is not complete: it does not show that there is nothing more (exit code 2).",
+        );
+        lines.push(why.to_owned());
+    }
     lines.iter().for_each(|line| out.error(line));
-    Ok(())
 }
 
 /// For the bound part of the entry: what was asked for, in full.

@@ -82,6 +82,7 @@ pub(super) fn read(
             .map(|text| text.trim())
             .filter(|text| !text.is_empty())
     };
+    not_empty(args)?;
     let mut scope = Scope {
         from: moment(text("from"), false, "--from")?,
         to: moment(text("to"), true, "--to")?,
@@ -96,6 +97,9 @@ pub(super) fn read(
         }
         number => number.map(str::to_owned),
     };
+    if subject.as_deref().is_some_and(str::is_empty) {
+        return Err(empty("subject"));
+    }
     if let Some(number) = &subject {
         scope.subject = Some(key.hash(number.as_bytes()));
         kind.push("subject".to_owned());
@@ -142,6 +146,20 @@ pub(super) fn read(
         bound: bound_of(&values),
         days,
     })
+}
+
+/// What is asked for and empty (a variable of a shell that was not set) must not give out everybody's records.
+fn not_empty(args: &ArgMatches) -> Result<(), Failure> {
+    let given = |name: &&&str| args.get_one::<String>(name).is_some_and(|text| text.trim().is_empty());
+    let names = ["subject", "person", "account", "dataset", "from", "to", "by", "reason"];
+    names.iter().find(given).map_or(Ok(()), |name| Err(empty(name)))
+}
+
+fn empty(name: &str) -> Failure {
+    Failure::Usage(say!(
+        "--{name} が空です。値を指定してください",
+        "--{name} is empty; say what is meant"
+    ))
 }
 
 /// A day or a time; `end`: a day is meant to its end.

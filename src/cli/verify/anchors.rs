@@ -20,7 +20,7 @@ pub(super) fn anchors(folder: &Path) -> Result<Vec<Anchor>, Failure> {
             .file_name()
             .map(|n| n.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let bytes = std::fs::read(&path)?;
+        let bytes = std::fs::read(&path).map_err(Failure::at(&path))?;
         if path.extension().is_some_and(|e| e == "note") {
             anchors.push(Anchor { name, note: bytes });
             continue;

@@ -118,10 +118,12 @@ pub(super) fn identity_arg(lang: Lang) -> Arg {
 
 /// The public key as it was given: text, or a file that holds it.
 pub(super) fn key(text: &str, out: &mut Out) -> Result<VerifierKey, Failure> {
-    let text = if Path::new(text).is_file() {
-        std::fs::read_to_string(text)?
-    } else {
-        text.to_owned()
+    let path = Path::new(text);
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        // A key as text holds a plus sign; a path seldom does.
+        Err(e) if path.is_file() || !text.contains('+') => return Err(Failure::at(path)(e)),
+        Err(_) => text.to_owned(),
     };
     VerifierKey::read(text.trim()).map_err(|why| usage(format!("--key: {}", said(why, out)), out))
 }
@@ -131,11 +133,29 @@ pub(super) fn identities(args: &ArgMatches, out: &mut Out) -> Result<Vec<Identit
     let Some(file) = args.get_one::<PathBuf>("identity") else {
         return Ok(Vec::new());
     };
-    let read = Identity::read_all(&std::fs::read_to_string(file)?);
+    let read = Identity::read_all(&std::fs::read_to_string(file).map_err(Failure::at(file))?);
     read.map_err(|why| usage(format!("{}: {}", file.display(), said(&why.to_string(), out)), out))
 }
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
+    check(args, out).map_err(|failure| no_verdict(failure, out))
+}
+
+/// What kept the check from being made is no evidence of anything: 1 is left to that.
+fn no_verdict(failure: Failure, out: &mut Out) -> Failure {
+    let code = match &failure {
+        Failure::File(_, e) if e.kind() == std::io::ErrorKind::NotFound => 3,
+        Failure::File(..) | Failure::Failed(_) => 2,
+        Failure::Store(_) if failure.code() == 1 => 2,
+        _ => return failure,
+    };
+    if let Some(said) = failure.said(out.lang()) {
+        out.error(&said);
+    }
+    Failure::Verdict(code)
+}
+
+fn check(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let depth = args.get_one::<String>("depth").map_or("quick", String::as_str);
     let copies: Vec<&PathBuf> = args.get_many("copies").into_iter().flatten().collect();
     if (depth == "backup") != (copies.len() == 2) {
@@ -243,7 +263,17 @@ fn common(args: &ArgMatches, out: &mut Out) -> Result<Input, Failure> {
         .unwrap_or(STALE_HOURS);
     let anchors = match args.try_get_one::<PathBuf>("anchors").ok().flatten() {
         None => Vec::new(),
-        Some(folder) => anchors(folder)?,
+        Some(folder) => {
+            let found = anchors(folder)?;
+            if found.is_empty() {
+                let why = out.pick(
+                    "照合点がありません（.note、syslog、メール）",
+                    "no checkpoint there (.note, syslog, mail)",
+                );
+                out.error(&format!("--anchors {}: {why}", folder.display()));
+            }
+            found
+        }
     };
     Ok(Input {
         archive: PathBuf::new(),

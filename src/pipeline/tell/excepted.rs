@@ -7,8 +7,7 @@ use crate::calendar::day_of;
 use crate::register::Exception;
 use crate::store::{AlertDesk, StoreError, StoredAlert};
 
-/// How an alert is closed that an exception holds.
-pub(super) const EXCEPTED: &str = "excepted";
+pub(super) use crate::alert::EXCEPTED;
 
 /// Whether an exception holds it as it stands.
 pub(super) fn is_excepted(stored: &StoredAlert) -> bool {

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{NAME_CHARS_MAX, Scope};
-use crate::alert::{AlertId, AlertState, ClosedAs};
+use crate::alert::decide::prominence;
+use crate::alert::{AlertId, AlertState, ClosedAs, EXCEPTED};
+use crate::detect::RuleSettings;
 use crate::report::facts::{AlertRow, RuleFacts};
-use crate::store::{StoreError, StoredAlert};
+use crate::store::{Store, StoreError, StoredAlert};
 use crate::text::inert;
 
 /// What was raised in the period.
@@ -104,23 +106,42 @@ fn count(scope: &Scope<'_>, period: crate::report::period::Period) -> Result<u64
     Ok(u64::try_from(own.count()).unwrap_or(0))
 }
 
+/// The reason that people are told first of an alert that leads others: the mail, the list and the report agree.
+pub(in crate::report) fn foremost(
+    store: &Store,
+    rules: &[RuleSettings],
+    lead: &StoredAlert,
+) -> Result<StoredAlert, StoreError> {
+    let stands = |stored: &StoredAlert| {
+        let rule = rules.iter().find(|rule| rule.id == stored.alert.rule);
+        (stored.closed_as != EXCEPTED, prominence(&stored.alert, rule))
+    };
+    let mut first = lead.clone();
+    for reason in store.reasons(lead.alert.id)? {
+        if stands(&first) < stands(&reason) {
+            first = reason;
+        }
+    }
+    Ok(first)
+}
+
 fn row(scope: &Scope<'_>, stored: &StoredAlert, name: &str) -> Result<AlertRow, StoreError> {
-    let a = &stored.alert;
+    let (a, shown) = (&stored.alert, foremost(scope.store, scope.site.rules, stored)?.alert);
     let steps = scope.store.steps(a.id)?;
     let first = |step: &str| steps.iter().find(|s| s.step == step).map(|s| s.at);
     let place = scope.place(a.dataset).and_then(|n| scope.datasets.get(n));
     Ok(AlertRow {
         number: a.number.clone(),
-        rule: a.rule.clone(),
+        rule: shown.rule,
         severity: a.severity,
-        at: a.first_seen,
+        at: shown.first_seen,
         dataset: place.map_or(String::new(), |(_, d)| d.id.clone()),
         who: inert(name, NAME_CHARS_MAX),
         section: inert(&stored.section, NAME_CHARS_MAX),
-        observed: a.observed,
-        limit: a.limit,
-        hits: a.hits,
-        standing: a.standing,
+        observed: shown.observed,
+        limit: shown.limit,
+        hits: shown.hits,
+        standing: shown.standing,
         state: a.state,
         closed_as: stored.closed_as.clone(),
         retro: a.retro,

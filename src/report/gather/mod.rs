@@ -9,6 +9,8 @@ mod courses;
 mod records;
 mod rights;
 
+pub(super) use alerts::foremost;
+
 use std::collections::BTreeMap;
 
 use super::facts::{DatasetFacts, ExceptionFacts, Facts, SettingsFacts};

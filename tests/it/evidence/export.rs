@@ -9,7 +9,7 @@ use crate::support::site::{Ran, says};
 
 const PUBLIC: &str = "age13ajax0m47nrn5vdg3rf5uswptfrspj2tx6jx09kn7z2sryze29rqt26sg6";
 const SECRET: &str = "AGE-SECRET-KEY-1AUDHHH4EDSD68F36SW6M3FXPRLQ4H4KSDE890LARKZ3DVCLC9TJSTNQCVK";
-const WHO: [&str; 4] = ["--by", "000123", "--reason", "開示請求 令和8年第7号"];
+const WHO: [&str; 4] = ["--by", "010001", "--reason", "開示請求 令和8年第7号"];
 
 /// Three days, encrypted, and the officer's key at hand. Every citizen of 97 is looked at two or three times.
 fn three_days() -> Archive {
@@ -106,7 +106,7 @@ fn an_export_is_entered_before_and_after_it_and_names_no_citizen() {
     };
     let (before, after) = (of("export"), of("exported"));
     assert_eq!((before.len(), after.len()), (2, 1));
-    assert_eq!(before[0]["by"], "000123");
+    assert_eq!(before[0]["by"], "010001");
     assert_eq!(before[0]["kind"], serde_json::json!(["subject"]));
     assert_eq!(after[0]["records"], 3);
     assert_eq!(after[0]["sha256"], sekimori::evidence::verify::sha256(&out).unwrap().0);
@@ -143,9 +143,44 @@ fn without_the_officers_key_the_answer_says_that_it_is_not_complete() {
     all.extend(["--subject", "00000007", "--format", "json"]);
     let ran = archive.site.run(&all);
     assert_eq!(ran.code, Some(2), "{}{}", ran.out, ran.err);
-    says(&ran.err, &["none of the given identities opens it"]);
+    says(&ran.err, &["No identity is given", "This answer is not complete"]);
     assert_eq!(objects(&ran.out).last().unwrap()["complete"], false);
     archive.site.run(&["export", "--subject", "00000007"]).bad(2, &["--by"]);
+}
+
+#[test]
+fn what_is_asked_for_and_empty_gives_out_nothing_and_strangers_get_nothing() {
+    let archive = three_days();
+    for name in ["--subject", "--person", "--account", "--dataset", "--from", "--to"] {
+        export(&archive, &[name, " "]).bad(2, &[name, "is empty"]);
+    }
+    let key = archive.site.path("officer.key");
+    let key = key.to_str().unwrap();
+    let stranger = ["export", "--by", "山田", "--reason", "x", "--identity", key];
+    archive
+        .site
+        .run(&stranger)
+        .bad(1, &["山田", "no staff number of the register"]);
+    assert_eq!(archive.entries().iter().filter(|e| e.contains("山田")).count(), 0);
+}
+
+#[test]
+fn a_mistyped_path_is_no_evidence_of_tampering() {
+    let archive = three_days();
+    let run = |args: &[&str]| {
+        archive
+            .site
+            .run(&[&["verify", "full", "--stale-after", "99999"], args].concat())
+    };
+    run(&["--identity", "nofile.key"]).bad(3, &["nofile.key"]);
+    run(&["--key", "nofile.vkey"]).bad(3, &["nofile.vkey"]);
+    run(&["--anchors", "nofolder"]).bad(3, &["nofolder"]);
+    let empty = archive.site.path("empty");
+    std::fs::create_dir(&empty).unwrap();
+    says(
+        &run(&["--anchors", empty.to_str().unwrap()]).err,
+        &["no checkpoint there"],
+    );
 }
 
 #[test]

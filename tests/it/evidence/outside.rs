@@ -274,7 +274,7 @@ fn entries_of_the_journal_are_archived_counted_again_and_given_out() {
         .run(&[
             "export",
             "--by",
-            "000123",
+            "010001",
             "--reason",
             "監査",
             "--account",
