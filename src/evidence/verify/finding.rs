@@ -82,8 +82,8 @@ codes! {
     Flags "FLAGS" Warning,
     /// A store was restored from a copy: rows since then are lost, by the word of whoever did it.
     Recovered "RECOVERED" Warning,
-    /// The run before ended without a stop; the sources refilled the record.
-    Unclean "UNCLEAN_STOP" Warning,
+    /// A run ended without a stop, was stopped for longer than a maintenance takes, or stood still: nobody watched.
+    Unwatched "UNWATCHED" Warning,
     /// A log was cut while it was followed; what was read of it is archived.
     LogCut "LOG_CUT" Warning,
     /// Counters of days whose records are not all left.

@@ -13,6 +13,7 @@ mod flags;
 mod full;
 mod log;
 mod source;
+mod unwatched;
 mod words;
 
 use std::path::PathBuf;
@@ -186,6 +187,7 @@ fn times(input: &Input, log: &ReadLog, report: &mut Report) {
         }
         before = Some(at);
     }
+    unwatched::check(log, report);
     if log.anchored == 0 {
         report.add(Finding::new(
             Code::Unanchored,
