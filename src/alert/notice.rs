@@ -17,7 +17,7 @@ use crate::source::SourceEvent;
 use crate::text::{Lang, Say, inert, number};
 
 pub use drawn::{DrawnUse, SectionUses};
-pub use events::{is_news, one_line, remedy};
+pub use events::{in_words, is_news, one_line, remedy};
 
 /// Longest detail, in characters.
 const DETAIL_CHARS_MAX: usize = 300;

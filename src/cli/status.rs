@@ -1,5 +1,6 @@
 //! `sekimori status`: sources, store, outbox, last alert.
 
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 
 use clap::{ArgMatches, Command};
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 use super::out::Out;
 use super::{Failure, config_arg, json_arg, load};
 use crate::alert::gaps;
-use crate::calendar::{Jst, rfc3339};
+use crate::alert::notice::in_words;
+use crate::calendar::{Jst, day_of, rfc3339};
 use crate::clock::{Clock, EventTime, SystemClock, WallTime};
 use crate::config::Config;
 use crate::detect::coverage::{self, Gap};
@@ -72,7 +74,8 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
             .filter(|s| live(s))
             .map(|s| file(s, running, now))
             .collect();
-        sources.push((row, files));
+        let events = lately(&store, &row, now)?;
+        sources.push((row, files, events));
     }
     if args.get_flag("json") {
         let value = as_json(&config, &store, running, &sources)?;
@@ -81,9 +84,27 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     human(&config, &store, running, &sources, out)
 }
 
+/// What happened to a source lately, by kind: how often, and when last.
+type Lately = BTreeMap<String, (u64, WallTime)>;
+
+/// Days of what is late enough to be looked at.
+const LATELY_DAYS: i32 = 7;
+
+fn lately(store: &Store, row: &SourceRow, now: WallTime) -> Result<Lately, Failure> {
+    let today = day_of(EventTime::from_micros(now.micros()));
+    let mut events = Lately::new();
+    for event in store.events_in(today.plus(1 - LATELY_DAYS), today)? {
+        if event.source == row.id {
+            let (times, newest) = events.entry(event.kind).or_insert((0, event.at));
+            (*times, *newest) = (times.saturating_add(1), event.at.max(*newest));
+        }
+    }
+    Ok(events)
+}
+
 /// What nobody watches, as it is told by mail each day.
 pub(super) fn holes(config: &Config, store: &Store) -> Result<Vec<Gap>, Failure> {
-    let today = crate::calendar::day_of(EventTime::from_micros(SystemClock.now().micros()));
+    let today = day_of(EventTime::from_micros(SystemClock.now().micros()));
     let sources: Vec<&str> = config.sources.iter().map(|s| s.read.name.as_str()).collect();
     Ok(coverage::gaps(
         &config.datasets,
@@ -106,7 +127,7 @@ fn as_json(
     config: &Config,
     store: &Store,
     running: bool,
-    sources: &[(SourceRow, Vec<FileRow>)],
+    sources: &[(SourceRow, Vec<FileRow>, Lately)],
 ) -> Result<Value, Failure> {
     let mails = store.mail_counts()?;
     let last = store.alerts(AlertFilter {
@@ -128,7 +149,7 @@ fn as_json(
     };
     let sources: Vec<Value> = sources
         .iter()
-        .map(|(row, files)| {
+        .map(|(row, files, events)| {
             let [lines, bytes, accesses, no_dataset, rejects, damaged, repeated] = row.amounts;
             let why: serde_json::Map<String, Value> = row
                 .rejects
@@ -148,6 +169,8 @@ fn as_json(
                 "lines": lines, "bytes": bytes, "accesses": accesses, "no_dataset": no_dataset,
                 "repeated": repeated, "rejects": rejects, "rejects_by_reason": why, "damaged": damaged,
                 "newest": time(row.newest), "files": files,
+                "events": events.iter().map(|(kind, (times, newest))| json!({"kind": kind, "times": times,
+                    "newest": rfc3339(newest.micros())})).collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -219,7 +242,7 @@ fn human(
     config: &Config,
     store: &Store,
     running: bool,
-    sources: &[(SourceRow, Vec<FileRow>)],
+    sources: &[(SourceRow, Vec<FileRow>, Lately)],
     out: &mut Out,
 ) -> Result<(), Failure> {
     let ja = out.lang() == Lang::Ja;
@@ -230,8 +253,16 @@ fn human(
         (false, false) => "not running",
     };
     out.line(&format!("sekimori: {state}  {}", config.store.display()))?;
-    for (row, files) in sources {
+    for (row, files, events) in sources {
         amounts(row, out)?;
+        for (kind, (times, newest)) in events {
+            let what = in_words(kind, out.lang()).unwrap_or(kind);
+            let (times, newest) = (number(*times), Jst::from(*newest).iso());
+            out.line(&match ja {
+                true => format!("    直近{LATELY_DAYS}日の事象：{what}（{times} 回、最新 {newest}）"),
+                false => format!("    last {LATELY_DAYS} days: {what} ({times} times, newest {newest})"),
+            })?;
+        }
         for f in files {
             let lag = f.size.map_or_else(|| "?".to_owned(), |size| number(size - f.position));
             let word = out.pick("未読バイト", "unread bytes");

@@ -243,6 +243,13 @@ fn event(name: &str, e: &SourceEvent, lang: Lang) -> String {
     format!("{told}\n　{}", inert(&e.detail, DETAIL_CHARS_MAX))
 }
 
+/// What a word of the store for an event says to people; `None` for words of other programs.
+pub fn in_words(kind: &str, lang: Lang) -> Option<&'static str> {
+    let kind = SourceEventKind::ALL.into_iter().find(|k| k.as_str() == kind)?;
+    let (ja, en) = said(kind);
+    Some(lang.pick(ja, en))
+}
+
 /// What happened, in Japanese and in English.
 #[expect(
     clippy::too_many_lines,

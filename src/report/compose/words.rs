@@ -1,6 +1,7 @@
 //! Words of reports for what the program calls by short names.
 
 use crate::access::{Operation, Standing};
+use crate::alert::notice::in_words;
 use crate::alert::{AlertState, ClosedAs};
 use crate::detect::coverage::Gap;
 use crate::register::sections::Role;
@@ -66,7 +67,7 @@ pub(super) fn event(kind: &str, lang: Lang) -> &str {
         "corrupt" => lang.pick("圧縮ファイルの破損", "compressed file damaged"),
         "renamed-away" => lang.pick("監視外の名前への変更", "renamed out of the watch"),
         "unreadable" => lang.pick("読取り不能", "cannot be read"),
-        other => other,
+        other => in_words(other, lang).unwrap_or(other),
     }
 }
 

@@ -146,3 +146,22 @@ fn an_unknown_encoding_is_refused_with_its_place_and_the_nearest_ones() {
     site.configure(&Setup::default());
     nothing_lost(&site, 120);
 }
+
+#[test]
+fn what_happened_to_a_log_stands_in_the_status_of_its_source() {
+    let site = Site::new(&Setup::default());
+    site.append(lines(0, 40));
+    site.pass().good();
+    assert_eq!(site.status()["sources"][0]["events"], serde_json::json!([]));
+    std::fs::write(&site.log, lines(100, 3)).unwrap();
+    site.pass().good();
+    let events = &site.status()["sources"][0]["events"];
+    assert_eq!(
+        (&events[0]["kind"], &events[0]["times"]),
+        (&"truncated".into(), &1.into())
+    );
+    super::says(
+        &site.run(&["status"]).good().out,
+        &["last 7 days: the log was cut", "(1 times, newest 20"],
+    );
+}
