@@ -14,6 +14,9 @@ use super::chunks::Hashing;
 /// Bytes that are worth waking another thread.
 const MANY: usize = 64 * 1024;
 
+/// Looks for more work before the thread sleeps: some tenths of a millisecond.
+const LOOKS: usize = 300;
+
 /// Bytes to be hashed: a part of what was read.
 struct Work {
     hashing: Hashing,
@@ -34,23 +37,33 @@ impl Desk {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is brought next. Whoever reads a long log brings it very soon: to sleep and to be woken for each piece would take
+    /// a tenth of the time of hashing it.
+    fn next(&self) -> Work {
+        for _ in 0..LOOKS {
+            if let Some(work) = self.place().take() {
+                return work;
+            }
+            thread::yield_now();
+        }
+        let mut place = self.place();
+        loop {
+            match place.take() {
+                Some(work) => return work,
+                None => place = self.brought.wait(place).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
     /// Hashes whatever is brought, for ever.
     fn serve(&self) {
         loop {
-            let mut place = self.place();
-            let work = loop {
-                match place.take() {
-                    Some(work) => break work,
-                    None => place = self.brought.wait(place).unwrap_or_else(PoisonError::into_inner),
-                }
-            };
-            drop(place);
             let Work {
                 mut hashing,
                 read,
                 part,
                 done,
-            } = work;
+            } = self.next();
             hashing.take(read.get(part).unwrap_or_default());
             // The reader reads into it again as soon as he has the hashes.
             drop(read);
