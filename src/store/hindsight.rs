@@ -36,6 +36,15 @@ impl Store {
         Ok((last != version).then_some(last))
     }
 
+    /// Whether what is in the book was last judged by this version of the register.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn is_judged_by(&self, version: i64) -> Result<bool, StoreError> {
+        let last = self.meta(RECONSIDERED)?;
+        Ok(last.and_then(|v| v.parse::<i64>().ok()) == Some(version))
+    }
+
     /// Writes what was found in hindsight: with `by`, what holds by that version of the register, once; else what was found
     /// beside, in the archive.
     ///

@@ -32,6 +32,14 @@ pub(super) fn run(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(
     let (after, version) = in_force(config)?;
     super::change::may_import(config, &after, &by, out)?;
     let mut store = Store::open(&config.store)?;
+    if !store.is_judged_by(version)? {
+        // The daemon does that by the counters, and tells of it: what it would find must not be told twice.
+        let why = out.pick(
+            "取り込んだ版による過去の判定がまだ済んでいません。監視を動かすと自動で行われますので、その後に実行してください",
+            "the version in force was not held against the past yet; the daemon does that by itself: start it, and ask again then",
+        );
+        return Err(failed(&why));
+    }
     let since = match args.get_one::<i64>("since") {
         Some(since) => *since,
         None => version.saturating_sub(1),

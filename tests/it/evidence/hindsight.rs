@@ -36,6 +36,9 @@ fn which_of_two_accounts_was_used_is_found_in_the_archive_where_the_counters_can
     std::fs::write(&file, ended).unwrap();
     site.run(&["account", "import", file.to_str().unwrap(), "--by", "010001"])
         .good();
+    // Before the daemon has judged the past by it, the archive is not asked: what both find would be told twice.
+    site.run(&["account", "recheck", "--by", "010001"])
+        .bad(1, &["was not held against the past yet"]);
     site.pass().good();
     let retro = || {
         let all = site.alerts();
