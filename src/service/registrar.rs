@@ -22,10 +22,9 @@ use crate::register::{AccountsSettings, Naming, Register};
 use crate::source::Poker;
 use crate::store::{Store, StoreError};
 
-/// How often the store is asked for a newer version: somebody waits for what he imported by command.
-const ASK_EVERY: Duration = Duration::from_secs(1);
-/// File and folder are looked at every so many times.
-const LOOK_EVERY: u32 = 5;
+/// How often file, folder and store are looked at. Each look opens the store: once a second it would cost more than all else
+/// that a daemon does while nothing happens.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Subfolders for what was dropped.
 const DONE: &str = "imported";
 const REFUSED: &str = "refused";
@@ -71,9 +70,8 @@ pub(super) struct Registrar {
 impl Registrar {
     /// Goes round until told to stop.
     pub(super) fn run(mut self) {
-        let mut asked = 0u32;
         loop {
-            match self.told.recv_timeout(ASK_EVERY) {
+            match self.told.recv_timeout(LOOK_EVERY) {
                 Ok(Told::Settings(accounts, version, naming)) => {
                     self.accounts = *accounts;
                     self.version = version;
@@ -82,13 +80,7 @@ impl Registrar {
                 Ok(Told::Recheck(recheck)) => self.recheck(&recheck),
                 Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
-                    asked = asked.wrapping_add(1);
-                    let now = self.clock.now();
-                    let done = match asked.is_multiple_of(LOOK_EVERY) {
-                        true => self.look(now),
-                        false => self.take_up(now),
-                    };
-                    if let Err(e) = done {
+                    if let Err(e) = self.look(self.clock.now()) {
                         warn!(error = %e, "the account register could not be looked after; tried again");
                     }
                 }
