@@ -57,7 +57,7 @@ pub struct SmtpSettings {
     pub user: Option<String>,
     /// File that holds the password; relative names stand in `$CREDENTIALS_DIRECTORY` first.
     pub password_file: Option<PathBuf>,
-    /// Longest time for one message; the answer to its text is waited for ten times as long.
+    /// Longest time for one message.
     pub timeout: Duration,
 }
 

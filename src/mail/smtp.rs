@@ -153,17 +153,9 @@ impl Mailer for SmtpMailer {
             // ASCII by its promise.
             let raw = String::from_utf8_lossy(&raw);
             let at = At::default();
-            let limit = self.settings.timeout;
-            let mut sending = std::pin::pin!(self.send(&at, &raw, &to));
-            match timeout(limit, &mut sending).await {
+            match timeout(self.settings.timeout, self.send(&at, &raw, &to)).await {
                 Ok(delivery) => delivery,
-                // It has the mail and may be about to take it: whoever hangs up now sends it twice.
-                Err(_) if at.get() == Step::Text => {
-                    let whole = limit.saturating_mul(TEXT_PATIENCE);
-                    let rest = timeout(whole.saturating_sub(limit), sending).await;
-                    rest.unwrap_or_else(|_| timed_out(Step::Text, &self.settings, whole))
-                }
-                Err(_) => timed_out(at.get(), &self.settings, limit),
+                Err(_) => timed_out(at.get(), &self.settings),
             }
         })
     }
@@ -177,10 +169,6 @@ impl Mailer for SmtpMailer {
         })
     }
 }
-
-/// How many times as long the answer to the text is waited for (RFC 5321 §4.5.3.2.6 asks for ten minutes, so that a relay
-/// that is slow does not get the mail again).
-const TEXT_PATIENCE: u32 = 10;
 
 /// MAIL, RCPT, DATA, text: the relay's answer to the text.
 async fn transfer(

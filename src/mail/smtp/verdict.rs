@@ -3,7 +3,6 @@
 //! The cautious side is to try again. A 5xx ends a mail only where it speaks of this recipient or this message.
 
 use std::error::Error as _;
-use std::time::Duration;
 
 use lettre::transport::smtp::Error as SmtpError;
 
@@ -79,10 +78,12 @@ const ABOUT_US: [&str; 6] = [
     "relay not permitted",
 ];
 
-/// The time limit, `waited`, cut the delivery off at `step`.
-pub(super) fn timed_out(step: Step, settings: &SmtpSettings, waited: Duration) -> Delivery {
-    let SmtpSettings { host, port, .. } = settings;
-    let secs = waited.as_secs_f64();
+/// The time limit cut the delivery off at `step`.
+pub(super) fn timed_out(step: Step, settings: &SmtpSettings) -> Delivery {
+    let SmtpSettings {
+        host, port, timeout, ..
+    } = settings;
+    let secs = timeout.as_secs_f64();
     let why = format!("relay {host}:{port} did not answer within {secs} s ({})", step.words());
     match step {
         _ if step.before_mail() => blocked(
