@@ -82,7 +82,7 @@ codes! {
     Flags "FLAGS" Warning,
     /// A store was restored from a copy: rows since then are lost, by the word of whoever did it.
     Recovered "RECOVERED" Warning,
-    /// A run ended without a stop, was stopped for longer than a maintenance takes, or stood still: nobody watched.
+    /// A run ended without a stop, was stopped for longer than a restart takes, or stood still: nobody watched.
     Unwatched "UNWATCHED" Warning,
     /// A log was cut while it was followed; what was read of it is archived.
     LogCut "LOG_CUT" Warning,

@@ -10,8 +10,8 @@ use super::finding::{Code, Finding};
 use super::{ReadLog, Report, micros, spoken_time};
 use crate::text::{Lang, duration_text};
 
-/// A stop for so long is a restart or an update.
-const MAINTENANCE: i64 = 15 * 60 * 1_000_000;
+/// A stop for so long is a restart or an update. Whoever stops the watch for longer could take something, and clean the log.
+const RESTART: i64 = 2 * 60 * 1_000_000;
 /// What a busy machine may be late by, beyond three times the usual.
 const SLACK: i64 = 60 * 1_000_000;
 /// Holes told of one by one; of more, their number.
@@ -67,7 +67,7 @@ fn holes(log: &ReadLog) -> Vec<Hole<'_>> {
             let how = match (every, last_kind, kind) {
                 // Whoever writes entries without the daemon starts none.
                 (None, ..) => None,
-                (Some(_), "stop", "start") if MAINTENANCE < span => Some(How::Stopped),
+                (Some(_), "stop", "start") if RESTART < span => Some(How::Stopped),
                 (Some(_), "stop", _) => None,
                 (Some(_), _, "start") => Some(How::Killed),
                 (Some(every), ..) => late(every).then_some(How::Still),
@@ -169,8 +169,8 @@ mod tests {
             ("start", 0),
             ("heartbeat", 900),
             ("stop", 1_000),
-            ("start", 1_600),
-            ("alert", 1_700),
+            ("start", 1_100),
+            ("alert", 1_200),
         ];
         assert_eq!(found(&plain), []);
         // Commands before the first start are nobody's watch.
