@@ -8,6 +8,7 @@
 //! number as an [`Ordinal`] is neither shown nor stored.
 
 mod marks;
+pub mod sha256;
 
 pub use marks::{Mark, Marks};
 

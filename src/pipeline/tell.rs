@@ -23,7 +23,7 @@ use crate::alert::decide::{self, EVIDENCE_MAX, Situation};
 use crate::alert::notice::{self, Notice};
 use crate::alert::outbox::Message;
 use crate::alert::text::{MailContext, NotifyReason, compose, one_line};
-use crate::alert::{Alert, AlertFacts, AlertId, AlertSettings, AlertState};
+use crate::alert::{Alert, AlertFacts, AlertId, AlertSettings, AlertState, EXCEPTED};
 use crate::calendar::{Calendar, Day, day_of};
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
@@ -64,7 +64,6 @@ impl Crowd {
     }
 }
 
-use excepted::{EXCEPTED, is_excepted};
 pub(super) use hindsight::{Backdated, Corrected};
 
 /// Who is told of what, in which words.
@@ -210,7 +209,7 @@ impl Teller {
         let exceptions = desk.exceptions()?;
         stored.closed_as = match self.excepted(desk, &exceptions, &stored, s)? {
             true => EXCEPTED.to_owned(),
-            false if stored.closed_as == EXCEPTED => String::new(),
+            false if stored.is_excepted() => String::new(),
             false => stored.closed_as,
         };
         stored.config.clone_from(&self.config);
@@ -234,14 +233,14 @@ impl Teller {
         all.extend(desk.reasons(lead)?);
         let state = all.first().map_or(AlertState::Open, |s| s.alert.state);
         all.iter_mut().for_each(|s| s.alert.state = state);
-        if all.iter().all(is_excepted) {
+        if all.iter().all(StoredAlert::is_excepted) {
             if let Some(first) = all.first_mut().filter(|s| s.alert.notified.is_none()) {
                 first.alert.state = AlertState::Closed;
                 desk.put(first)?;
             }
             return Ok(());
         }
-        let told = all.iter().filter(|s| !is_excepted(s));
+        let told = all.iter().filter(|s| !s.is_excepted());
         let parts: Vec<(&Alert, &RuleSettings)> = told.filter_map(|s| Some((&s.alert, self.rule(s)?))).collect();
         let reason = decide::decide_together(&parts, &self.settings, now);
         let Some(severity) = parts.iter().map(|(alert, _)| alert.severity).max() else {
@@ -264,7 +263,7 @@ impl Teller {
             if let Some(rule) = self.rule(one) {
                 decide::notified(&mut one.alert, rule, now);
             }
-            if !is_excepted(one) {
+            if !one.is_excepted() {
                 one.closed_as = String::new();
             }
             desk.put(one)?;

@@ -3,6 +3,7 @@
 mod durable;
 mod faults;
 mod framing;
+mod gone;
 mod integrity;
 mod limits;
 mod long;

@@ -1,40 +1,18 @@
 //! Alerts in the store: found by key inside the batch's transaction, and moved along by named people.
 
+mod reasons;
+
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+pub use self::reasons::StoredAlert;
 use super::error::no_alert;
 use super::{Committed, NewMail, Store, StoreError, count, int, outbox, steps};
 use crate::access::{DatasetId, LineRef, Marks, Operation, SegmentId, SourceId, Standing, WhoId};
 use crate::alert::{Alert, AlertId, AlertState, Notified};
 use crate::clock::{EventTime, WallTime};
 use crate::detect::{Facts, Severity};
-
-/// An alert with what was looked up when it was raised.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredAlert {
-    /// The alert.
-    pub alert: Alert,
-    /// Account as in the log, inert.
-    pub account: String,
-    /// Address or terminal, inert.
-    pub address: String,
-    /// Section of the person at the time.
-    pub section: String,
-    /// First day of the right, where it has not begun.
-    pub valid_from: Option<i32>,
-    /// Last day of the right, where it has ended.
-    pub valid_to: Option<i32>,
-    /// Hash of the configuration it was raised under.
-    pub config: String,
-    /// How it was closed; empty while it is not.
-    pub closed_as: String,
-    /// The alert it is a further reason of; its own id where it leads and people are told of it.
-    pub lead: AlertId,
-    /// Version of the account register its first finding rests on.
-    pub register: i64,
-}
 
 /// Which alerts to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

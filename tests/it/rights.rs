@@ -27,6 +27,29 @@ format = "combined"
 "#
 );
 
+/// The same city with posts, and without owners of its own.
+const WITH_POSTS: &str = city!(
+    "\"soc@city.example.jp\"",
+    "sections = \"sections.toml\"",
+    r#"[[source]]
+name = "web"
+paths = ["access.log"]
+format = "combined"
+"#
+);
+
+/// 監査責任者 and 総括保護管理者.
+const TOP: &str = r#"
+[[post]]
+role = "auditor"
+person = "900001"
+office = ["kansa@city.example.jp"]
+[[post]]
+role = "general"
+person = "900002"
+office = ["soumu-bucho@city.example.jp"]
+"#;
+
 const DATASETS: &str = r#"
 [[dataset]]
 id = "zei"

@@ -68,16 +68,20 @@ pub(super) fn odd(version: i64, all: &[String], lang: Lang) -> Parts {
     )
 }
 
-pub(super) fn delicate((version, brought): (i64, &str), all: &[String], lang: Lang) -> Parts {
-    let (count, brought) = (
-        number(u64::try_from(all.len()).unwrap_or(0)),
-        inert(brought, DETAIL_CHARS_MAX),
-    );
+/// What a version of the register brought, and by whom.
+fn of_version((version, brought): (i64, &str), all: &[String], lang: Lang) -> Vec<String> {
+    let count = number(u64::try_from(all.len()).unwrap_or(0));
+    let brought = inert(brought, DETAIL_CHARS_MAX);
     let mut lines = vec![match lang {
         Lang::Ja => format!("権限台帳　版 {version}（取込み：{brought}）：{count} 件"),
         Lang::En => format!("account register, version {version} (brought by {brought}): {count}"),
     }];
     lines.extend(listed(all, lang));
+    lines
+}
+
+pub(super) fn delicate((version, brought): (i64, &str), all: &[String], lang: Lang) -> Parts {
+    let lines = of_version((version, brought), all, lang);
     (
         lang.pick("台帳を管理する方の権限等の変更", "rights of those who keep the register, and accounts that change hands"),
         lines,
@@ -89,15 +93,7 @@ pub(super) fn delicate((version, brought): (i64, &str), all: &[String], lang: La
 }
 
 pub(super) fn backdated((version, brought): (i64, &str), all: &[String], lang: Lang) -> Parts {
-    let (count, brought) = (
-        number(u64::try_from(all.len()).unwrap_or(0)),
-        inert(brought, DETAIL_CHARS_MAX),
-    );
-    let mut lines = vec![match lang {
-        Lang::Ja => format!("権限台帳　版 {version}（取込み：{brought}）：{count} 件"),
-        Lang::En => format!("account register, version {version} (brought by {brought}): {count}"),
-    }];
-    lines.extend(listed(all, lang));
+    let lines = of_version((version, brought), all, lang);
     (
         lang.pick("さかのぼって認められた利用", "uses that were granted afterwards"),
         lines,

@@ -7,13 +7,6 @@ use crate::calendar::day_of;
 use crate::register::Exception;
 use crate::store::{AlertDesk, StoreError, StoredAlert};
 
-pub(super) use crate::alert::EXCEPTED;
-
-/// Whether an exception holds it as it stands.
-pub(super) fn is_excepted(stored: &StoredAlert) -> bool {
-    stored.closed_as == EXCEPTED
-}
-
 impl Teller {
     /// Whether an exception holds the alert as it stands with `s`. Its use is counted; and so is a finding that only its
     /// end keeps it from.

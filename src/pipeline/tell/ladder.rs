@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use super::Teller;
-use crate::alert::decide;
 use crate::alert::ladder::{self, Case, Hop, Reach, Told};
 use crate::alert::notice::Notice;
 use crate::alert::outbox::Message;
@@ -224,12 +223,10 @@ impl Teller {
     /// others; `None` where exceptions hold all of them.
     pub fn shown(&self, all: Vec<StoredAlert>) -> Option<(StoredAlert, Vec<StoredAlert>)> {
         let lead = all.first()?.clone();
-        let counts = |s: &&StoredAlert| !super::is_excepted(s);
-        let prominence = |s: &&StoredAlert| decide::prominence(&s.alert, self.rule(s));
-        let mut shown = all.iter().rev().filter(counts).max_by_key(prominence).cloned()?;
+        let mut shown = StoredAlert::foremost(&all, &self.rules)?.clone();
         let mut others: Vec<StoredAlert> = all
             .into_iter()
-            .filter(|s| s.alert.id != shown.alert.id && counts(&s))
+            .filter(|s| s.alert.id != shown.alert.id && !s.is_excepted())
             .collect();
         // The one that leads stands with the worst severity among them; as a reason it has its own.
         for other in &mut others {

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{NAME_CHARS_MAX, Scope};
-use crate::alert::decide::prominence;
-use crate::alert::{AlertId, AlertState, ClosedAs, EXCEPTED};
+use crate::alert::{AlertId, AlertState, ClosedAs};
 use crate::detect::RuleSettings;
 use crate::report::facts::{AlertRow, RuleFacts};
 use crate::store::{Store, StoreError, StoredAlert};
@@ -112,17 +111,9 @@ pub(in crate::report) fn foremost(
     rules: &[RuleSettings],
     lead: &StoredAlert,
 ) -> Result<StoredAlert, StoreError> {
-    let stands = |stored: &StoredAlert| {
-        let rule = rules.iter().find(|rule| rule.id == stored.alert.rule);
-        (stored.closed_as != EXCEPTED, prominence(&stored.alert, rule))
-    };
-    let mut first = lead.clone();
-    for reason in store.reasons(lead.alert.id)? {
-        if stands(&first) < stands(&reason) {
-            first = reason;
-        }
-    }
-    Ok(first)
+    let mut all = vec![lead.clone()];
+    all.extend(store.reasons(lead.alert.id)?);
+    Ok(StoredAlert::foremost(&all, rules).unwrap_or(lead).clone())
 }
 
 fn row(scope: &Scope<'_>, stored: &StoredAlert, name: &str) -> Result<AlertRow, StoreError> {

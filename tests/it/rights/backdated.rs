@@ -1,30 +1,8 @@
 //! Rights given for days that had passed: told to whoever checks, never healed in silence.
 
-use super::{DATASETS, alerts, bring, day, to};
-use crate::support::city;
+use super::{DATASETS, TOP, WITH_POSTS, alerts, bring, day, to};
 use crate::support::daemon::{TestDaemon, jst};
 use crate::support::site::says;
-
-const CONFIG: &str = city!(
-    "\"soc@city.example.jp\"",
-    "sections = \"sections.toml\"",
-    r#"[[source]]
-name = "web"
-paths = ["access.log"]
-format = "combined"
-"#
-);
-
-const SECTIONS: &str = r#"
-[[post]]
-role = "auditor"
-person = "900001"
-office = ["kansa@city.example.jp"]
-[[post]]
-role = "general"
-person = "900002"
-office = ["soumu-bucho@city.example.jp"]
-"#;
 
 const RULES: &str = r#"
 [[rule]]
@@ -59,10 +37,10 @@ fn four(date: &str) -> String {
 #[test]
 fn a_right_given_for_days_that_had_passed_is_told_to_the_auditor_and_the_head_of_the_agency() {
     let files = [
-        ("sekimori.toml", CONFIG),
+        ("sekimori.toml", WITH_POSTS),
         ("datasets.toml", DATASETS),
         ("rules.toml", RULES),
-        ("sections.toml", SECTIONS),
+        ("sections.toml", TOP),
         ("accounts.csv", &format!("{HEAD}{BEFORE}")),
         ("access.log", ""),
     ];

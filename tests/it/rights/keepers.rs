@@ -1,30 +1,12 @@
 //! Whoever may bring registers could make anything look right: what he changes for himself, and whose an account is, is
 //! told to whoever checks. `cargo test --test it -- rights::keepers --nocapture` shows the mail.
 
-use super::{DATASETS, bring, to};
-use crate::support::city;
+use super::{DATASETS, TOP, WITH_POSTS, bring, to};
 use crate::support::daemon::{TestDaemon, jst};
 use crate::support::site::says;
 
-const CONFIG: &str = city!(
-    "\"soc@city.example.jp\"",
-    "sections = \"sections.toml\"",
-    r#"[[source]]
-name = "web"
-paths = ["access.log"]
-format = "combined"
-"#
-);
-
-const SECTIONS: &str = r#"
-[[post]]
-role = "auditor"
-person = "900001"
-office = ["kansa@city.example.jp"]
-[[post]]
-role = "general"
-person = "900002"
-office = ["soumu-bucho@city.example.jp"]
+/// Who keeps the register, beside those at the top.
+const KEEPER: &str = r#"
 [[post]]
 role = "rights"
 person = "000001"
@@ -47,10 +29,10 @@ fn a_right_a_keeper_of_the_register_gives_himself_and_an_account_that_changes_ha
     let before = "000001,u0001,正規,情報課,zei,R6.4.1,\n000002,u0002,正規,税務課,zei,R6.4.1,\n\
         000003,u0003,正規,税務課,zei,R6.4.1,\n";
     let files = [
-        ("sekimori.toml", CONFIG),
+        ("sekimori.toml", WITH_POSTS),
         ("datasets.toml", DATASETS),
         ("rules.toml", RULES),
-        ("sections.toml", SECTIONS),
+        ("sections.toml", &format!("{TOP}{KEEPER}")),
         ("accounts.csv", &format!("{HEAD}{before}")),
         ("access.log", ""),
     ];
