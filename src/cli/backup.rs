@@ -16,6 +16,7 @@ use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock, WallTime};
 use crate::config::Config;
 use crate::evidence::{Entry, Frontier, leaf_hash, open_sealed, seal_file, sync_folder, verify};
+use crate::service::settle::settle;
 use crate::store::{Lock, Store, StoreError};
 use crate::text::{Lang, Say, number};
 
@@ -83,43 +84,50 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     remove(&plain)?;
     let made = make(&config, &store, (&plain, &folder), now);
     remove(&plain)?;
-    let (path, size) = made?;
-    let (hash, len) = verify::sha256(&path)?;
-    let name = path
-        .file_name()
-        .map(|n| n.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    store.ledger_append(&[Entry::new("backup", now)
-        .with("name", name)
-        .with("upto", size)
-        .with("sha256", hash.as_str())
-        .with("len", len)
-        .with(
-            "rcpt",
-            config
-                .evidence
-                .recipients
-                .iter()
-                .map(|r| r.fingerprint())
-                .collect::<Vec<_>>(),
-        )])?;
+    let made = made?;
+    // Nobody pulls it under this name; it gets its own once the ledger knows of it for good.
+    let entered = enter(&config, &mut store, &made, now);
+    if let Err(e) = entered {
+        remove(&made.unfinished)?;
+        return Err(e);
+    }
+    let (hash, len) = entered?;
+    std::fs::rename(&made.unfinished, &made.path)?;
+    sync_folder(&made.path)?;
     if let Some(keep) = args.get_one::<u16>("keep") {
         thin_out(&folder, usize::from(*keep))?;
     }
-    let (len, size, at) = (number(len), number(size), path.display());
+    let (len, size, at) = (number(len), number(made.size), made.path.display());
     Ok(out.line(&match out.lang() {
         Lang::Ja => format!("{at}（{len} バイト、記録簿 {size} 項目まで、SHA-256 {hash}）"),
         Lang::En => format!("{at} ({len} bytes, up to {size} entries of the ledger, SHA-256 {hash})"),
     })?)
 }
 
-/// The sealed copy, and how many entries of the ledger it holds.
-fn make(
-    config: &Config,
-    store: &Store,
-    (plain, folder): (&Path, &Path),
-    now: WallTime,
-) -> Result<(PathBuf, u64), Failure> {
+/// A sealed copy, before and after it gets its name.
+struct Made {
+    unfinished: PathBuf,
+    path: PathBuf,
+    /// Entries of the ledger it holds.
+    size: u64,
+}
+
+/// Enters the copy into the ledger, and waits until that is signed: SHA-256 and length.
+fn enter(config: &Config, store: &mut Store, made: &Made, now: WallTime) -> Result<(String, u64), Failure> {
+    let (hash, len) = verify::sha256(&made.unfinished)?;
+    let name = made.path.file_name().map(|n| n.to_string_lossy().into_owned());
+    let recipients = config.evidence.recipients.iter().map(|r| r.fingerprint());
+    store.ledger_append(&[Entry::new("backup", now)
+        .with("name", name.unwrap_or_default())
+        .with("upto", made.size)
+        .with("sha256", hash.as_str())
+        .with("len", len)
+        .with("rcpt", recipients.collect::<Vec<_>>())])?;
+    settle(config, store, now)?;
+    Ok((hash, len))
+}
+
+fn make(config: &Config, store: &Store, (plain, folder): (&Path, &Path), now: WallTime) -> Result<Made, Failure> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
     let size = store.copy_to(plain)?;
@@ -133,12 +141,8 @@ fn make(
     let path = folder.join(format!("{NAME}{at}.{ending}"));
     let unfinished = folder.join(format!(".{NAME}{at}.new"));
     remove(&unfinished)?;
-    let named = Failure::at(&path);
-    seal_file(plain, &unfinished, &config.evidence.recipients, 3).map_err(&named)?;
-    std::fs::rename(&unfinished, &path).map_err(&named)?;
-    sync_folder(&path).map_err(&named)?;
-    drop(named);
-    Ok((path, size))
+    seal_file(plain, &unfinished, &config.evidence.recipients, 3).map_err(Failure::at(&path))?;
+    Ok(Made { unfinished, path, size })
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::chain;
 use crate::service::RunError;
+use crate::service::settle::Unsettled;
 use crate::service::setup::SetupError;
 use crate::store::StoreError;
 use crate::text::{Lang, Say, reason};
@@ -17,6 +18,8 @@ pub(super) enum Failure {
     Usage(Say),
     /// The store: 75 while somebody else uses it, else 1.
     Store(StoreError),
+    /// What the command does could not be entered into the ledger for good, so it was not done: 1.
+    Unsettled(Say),
     /// A file that cannot be used: 1.
     File(PathBuf, std::io::Error),
     /// Anything else: 1.
@@ -33,7 +36,7 @@ impl Failure {
             Failure::Config(_) => 78,
             Failure::Usage(_) => 2,
             Failure::Store(StoreError::Locked(_) | StoreError::Busy) => 75,
-            Failure::Store(_) | Failure::File(..) | Failure::Failed(_) => 1,
+            Failure::Store(_) | Failure::Unsettled(_) | Failure::File(..) | Failure::Failed(_) => 1,
             Failure::Verdict(code) => *code,
             Failure::Closed => 0,
         }
@@ -43,7 +46,7 @@ impl Failure {
     pub(super) fn said(&self, lang: Lang) -> Option<String> {
         match self {
             Failure::Config(text) | Failure::Failed(text) => Some(text.clone()),
-            Failure::Usage(why) => Some(why.pick(lang).to_owned()),
+            Failure::Usage(why) | Failure::Unsettled(why) => Some(why.pick(lang).to_owned()),
             Failure::Store(e) => Some(e.say().pick(lang).to_owned()),
             Failure::File(path, e) => Some(format!("{}: {}", path.display(), reason(e).pick(lang))),
             Failure::Verdict(_) | Failure::Closed => None,
@@ -68,6 +71,16 @@ impl From<std::io::Error> for Failure {
 impl From<StoreError> for Failure {
     fn from(e: StoreError) -> Self {
         Failure::Store(e)
+    }
+}
+
+impl From<Unsettled> for Failure {
+    /// Without its entry under a signature nothing is given out: to be tried again where somebody is only busy.
+    fn from(e: Unsettled) -> Self {
+        match e {
+            Unsettled::Store(e) => e.into(),
+            e => Failure::Unsettled(e.say()),
+        }
     }
 }
 

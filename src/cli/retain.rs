@@ -14,6 +14,7 @@ use crate::calendar::day_of;
 use crate::clock::{Clock, EventTime, SystemClock, WallTime};
 use crate::evidence::{Entry, verify};
 use crate::parse::time;
+use crate::service::settle::settle;
 use crate::store::Store;
 use crate::text::{Lang, Say, say};
 
@@ -141,6 +142,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     } else {
         store.ledger_note(what, &text("by"), &text("reason"), &chosen, now)?;
     }
+    settle(&config, &mut store, now)?;
     list(&chosen, &retention, out)
 }
 

@@ -67,6 +67,9 @@ impl LogError {
     }
 }
 
+/// Bytes at the end of the checkpoints in which the last one stands.
+const TAIL: u64 = 64 << 10;
+
 /// Passes a named place (`fault`).
 fn pass(place: &'static str, path: &Path) -> Result<(), LogError> {
     crate::fault::pass(place).map_err(|e| file_error("write", path, e))
@@ -189,6 +192,15 @@ impl Log {
     /// The key cannot be made or read.
     pub fn verifier(&self) -> Result<VerifierKey, LogError> {
         Ok(self.keys.make_log(&self.origin)?.verifier().clone())
+    }
+
+    /// Whether the key that signs this log is at hand. A command is not handed the one systemd decrypts for the daemon, and must
+    /// not make another.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn must_have_key(&self) -> Result<(), LogError> {
+        Ok(self.keys.log(&self.origin).map(drop)?)
     }
 
     /// Makes the key of the next epoch and gives the entry that announces it.
@@ -399,6 +411,18 @@ impl Log {
         }
         put(&path, key.as_bytes()).map_err(|e| file_error("write", &path, e))
     }
+}
+
+/// The newest checkpoint in the log folder of `archive`, as it stands this moment.
+pub fn last_published(archive: &Path) -> Option<Checkpoint> {
+    let mut file = std::fs::File::open(archive.join("log/cp.b64")).ok()?;
+    let len = file.metadata().ok()?.len();
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(len.saturating_sub(TAIL))).ok()?;
+    let mut tail = String::new();
+    std::io::Read::read_to_string(&mut file, &mut tail).ok()?;
+    let whole = tail.get(..tail.rfind('\n')?)?;
+    let note = unbase64(whole.rsplit('\n').next()?)?;
+    Checkpoint::read(Note::read(&note).ok()?.text()).ok()
 }
 
 /// What reading the entries collects.

@@ -37,7 +37,7 @@ pub use entry::{ENTRY_BYTES_MAX, Entry, commitment};
 pub use facts::Facts;
 pub use index::{may_hold, of_person};
 pub use keys::{KeyError, KeyFolder};
-pub use log::{Log, LogError};
+pub use log::{Log, LogError, last_published};
 pub use note::{Checkpoint, Note, Signer, VerifierKey, base64, is_name, spoken_code, unbase64};
 pub use piece::{Context, Piece};
 pub use sealed::{open_sealed, seal_file};

@@ -21,6 +21,17 @@ impl Pipeline {
         self.proof.as_ref().and_then(Proof::stopped)
     }
 
+    /// Whether a command waits for what it wrote into the ledger to be signed.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn is_awaited(&mut self) -> Result<bool, PipelineError> {
+        let Some(proof) = self.proof.as_ref().filter(|_| !self.writer.is_busy()) else {
+            return Ok(false);
+        };
+        Ok(proof.is_awaited(self.writer.store()?)?)
+    }
+
     /// Lets the ledger leave the store where that is due; never while a commit is on its way.
     pub(super) fn prove(&mut self, now: WallTime) -> Result<(), PipelineError> {
         if self.writer.is_busy() {

@@ -62,6 +62,33 @@ impl Proof {
     /// The store, or a folder or key that cannot be used. A folder that contradicts the store is no error: signing stops
     /// and [`Proof::stopped`] says why.
     pub fn open(store: &mut Store, begin: &Begin<'_>, now: WallTime) -> Result<Proof, PipelineError> {
+        let (mut proof, mut entries) = Proof::joined(store, begin, now)?;
+        proof.begin(store, begin, now, &mut entries)?;
+        store.ledger_append(&entries)?;
+        Ok(proof)
+    }
+
+    /// Carries and signs what the store holds, for a command that runs while no daemon does; nothing begins by it. Gives
+    /// why nothing may be signed, if that is so.
+    ///
+    /// # Errors
+    /// The store, the folder, or a key that is not there: no key is made for a ledger that has one.
+    pub fn settle(store: &mut Store, begin: &Begin<'_>, now: WallTime) -> Result<Option<Say>, PipelineError> {
+        let (mut proof, mut entries) = Proof::joined(store, begin, now)?;
+        if proof.stopped.is_some() || proof.log.epoch().is_none() && store.ledger_last("key")?.is_none() {
+            return Ok(proof.stopped);
+        }
+        proof.log.must_have_key()?;
+        // Behind a new key something must stand that it signs.
+        entries.push(Entry::new("signed", now).with("by", "command"));
+        match proof.checkpoint(store, entries, now) {
+            Err(PipelineError::Log(LogError::Fork(why))) => Ok(Some(why)),
+            done => done.map(|()| None),
+        }
+    }
+
+    /// The log folder held against the store, and what the ledger must say of it.
+    fn joined(store: &mut Store, begin: &Begin<'_>, now: WallTime) -> Result<(Proof, Vec<Entry>), PipelineError> {
         let settings = &begin.config.evidence;
         let origin = origin(store, settings, begin.host)?;
         let signed = store.ledger_signed()?;
@@ -93,9 +120,7 @@ impl Proof {
                     .with("signed", cut.size),
             );
         }
-        proof.begin(store, begin, now, &mut entries)?;
-        store.ledger_append(&entries)?;
-        Ok(proof)
+        Ok((proof, entries))
     }
 
     fn begin(
@@ -180,11 +205,11 @@ impl Proof {
         }
         // A clock that went back must not keep checkpoints waiting.
         let early = now < self.due && self.due.since(now) <= self.every;
-        if self.stopped.is_some() || early {
+        if self.stopped.is_some() || early && !self.is_awaited(store)? {
             return Ok(None);
         }
         let open = archive.map(Archive::open_segments).unwrap_or_default();
-        match self.checkpoint(store, Entry::new("heartbeat", now).with("open", open), now) {
+        match self.checkpoint(store, vec![Entry::new("heartbeat", now).with("open", open)], now) {
             Ok(()) => {
                 self.due = now.plus(self.every);
                 self.failing = None;
@@ -217,7 +242,19 @@ impl Proof {
         Some(why.clone())
     }
 
-    fn checkpoint(&mut self, store: &mut Store, last: Entry, now: WallTime) -> Result<(), PipelineError> {
+    /// Whether a command waits for what it wrote to be signed. While the folder cannot be written it waits in vain.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn is_awaited(&self, store: &Store) -> Result<bool, StoreError> {
+        if self.stopped.is_some() || self.failing.is_some() {
+            return Ok(false);
+        }
+        let signed = self.log.last().map_or(0, |(_, checkpoint)| checkpoint.size);
+        Ok(store.ledger_awaited()?.is_some_and(|size| signed < size))
+    }
+
+    fn checkpoint(&mut self, store: &mut Store, last: Vec<Entry>, now: WallTime) -> Result<(), PipelineError> {
         let mut entries = Vec::new();
         if let Some(epoch) = self.log.epoch() {
             let today = day_of(EventTime::from_micros(now.micros())).iso();
@@ -225,7 +262,7 @@ impl Proof {
                 entries.push(self.log.next_epoch(now)?);
             }
         }
-        entries.push(last);
+        entries.extend(last);
         store.ledger_append(&entries)?;
         self.carry(store)?;
         crate::fault::pass("proof.carried").map_err(StoreError::passed)?;
@@ -337,7 +374,7 @@ impl Proof {
                 .ledger_append(&[Entry::new("stop", now)])
                 .map_err(PipelineError::from);
         }
-        self.checkpoint(store, Entry::new("stop", now), now)
+        self.checkpoint(store, vec![Entry::new("stop", now)], now)
     }
 }
 

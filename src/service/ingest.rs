@@ -143,7 +143,8 @@ impl Ingest {
             if self.grown(&woken, now) || woken.poked || woken.rescan {
                 return woken.rescan;
             }
-            if step.due.is_none_or(|due| due <= now) {
+            // What fails now is tried again, or said, at the next step.
+            if step.due.is_none_or(|due| due <= now) || self.pipeline.is_awaited().unwrap_or(false) {
                 return false;
             }
         }

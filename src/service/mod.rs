@@ -9,6 +9,7 @@ mod outbox;
 pub mod postman;
 mod registrar;
 mod run;
+pub mod settle;
 pub mod setup;
 
 pub use ingest::{Ingest, IngestError};

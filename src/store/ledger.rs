@@ -19,6 +19,9 @@ use crate::text::Say;
 /// Name of the key in `meta` under which rows are bound to the ledger.
 const KEY: &str = "ledger_key";
 
+/// Entries that somebody waits for to be signed, in `meta`.
+const AWAITED: &str = "ledger_awaited";
+
 /// The last checkpoint that was signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signed {
@@ -290,6 +293,18 @@ impl Store {
         let ix = append(&tx, &entry.with("by", by).with("row", row))?;
         tx.commit()?;
         Ok(ix)
+    }
+
+    /// From now on the daemon knows that somebody waits for all there is to be signed. Gives how many entries that are.
+    pub fn ledger_await(&mut self) -> Result<u64, StoreError> {
+        let size = self.ledger_tree()?.size();
+        self.set_meta(AWAITED, &size.to_string())?;
+        Ok(size)
+    }
+
+    /// How many entries somebody waits for to be signed.
+    pub fn ledger_awaited(&self) -> Result<Option<u64>, StoreError> {
+        Ok(self.meta(AWAITED)?.and_then(|size| size.parse().ok()))
     }
 
     /// The tree of all entries.

@@ -394,10 +394,8 @@ impl Store {
     /// A setting of the store itself.
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreError> {
         use rusqlite::OptionalExtension;
-        Ok(self
-            .conn
-            .query_row("SELECT value FROM meta WHERE key = ?1", [key], |r| r.get(0))
-            .optional()?)
+        let mut select = self.conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?;
+        Ok(select.query_row([key], |r| r.get(0)).optional()?)
     }
 
     /// Writes a setting of the store itself.

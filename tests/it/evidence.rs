@@ -10,3 +10,4 @@ mod powercut;
 mod retention;
 mod segments;
 mod store;
+mod traces;

@@ -10,6 +10,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::evidence::verify;
 use crate::pipeline::{Rejudge, Rejudged, Search};
+use crate::service::settle::settle;
 use crate::service::{import, setup};
 use crate::store::{Journal, Store};
 use crate::text::{Lang, inert, number};
@@ -57,6 +58,7 @@ pub(super) fn run(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(
     let detail = format!("versions {since} and {version} held against the archive by {by}");
     let what = "register-recheck";
     store.note(now, &Journal { what, detail })?;
+    settle(config, &mut store, now)?;
     let rejudge = Rejudge {
         config,
         search: Search {

@@ -1,7 +1,8 @@
 //! `sekimori export`: access records of a period, a person, a dataset or one citizen (本人照会・開示請求), for whoever holds an
 //! identity; as a table or with proofs.
 //!
-//! What is given out, to whom and why is entered into the ledger before the first record is, and what it came to afterwards.
+//! What is given out, to whom and why is entered into the ledger and signed before the first record is, and what it came to
+//! afterwards.
 //! Exit codes: 0 complete, 1 failed, 2 something could not be opened: the answer says what is missing.
 
 mod rows;
@@ -21,9 +22,11 @@ use super::alert::act::must_be_known;
 use super::out::Out;
 use super::verify::{archive_arg, identity_arg, key_arg, ledger_input};
 use super::{Failure, config_arg, load};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, SystemClock, WallTime};
+use crate::config::Config;
 use crate::evidence::{Entry, Identity, hex, verify};
 use crate::pipeline::{Looked, Reread, Search};
+use crate::service::settle::settle;
 use crate::service::{import, setup};
 use crate::store::Store;
 use crate::text::{Lang, number};
@@ -180,6 +183,8 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         entry = entry.with("anyway", true);
     }
     let of = store.ledger_decided(entry, (text("by"), text("reason")), asked.bound.clone())?;
+    // Before the first record: a copy of the store made a moment ago must not be able to take the entry back.
+    signed(&config, &mut store, now, !sound, out)?;
 
     let search = Search {
         archive: &input.archive,
@@ -219,12 +224,25 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         .with("segments", looked.opened)
         .with("complete", looked.complete())
         .with("sha256", hex(&hash))])?;
+    signed(&config, &mut store, SystemClock.now(), !sound, sink.out)?;
     let rejects = store.rejects_in(asked.days.0, asked.days.1)?;
     told(&looked, (&hex(&hash), rejects, identities.is_empty()), out);
     if looked.complete() {
         Ok(())
     } else {
         Err(Failure::Verdict(2))
+    }
+}
+
+/// Waits until what is given out is known for good. Where the ledger is broken already and people asked for the records all
+/// the same (`anyway`), that it cannot be signed is said and does not hold them up.
+fn signed(config: &Config, store: &mut Store, now: WallTime, anyway: bool, out: &mut Out) -> Result<(), Failure> {
+    match settle(config, store, now) {
+        Err(why) if anyway => {
+            out.error(why.say().pick(out.lang()));
+            Ok(())
+        }
+        done => Ok(done?),
     }
 }
 

@@ -14,6 +14,24 @@ use crate::text::{Lang, duration_text};
 const RESTART: i64 = 2 * 60 * 1_000_000;
 /// What a busy machine may be late by, beyond three times the usual.
 const SLACK: i64 = 60 * 1_000_000;
+/// What commands write, whether the daemon runs or not: it says nothing of a watch.
+const BY_COMMANDS: [&str; 15] = [
+    "backup",
+    "expire",
+    "expired",
+    "export",
+    "exported",
+    "hold",
+    "incident",
+    "integrity",
+    "journal",
+    "key",
+    "recover",
+    "register",
+    "release",
+    "report",
+    "review",
+];
 /// Holes told of one by one; of more, their number.
 const TOLD_MAX: usize = 20;
 
@@ -60,6 +78,9 @@ fn holes(log: &ReadLog) -> Vec<Hole<'_>> {
     let mut before: Option<(&str, i64, &str)> = None;
     for (index, entry) in &log.entries {
         let (kind, to) = (entry.kind(), entry.text("at"));
+        if BY_COMMANDS.contains(&kind) || !entry.text("by").is_empty() {
+            continue;
+        }
         let Some(at) = micros(to) else { continue };
         if let Some((from, last, last_kind)) = before {
             let span = at.saturating_sub(last);
@@ -160,6 +181,22 @@ mod tests {
         assert_eq!(found(&still), [(2, How::Still)]);
         let stopped = [("start", 0), ("stop", 100), ("export", 4_000), ("start", 8_000)];
         assert_eq!(found(&stopped), [(3, How::Stopped)]);
+    }
+
+    #[test]
+    fn commands_in_the_place_of_a_daemon_that_was_killed_hide_no_hole() {
+        let papered = [
+            ("start", 0),
+            ("heartbeat", 300),
+            ("hold", 900),
+            ("key", 901),
+            ("export", 1_500),
+            ("start", 2_000),
+            ("heartbeat", 2_300),
+        ];
+        assert_eq!(found(&papered), [(5, How::Killed)]);
+        let log = log(&papered);
+        assert_eq!(holes(&log)[0].micros, 1_700_000_000);
     }
 
     #[test]
