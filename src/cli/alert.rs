@@ -148,6 +148,7 @@ fn show(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(), Failure
             (Lang::Ja, "reopened") => "再開",
             (Lang::Ja, "assigned") => "担当",
             (Lang::Ja, "commented") => "経過",
+            (Lang::Ja, "excepted") => "例外",
             (_, other) => other,
         };
         out.line(&format!(

@@ -207,16 +207,21 @@ impl Teller {
             None => self.begin(desk, s, lead, rule, now)?,
         };
         let exceptions = desk.exceptions()?;
-        stored.closed_as = match self.excepted(desk, &exceptions, &stored, s)? {
-            true => EXCEPTED.to_owned(),
-            false if stored.is_excepted() => String::new(),
-            false => stored.closed_as,
+        let holding = self.excepted(desk, &exceptions, &stored, s)?;
+        let newly = holding.filter(|_| !stored.is_excepted());
+        stored.closed_as = match holding {
+            Some(_) => EXCEPTED.to_owned(),
+            None if stored.is_excepted() => String::new(),
+            None => stored.closed_as,
         };
         stored.config.clone_from(&self.config);
         desk.put(&stored)?;
         desk.evidence(stored.alert.id, &s.evidence, EVIDENCE_PER_ALERT_MAX)?;
         if alert.is_none() {
             desk.step(stored.alert.id, now, "detected", "")?;
+        }
+        if let Some(exception) = newly {
+            desk.excepted(stored.alert.id, now, exception)?;
         }
         Ok(stored)
     }

@@ -327,6 +327,11 @@ impl<'t, 'c> AlertDesk<'t, 'c> {
         steps::insert(self.tx, alert, at, step, "", reason)
     }
 
+    /// Notes that an exception holds an alert.
+    pub fn excepted(&mut self, alert: AlertId, at: WallTime, exception: i64) -> Result<(), StoreError> {
+        steps::excepted(self.tx, alert, at, exception)
+    }
+
     /// Queues a mail; one with the same Message-ID is already there and stays as it is.
     pub fn mail(&mut self, mail: &NewMail) -> Result<(), StoreError> {
         if outbox::insert(self.tx, mail)? {

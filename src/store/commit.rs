@@ -178,7 +178,19 @@ impl Store {
 pub(super) fn note(tx: &Transaction<'_>, now: WallTime, entry: &Journal) -> Result<(), StoreError> {
     tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
         .execute(params![now.micros(), entry.what, entry.detail])?;
-    ledger::journal(tx, now, entry)
+    ledger::journal(tx, now, entry, None)
+}
+
+/// The same of a row with this number, which is bound by `about` from now on.
+pub(super) fn note_about(
+    tx: &Transaction<'_>,
+    now: WallTime,
+    entry: &Journal,
+    about: (i64, serde_json::Value),
+) -> Result<(), StoreError> {
+    tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
+        .execute(params![now.micros(), entry.what, entry.detail])?;
+    ledger::journal(tx, now, entry, Some(about))
 }
 
 fn write_tallies(tx: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), StoreError> {

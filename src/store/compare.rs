@@ -1,7 +1,7 @@
 //! The store held against what it should say: the counters against a second count of the archived records, the rows of
 //! alerts against the ledger, the ledger against its folder. Looks only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::params;
@@ -140,29 +140,6 @@ impl Store {
             });
         }
         Ok(drifts)
-    }
-
-    /// Mails the ledger says were sent or given up, of which the store has no row: Message-ID and entry.
-    pub fn mails_against_ledger(&self, without: &[(u64, u64)]) -> Result<Vec<(String, u64)>, StoreError> {
-        let mut select = self
-            .conn
-            .prepare("SELECT ix, entry FROM ledger WHERE kind = 'mail' ORDER BY ix")?;
-        let mut ids = self.conn.prepare("SELECT message_id FROM mail")?;
-        let ids: BTreeSet<String> = ids.query_map([], |r| r.get(0))?.collect::<Result<_, _>>()?;
-        let mut missing = Vec::new();
-        let mut entries = select.query([])?;
-        while let Some(row) = entries.next()? {
-            let (ix, line): (i64, String) = (row.get(0)?, row.get(1)?);
-            let ix = count(ix);
-            let Ok(entry) = Entry::read(line.as_bytes()) else {
-                continue;
-            };
-            let id = entry.text("message");
-            if !ids.contains(id) && !without.iter().any(|(from, to)| (*from..*to).contains(&ix)) {
-                missing.push((id.to_owned(), ix));
-            }
-        }
-        Ok(missing)
     }
 
     /// The entry at an index.

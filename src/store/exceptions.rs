@@ -1,8 +1,9 @@
 //! Exceptions in the store, and how often each was used.
 
 use rusqlite::{Row, params};
+use serde_json::{Value, json};
 
-use super::{AlertDesk, Journal, Store, StoreError, commit, count, int};
+use super::{AlertDesk, Journal, Store, StoreError, commit, count, int, ledger};
 use crate::alert::AlertId;
 use crate::calendar::Day;
 use crate::clock::WallTime;
@@ -24,6 +25,12 @@ pub struct ExceptionRow {
     pub last_hit: Option<Day>,
     /// Findings of its scope behind its last day: it is missed, or overused.
     pub late_hits: u64,
+}
+
+/// What an exception is bound by.
+pub(super) fn bound_words(e: &Exception, at: WallTime) -> Value {
+    json!({"id": e.id, "rules": e.rules.join(" "), "person": e.person, "dataset": e.dataset, "limit": e.limit,
+        "from": e.from.0, "until": e.until.0, "reason": e.reason, "approver": e.approver, "by": e.by, "at": at.micros()})
 }
 
 fn exception(row: &Row<'_>) -> Result<Exception, rusqlite::Error> {
@@ -75,7 +82,8 @@ impl Store {
             e.reason
         );
         let what = "exception-added";
-        commit::note(&tx, now, &Journal { what, detail })?;
+        let row = Exception { id, ..e.clone() };
+        commit::note_about(&tx, now, &Journal { what, detail }, (id, bound_words(&row, now)))?;
         tx.commit()?;
         Ok(id)
     }
@@ -97,7 +105,8 @@ impl Store {
             )));
         }
         let (what, detail) = ("exception-ended", format!("{id}: by {by}: {why}"));
-        commit::note(&tx, now, &Journal { what, detail })?;
+        let about = (id, ledger::ended_row(id, now, by, why));
+        commit::note_about(&tx, now, &Journal { what, detail }, about)?;
         Ok(tx.commit()?)
     }
 

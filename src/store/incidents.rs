@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use serde_json::json;
 
 use super::alerts::{COLUMNS, stored};
 use super::error::no_alert;
@@ -47,8 +46,7 @@ fn step(
     }
     tx.prepare_cached("INSERT INTO incident_step (incident, at, step, by, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![id, at.micros(), step, by, reason])?;
-    let row = json!({"incident": number, "at": at.micros(), "step": step, "by": by, "reason": reason});
-    let row = ledger::bound(tx, &row)?;
+    let row = ledger::bound(tx, &ledger::incident_row(number, at.micros(), step, by, reason))?;
     let entry = Entry::new("incident", at)
         .with("incident", number)
         .with("step", step)

@@ -1,8 +1,9 @@
 //! Approved jobs in the store, and what was done under each.
 
 use rusqlite::{OptionalExtension, Row, params};
+use serde_json::{Value, json};
 
-use super::{Journal, Store, StoreError, commit, count, int};
+use super::{Journal, Store, StoreError, commit, count, int, ledger};
 use crate::access::{DatasetId, Operation, WhoId};
 use crate::calendar::Day;
 use crate::clock::WallTime;
@@ -45,6 +46,14 @@ pub struct KnownJobs {
 const COLUMNS: &str =
     "id, number, title, person, dataset, operations, \"limit\", from_day, until_day, approver, by, at,
     ended_at, ended_by, ended_why";
+
+/// What a job is bound by.
+pub(super) fn bound_words(job: &Job, at: WallTime) -> Value {
+    let operations: Vec<&str> = job.operations.iter().map(|o| o.as_str()).collect();
+    json!({"id": job.id, "number": job.number, "title": job.title, "person": job.person, "dataset": job.dataset,
+        "operations": operations.join(" "), "limit": job.limit, "from": job.from.0, "until": job.until.0,
+        "approver": job.approver, "by": job.by, "at": at.micros()})
+}
 
 fn read(row: &Row<'_>) -> Result<JobRow, rusqlite::Error> {
     let mask: u16 = row.get(5)?;
@@ -112,7 +121,8 @@ impl Store {
             job.by
         );
         let what = "job-added";
-        commit::note(&tx, now, &Journal { what, detail })?;
+        let row = Job { id, ..job.clone() };
+        commit::note_about(&tx, now, &Journal { what, detail }, (id, bound_words(&row, now)))?;
         tx.commit()?;
         Ok(id)
     }
@@ -134,7 +144,8 @@ impl Store {
             )));
         }
         let (what, detail) = ("job-ended", format!("{id}: by {by}: {why}"));
-        commit::note(&tx, now, &Journal { what, detail })?;
+        let about = (id, ledger::ended_row(id, now, by, why));
+        commit::note_about(&tx, now, &Journal { what, detail }, about)?;
         Ok(tx.commit()?)
     }
 

@@ -6,10 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde_json::{Value, json};
 
 use super::steps::unsigned;
-use super::{Journal, Store, StoreError, alerts, count, int};
+use super::{Journal, RegisterVersion, Store, StoreError, alerts, count, int};
 use crate::access::{SourceId, WhoId};
 use crate::alert::AlertId;
-use crate::alert::outbox::Attachment;
+use crate::alert::outbox::{Attachment, Message};
 use crate::calendar::rfc3339;
 use crate::clock::WallTime;
 use crate::evidence::{Entry, Frontier, commitment, hex, leaf_hash, unhex};
@@ -80,6 +80,44 @@ pub(super) fn bound(conn: &Connection, row: &Value) -> Result<String, StoreError
     Ok(commitment(&key, row))
 }
 
+/// What a row of the journal is bound by.
+pub(super) fn journal_row(at: i64, what: &str, detail: &str) -> Value {
+    json!({"at": at, "what": what, "detail": detail})
+}
+
+/// What a version of the register is bound by, beside its rows.
+pub(super) fn register_row(version: &RegisterVersion) -> Value {
+    let import = &version.import;
+    json!({"version": version.id, "at": version.imported_at.micros(), "by": import.by, "origin": import.origin,
+        "sha256": import.sha256, "rows": import.rows, "accounts": import.accounts, "people": import.people,
+        "added": version.added, "ended": version.ended, "reason": import.reason})
+}
+
+/// What the end of an exception or a job before its time is bound by.
+pub(super) fn ended_row(id: i64, at: WallTime, by: &str, why: &str) -> Value {
+    json!({"of": id, "ended": at.micros(), "by": by, "why": why})
+}
+
+/// What a queued mail is bound by; `to` in the order of the alphabet.
+pub(super) fn mail_row(message: &str, subject: &str, body: &str, to: &[String]) -> Value {
+    json!({"message": message, "subject": subject, "body": body, "all": to})
+}
+
+/// What the fate of a mail is bound by.
+pub(super) fn delivery_row((message, subject, body): (&str, &str, &str), to: &str, answer: &str) -> Value {
+    json!({"message": message, "subject": subject, "body": body, "to": to, "answer": answer})
+}
+
+/// What a step of an incident is bound by.
+pub(super) fn incident_row(number: &str, at: i64, step: &str, by: &str, reason: &str) -> Value {
+    json!({"incident": number, "at": at, "step": step, "by": by, "reason": reason})
+}
+
+/// What an alert is about.
+pub(super) fn about_row(number: &str, rule: &str, (kind, who): (&str, &str), dataset: Option<&str>) -> Value {
+    json!({"alert": number, "rule": rule, "kind": kind, "who": who, "dataset": dataset})
+}
+
 /// What a step of an alert's life is bound by.
 pub(super) fn step_row(number: &str, at: i64, step: &str, by: &str, reason: &str) -> Value {
     json!({"alert": number, "at": at, "step": step, "by": by, "reason": reason})
@@ -130,10 +168,25 @@ pub(super) fn alert_step_with(
         let (kind, name) = alerts::who_name(tx, WhoId(who))?.unwrap_or_default();
         let mut select = tx.prepare_cached("SELECT name FROM dataset WHERE id = ?1")?;
         let dataset: Option<String> = select.query_row([dataset], |r| r.get(0)).optional()?;
-        let about = json!({"alert": number, "rule": rule, "kind": kind, "who": name, "dataset": dataset});
+        let about = about_row(&number, &rule, (&kind, &name), dataset.as_deref());
         entry = entry.with("about", bound(tx, &about)?);
     }
     append(tx, &entry)?;
+    Ok(())
+}
+
+/// A mail is queued: from now on it is missed where its row goes.
+pub(super) fn queued(tx: &Transaction<'_>, message: &Message, to: &[&String], at: WallTime) -> Result<(), StoreError> {
+    let mut all: Vec<String> = to.iter().map(|address| (*address).clone()).collect();
+    all.sort();
+    let row = bound(
+        tx,
+        &mail_row(&message.message_id, &message.subject, &message.body, &all),
+    )?;
+    let entry = Entry::new("mail", at)
+        .with("message", message.message_id.as_str())
+        .with("state", "queued");
+    append(tx, &entry.with("row", row))?;
     Ok(())
 }
 
@@ -150,8 +203,7 @@ pub(super) fn mail(
     let (message_id, subject, body) = select.query_row([id], |r| {
         Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, String>(2)?))
     })?;
-    let row = json!({"message": message_id, "subject": subject, "body": body, "to": recipient, "answer": answer});
-    let row = bound(tx, &row)?;
+    let row = bound(tx, &delivery_row((&message_id, &subject, &body), recipient, answer))?;
     append(
         tx,
         &Entry::new("mail", at)
@@ -179,29 +231,39 @@ pub(super) fn source_event(tx: &Transaction<'_>, event: &SourceEvent) -> Result<
     Ok(())
 }
 
-/// Something the daemon did or could not do. The detail may name people: it is bound, not told.
-pub(super) fn journal(tx: &Transaction<'_>, at: WallTime, entry: &Journal) -> Result<(), StoreError> {
-    let row = bound(
-        tx,
-        &json!({"at": at.micros(), "what": entry.what, "detail": entry.detail}),
-    )?;
-    append(tx, &Entry::new("journal", at).with("what", entry.what).with("row", row))?;
+/// Something the daemon did or could not do. The detail may name people: it is bound, not told. `about`: the number of what
+/// it is about, and what its row is bound by.
+pub(super) fn journal(
+    tx: &Transaction<'_>,
+    at: WallTime,
+    entry: &Journal,
+    about: Option<(i64, Value)>,
+) -> Result<(), StoreError> {
+    let row = bound(tx, &journal_row(at.micros(), entry.what, &entry.detail))?;
+    let mut said = Entry::new("journal", at).with("what", entry.what).with("row", row);
+    if let Some((id, about)) = about {
+        said = said.with("of", id.to_string()).with("about", bound(tx, &about)?);
+    }
+    append(tx, &said)?;
     Ok(())
 }
 
+/// A row of the journal that comes with an entry of its own: what that is bound to it by.
+fn noted(tx: &Transaction<'_>, at: i64, what: &str, detail: &str) -> Result<String, StoreError> {
+    tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
+        .execute(params![at, what, detail])?;
+    bound(tx, &journal_row(at, what, detail))
+}
+
 /// A register came into force.
-pub(super) fn register(
-    tx: &Transaction<'_>,
-    at: WallTime,
-    (from, to): (Option<i64>, i64),
-    sha256: &str,
-    rows: u64,
-) -> Result<(), StoreError> {
-    let entry = Entry::new("register", at)
-        .with("from", from.unwrap_or(0))
-        .with("to", to)
-        .with("sha256", sha256)
-        .with("rows", rows);
+pub(super) fn register(tx: &Transaction<'_>, version: &RegisterVersion, content: &str) -> Result<(), StoreError> {
+    let entry = Entry::new("register", version.imported_at)
+        .with("from", version.id.saturating_sub(1))
+        .with("to", version.id)
+        .with("sha256", version.import.sha256.as_str())
+        .with("rows", version.import.rows)
+        .with("content", content)
+        .with("row", bound(tx, &register_row(version))?);
     append(tx, &entry)?;
     Ok(())
 }
@@ -259,11 +321,11 @@ impl Store {
         }
         let tx = self.begin()?;
         let row = bound(&tx, &json!({"what": what, "by": by, "reason": reason}))?;
-        tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
-            .execute(params![now.micros(), what, format!("{by}: {reason}")])?;
+        let note = noted(&tx, now.micros(), what, &format!("{by}: {reason}"))?;
         let entry = Entry::new(what, now)
             .with("by", by)
             .with("row", row)
+            .with("note", note)
             .with("segments", segments.iter().copied().collect::<Vec<_>>());
         append(&tx, &entry)?;
         Ok(tx.commit()?)
@@ -284,13 +346,13 @@ impl Store {
         let what = entry.kind().to_owned();
         let at = tree(&tx)?.size();
         let row = bound(&tx, &json!({"what": what, "by": by, "reason": reason, "about": about}))?;
-        tx.prepare_cached("INSERT INTO journal (at, what, detail) VALUES (?1, ?2, ?3)")?
-            .execute(params![
-                entry.at_micros(),
-                what,
-                format!("{by}: {reason} {about} (#{at})")
-            ])?;
-        let ix = append(&tx, &entry.with("by", by).with("row", row))?;
+        let note = noted(
+            &tx,
+            entry.at_micros(),
+            &what,
+            &format!("{by}: {reason} {about} (#{at})"),
+        )?;
+        let ix = append(&tx, &entry.with("by", by).with("row", row).with("note", note))?;
         tx.commit()?;
         Ok(ix)
     }

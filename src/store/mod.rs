@@ -27,6 +27,7 @@ mod query;
 mod register;
 mod reports;
 mod reviews;
+mod rows;
 mod segments;
 mod steps;
 mod tune;
@@ -58,6 +59,7 @@ pub use query::{CountBy, CountRow, MailCounts, RuleRecord, SourceRow};
 pub use register::{Importing, NewRegister, RegisterVersion, Usage};
 pub use reports::{DayTally, DayUse, EventRow};
 pub use reviews::{Deciding, NewReport, NewReview, ReportRow, ReviewRow};
+pub use rows::{RowDrift, RowOf};
 pub use steps::{StepRow, Times};
 
 /// Schema version of this program.

@@ -42,14 +42,16 @@ pub(super) fn insert(tx: &Transaction<'_>, mail: &NewMail) -> Result<bool, Store
     )?;
     // Tries are settled by mail and address: nobody stands there twice.
     let first = |i: usize, address: &String| !m.to.iter().take(i).any(|before| before == address);
-    let once =
+    let once: Vec<&String> =
         m.to.iter()
             .enumerate()
             .filter(|(i, address)| first(*i, address))
-            .map(|(_, address)| address);
-    for (place, address) in (0i64..).zip(once) {
+            .map(|(_, address)| address)
+            .collect();
+    for (place, address) in (0i64..).zip(&once) {
         recipient.execute(params![id, place, address, m.date.micros()])?;
     }
+    ledger::queued(tx, m, &once, m.date)?;
     Ok(true)
 }
 

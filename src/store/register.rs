@@ -7,11 +7,13 @@
 use std::path::Path;
 
 use rusqlite::{OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
 
 use super::{Store, StoreError, count, int, unopened};
 use crate::access::WhoId;
 use crate::clock::WallTime;
 use crate::detect::book::PageKey;
+use crate::evidence::hex;
 
 /// Rows a transaction of an import writes: a hundredth of a second or two.
 const CHUNK: usize = 4_000;
@@ -168,6 +170,20 @@ impl Store {
         Ok(())
     }
 
+    /// SHA-256 over the rows of a version, each with a newline behind it, hex.
+    ///
+    /// # Errors
+    /// The store.
+    pub fn register_content(&self, version: i64) -> Result<String, StoreError> {
+        let mut hash = Sha256::new();
+        self.each_register_row(version, &mut |_, text| {
+            hash.update(text.as_bytes());
+            hash.update(b"\n");
+        })?;
+        let hash: [u8; 32] = hash.finalize().into();
+        Ok(hex(&hash))
+    }
+
     /// Makes a new version: `added` rows more than the one in force, without those whose ids are in `ended`. Other
     /// writers get through meanwhile.
     ///
@@ -207,7 +223,8 @@ impl Store {
             super::pass("register.ends")?;
             self.let_others_through();
         }
-        let count = |list: usize| i64::try_from(list).unwrap_or(i64::MAX);
+        let content = self.register_content(version)?;
+        let count_of = |list: usize| i64::try_from(list).unwrap_or(i64::MAX);
         let tx = self.begin()?;
         tx.execute(
             "INSERT INTO register (id, imported_at, refreshed_at, by, origin, sha256, rows, accounts, people, added, ended,
@@ -221,13 +238,20 @@ impl Store {
                 int(new.rows),
                 int(new.accounts),
                 int(new.people),
-                count(added.len()),
-                count(ended.len()),
+                count_of(added.len()),
+                count_of(ended.len()),
                 new.reason
             ],
         )?;
-        let before = version.checked_sub(1).filter(|before| 0 < *before);
-        super::ledger::register(&tx, now, (before, version), &new.sha256, new.rows)?;
+        let kept = RegisterVersion {
+            id: version,
+            imported_at: now,
+            refreshed_at: now,
+            import: new.clone(),
+            added: count(count_of(added.len())),
+            ended: count(count_of(ended.len())),
+        };
+        super::ledger::register(&tx, &kept, &content)?;
         super::pass("register.version")?;
         tx.commit()?;
         Ok(version)

@@ -131,8 +131,13 @@ fn review(r: &Row<'_>) -> Result<ReviewRow, rusqlite::Error> {
     })
 }
 
+/// What an entry of the ledger binds of a report beside what it tells.
+pub(super) fn report_words((verdict, changes): (&str, &str), by: &str, due: Day) -> serde_json::Value {
+    json!({"verdict": verdict, "changes": changes, "by": by, "due": due.iso()})
+}
+
 /// What an entry of the ledger binds of a confirmation: who signed and for what is told, the words are bound.
-fn bound_words(review: &NewReview) -> serde_json::Value {
+pub(super) fn bound_words(review: &NewReview) -> serde_json::Value {
     json!({"by": review.by, "on": review.on.iso(), "method": review.method, "result": review.result,
         "measures": review.measures, "answers": review.answers, "origin": review.origin})
 }
@@ -211,7 +216,11 @@ impl Store {
             .with("from", new.from.iso())
             .with("to", new.to.iso())
             .with("version", version)
-            .with("sha256", new.sha256.as_str());
+            .with("sha256", new.sha256.as_str())
+            .with(
+                "row",
+                ledger::bound(&tx, &report_words((&new.verdict, &changes), &new.by, new.due))?,
+            );
         ledger::append(&tx, &entry)?;
         let kept = tx.query_row(&format!("SELECT {COLUMNS} FROM report WHERE id = ?1"), [id], report)?;
         tx.commit()?;

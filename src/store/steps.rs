@@ -15,7 +15,8 @@ use crate::text::{Say, say};
 pub struct StepRow {
     /// When.
     pub at: WallTime,
-    /// `detected`, `mailed`, `told`, `passed-over`, `acknowledged`, `assigned`, `commented`, `closed`, `reopened`.
+    /// `detected`, `mailed`, `told`, `passed-over`, `acknowledged`, `assigned`, `commented`, `closed`, `reopened`,
+    /// `excepted` (the reason is the number of the exception).
     pub step: String,
     /// 職員番号; empty: sekimori itself.
     pub by: String,
@@ -35,6 +36,14 @@ pub(super) fn insert(
     tx.prepare_cached("INSERT INTO alert_step (alert, at, step, by, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![alert.0, at.micros(), step, by, reason])?;
     ledger::alert_step(tx, alert, at, (step, by, reason))
+}
+
+/// Notes that an exception holds an alert: the ledger tells which.
+pub(super) fn excepted(tx: &Transaction<'_>, alert: AlertId, at: WallTime, exception: i64) -> Result<(), StoreError> {
+    let (step, number) = ("excepted", exception.to_string());
+    tx.prepare_cached("INSERT INTO alert_step (alert, at, step, by, reason) VALUES (?1, ?2, ?3, '', ?4)")?
+        .execute(params![alert.0, at.micros(), step, number])?;
+    ledger::alert_step_with(tx, alert, at, (step, "", &number), &[("exception", &number)])
 }
 
 /// The times of an alert's life. 検知 is the alert's own.

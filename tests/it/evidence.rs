@@ -8,6 +8,7 @@ mod ledger;
 mod outside;
 mod powercut;
 mod retention;
+mod rows;
 mod segments;
 mod store;
 mod traces;

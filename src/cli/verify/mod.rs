@@ -4,6 +4,7 @@
 
 mod anchors;
 mod counters;
+mod rows;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

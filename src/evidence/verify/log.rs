@@ -377,7 +377,10 @@ fn compare(head: &Checkpoint, points: &[Point], roots: &BTreeMap<u64, Hash>, log
             .at("size", head.size),
         );
     }
-    let newest = points.iter().max_by_key(|p| p.checkpoint.size);
+    // The closing of an epoch that is being written this moment, or that a crash kept out of the list of checkpoints: the
+    // daemon completes that.
+    let ahead = |p: &&Point| !p.anchor && head.size < p.checkpoint.size && p.checkpoint.size <= there && good(p);
+    let newest = points.iter().filter(|p| !ahead(p)).max_by_key(|p| p.checkpoint.size);
     if let Some(newest) = newest.filter(|p| there.min(head.size) < p.checkpoint.size) {
         let (from, to) = (there.min(head.size), newest.checkpoint.size);
         report.add(

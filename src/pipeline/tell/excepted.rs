@@ -8,7 +8,7 @@ use crate::register::Exception;
 use crate::store::{AlertDesk, StoreError, StoredAlert};
 
 impl Teller {
-    /// Whether an exception holds the alert as it stands with `s`. Its use is counted; and so is a finding that only its
+    /// Which exception holds the alert as it stands with `s`, if one does. Its use is counted; and so is a finding that only its
     /// end keeps it from.
     pub(super) fn excepted(
         &self,
@@ -16,9 +16,9 @@ impl Teller {
         exceptions: &[Exception],
         stored: &StoredAlert,
         s: &Situation,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<i64>, StoreError> {
         if exceptions.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         let alert = &stored.alert;
         let person = desk.who(alert.who)?.map(|(_, name)| name);
@@ -30,11 +30,11 @@ impl Teller {
         let within = |e: &&Exception| alert.observed <= e.limit && e.names(&alert.rule, person.as_deref(), dataset);
         if let Some(holding) = exceptions.iter().filter(within).find(|e| e.runs(first, last)) {
             desk.exception_hit(holding.id, last, false, s.hits, alert.id)?;
-            return Ok(true);
+            return Ok(Some(holding.id));
         }
         if let Some(expired) = exceptions.iter().filter(within).find(|e| e.until < last) {
             desk.exception_hit(expired.id, last, true, s.hits, alert.id)?;
         }
-        Ok(false)
+        Ok(None)
     }
 }

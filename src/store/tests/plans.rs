@@ -102,8 +102,29 @@ const WHOLE: &[(&str, &str)] = &[
         "verify counters: every step is compared",
     ),
     (
-        "SELECT message_id FROM mail",
-        "verify counters: every mail is looked for",
+        "SELECT at, what, detail FROM journal",
+        "verify counters: every row is compared",
+    ),
+    ("due_day FROM report", "verify counters: every report is compared"),
+    (
+        "FROM review AS v JOIN report AS p",
+        "verify counters: every confirmation is compared",
+    ),
+    (
+        "SELECT id, message_id, subject, body FROM mail",
+        "verify counters: every mail is compared",
+    ),
+    (
+        "FROM incident_step AS s JOIN incident AS i",
+        "verify counters: every step is compared",
+    ),
+    (
+        "FROM source_event AS e JOIN source AS s",
+        "verify counters: every event is compared",
+    ),
+    (
+        "FROM alert AS a LEFT JOIN who AS w",
+        "verify counters: every alert is compared",
     ),
     (
         "SELECT text FROM register_row ORDER BY id",

@@ -1,10 +1,9 @@
 //! What a command did cannot be taken back by a copy of the store made just before: its entry is in the log folder, signed,
 //! before it gives anything out.
 
-use rustix::process::Signal;
-
 use super::archive::Archive;
 use crate::support::site::says;
+use sekimori::store::Lock;
 
 const WHO: [&str; 4] = ["--by", "010001", "--reason", "覗き見"];
 
@@ -107,14 +106,13 @@ fn while_the_daemon_runs_it_signs_what_the_command_waits_for() {
 #[test]
 fn a_daemon_that_does_not_sign_keeps_records_from_going_out() {
     let archive = one_day();
-    let mut daemon = archive.site.daemon();
-    daemon.wait_said(&["running"]);
-    daemon.signal(Signal::STOP);
+    // As a daemon that runs, and whose folder is full, say.
+    let daemon = Lock::take(&archive.site.path("state/sekimori.db")).unwrap();
     let ran = archive.site.run_with(&export(), "settle.wait:1:11");
-    daemon.signal(Signal::CONT);
     assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
     says(&ran.err, &["cannot be signed", "daemon"]);
-    daemon.stop();
+    drop(daemon);
+    archive.site.run(&export()).good();
 }
 
 #[test]
