@@ -15,6 +15,9 @@ const GAP_MAX: usize = 3;
 /// Longest a 個人番号 can be as written: each digit as `%EF%BC%91`, each sign between groups as `\u{10ffff}`.
 pub(super) const NUMBER_CHARS_MAX: usize = DIGITS * 9 + GROUPS.len() * GAP_MAX * 10;
 
+/// Longest a 個人番号 can be as written, in bytes.
+pub(super) const MASKED_BYTES_MAX: usize = 4 * NUMBER_CHARS_MAX;
+
 /// `text` with every 個人番号 replaced by [`MASK`]: twelve digits with the right check digit, half or full width or
 /// percent-encoded, in one run or in three groups of four with blanks, hyphens of any kind, `_`, `.`, `/` or the like between
 /// them. A run of thirteen digits or more is none: time stamps and receipt numbers would be mutilated at random.
@@ -50,7 +53,7 @@ pub fn mask_numbers(text: &str) -> Cow<'_, str> {
 }
 
 /// Length in bytes of the 個人番号 that `text` starts with.
-fn number_at_start(text: &str) -> Option<usize> {
+pub(super) fn number_at_start(text: &str) -> Option<usize> {
     let mut digits = [0; DIGITS];
     let mut at = 0;
     let mut gaps = 0;
@@ -70,7 +73,7 @@ fn number_at_start(text: &str) -> Option<usize> {
 }
 
 /// The digit `text` starts with, and its length in bytes.
-fn digit_at_start(text: &str) -> Option<(u32, usize)> {
+pub(super) fn digit_at_start(text: &str) -> Option<(u32, usize)> {
     let c = text.chars().next()?;
     match c {
         '%' => {

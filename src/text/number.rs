@@ -1,31 +1,145 @@
-//! 個人番号 in raw bytes: whether a log holds any, asked of every line, so made to look at one byte in twelve.
+//! 個人番号 in raw bytes: whether a log holds any, asked of every line, so made to look at one byte in four.
 
-use super::mask::check_digit_is_right;
+use super::mask::{MASKED_BYTES_MAX, check_digit_is_right, digit_at_start, number_at_start};
 
-/// Where the first 個人番号 of `bytes` stands: twelve digits, neither more nor fewer, with the right check digit, that
-/// are no account of a cloud service and no day with a time.
+/// Digits of a group, where a number is written in groups; a number in one run has three times as many.
+const GROUP: usize = 4;
+const RUN: usize = 3 * GROUP;
+
+/// Where the first 個人番号 of `bytes` stands: twelve digits with the right check digit, in one run or in three groups of
+/// four with the same signs between them that [`mask_numbers`](super::mask_numbers) sees, half or full width; that are no
+/// account of a cloud service, no day with a time, and no part of something longer (a card number, a UUID, a column among
+/// columns of numbers).
 pub fn my_number_in(bytes: &[u8]) -> Option<usize> {
-    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let mut at = 11;
-    while at < bytes.len() {
-        if !digit(at) {
-            at += 12;
-            continue;
+    let mut at = GROUP - 1;
+    while let Some(byte) = bytes.get(at) {
+        if byte.is_ascii_digit() {
+            let before = bytes.get(..at)?.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+            let behind = bytes.get(at..)?.iter().take_while(|b| b.is_ascii_digit()).count();
+            let end = at + behind;
+            if let Some(from) = narrow(bytes, at - before, end) {
+                return Some(from);
+            }
+            // The next group starts behind the sign at `end`.
+            at = end + GROUP;
+        } else if *byte < 0x80 {
+            at += GROUP;
+        } else if let Some((from, end)) = wide_run(bytes, at) {
+            if is_written(bytes, from, (end - from) / WIDE) {
+                return Some(from);
+            }
+            at = end + GROUP - 1;
+        } else {
+            at += GROUP;
         }
-        let mut from = at;
-        while 0 < from && digit(from - 1) {
-            from -= 1;
-        }
-        let mut end = at + 1;
-        while digit(end) {
-            end += 1;
-        }
-        if end - from == 12 && is_number(bytes.get(..from)?, bytes.get(from..end)?, bytes.get(end..)?) {
-            return Some(from);
-        }
-        at = end + 12;
     }
     None
+}
+
+/// A run of half-width digits that is a number, or begins one.
+fn narrow(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
+    let escaped = 0 < from && bytes.get(from - 1) == Some(&b'%');
+    // `%20123456789018`: two digits of an escape stand before the number.
+    for from in [from, from + 2].into_iter().take(1 + usize::from(escaped)) {
+        let digits = end.saturating_sub(from);
+        if digits == RUN && is_number(bytes.get(..from)?, bytes.get(from..end)?, bytes.get(end..)?)
+            || digits == GROUP && may_go_on(bytes.get(end..)?) && is_written(bytes, from, GROUP)
+        {
+            return Some(from);
+        }
+    }
+    None
+}
+
+/// Whether a second group may follow, behind a first one. Asked of every year in a log: no more than a glance.
+fn may_go_on(behind: &[u8]) -> bool {
+    let sign = |b: &&u8| matches!(**b, b'-' | b'_' | b'.' | b'/' | b'+' | b'~' | b' ');
+    let signs = behind.iter().take(GROUP).take_while(sign).count();
+    match behind.get(signs..) {
+        Some([b'%' | 0x80.., ..]) => true,
+        Some([a, b, c, d, rest @ ..]) if 0 < signs => {
+            [a, b, c, d].into_iter().all(u8::is_ascii_digit) && !rest.first().is_some_and(u8::is_ascii_digit)
+        }
+        _ => false,
+    }
+}
+
+/// Bytes of a full-width digit in UTF-8: EF BC 90 to EF BC 99.
+const WIDE: usize = 3;
+
+/// The run of full-width digits in which the byte at `at` stands.
+fn wide_run(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let wide = |at: usize| matches!(bytes.get(at..), Some([0xef, 0xbc, 0x90..=0x99, ..]));
+    let mut from = (0..WIDE).filter_map(|back| at.checked_sub(back)).find(|at| wide(*at))?;
+    let mut end = from + WIDE;
+    while wide(end) {
+        end += WIDE;
+    }
+    while let Some(before) = from.checked_sub(WIDE).filter(|at| wide(*at)) {
+        from = before;
+    }
+    Some((from, end))
+}
+
+/// Whether the number that a run of `digits` digits begins is a 個人番号 as people write it: in three groups, or in
+/// full width.
+#[cold]
+fn is_written(bytes: &[u8], from: usize, digits: usize) -> bool {
+    if digits != RUN && digits != GROUP {
+        return false;
+    }
+    let rest = bytes.get(from..).unwrap_or_default();
+    let near = rest.get(..MASKED_BYTES_MAX.min(rest.len())).unwrap_or_default();
+    let text = near.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let Some(number) = number_at_start(text).and_then(|length| text.get(..length)) else {
+        return false;
+    };
+    let (before, behind) = (
+        bytes.get(..from).unwrap_or_default(),
+        rest.get(number.len()..).unwrap_or_default(),
+    );
+    let plain = plain_digits(number);
+    !number.contains(char::is_control)
+        && !number.contains("\\u{")
+        && plain.len() == RUN
+        && !is_stamp(&plain)
+        && !goes_on(number, before, behind)
+        && !is_account(before, behind)
+}
+
+/// The digits of a number as ASCII.
+fn plain_digits(number: &str) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(RUN);
+    let mut rest = number;
+    while let Some(c) = rest.chars().next() {
+        let digit = digit_at_start(rest);
+        // An escape of a sign between groups, `%2D`, holds digits that are none of the number.
+        let escape = c == '%' && digit.is_none();
+        plain.extend(
+            digit
+                .and_then(|(digit, _)| u8::try_from(digit).ok())
+                .map(|digit| b'0' + digit),
+        );
+        let length = digit.map_or(if escape { 3 } else { c.len_utf8() }, |(_, length)| length);
+        rest = rest.get(length.min(rest.len())..).unwrap_or_default();
+    }
+    plain
+}
+
+/// Whether a further part stands before or behind the number with the same sign between: `4000-1234-5678-9018`, the middle of
+/// a UUID, one of several columns of numbers.
+fn goes_on(number: &str, before: &[u8], behind: &[u8]) -> bool {
+    let Some(sign) = number.bytes().find(|b| !b.is_ascii_digit()).filter(u8::is_ascii) else {
+        return false;
+    };
+    let part = |byte: Option<&u8>| {
+        byte.is_some_and(|b| {
+            b.is_ascii_digit() || b.is_ascii_alphanumeric() && sign != b' ' || *b == b'-' && sign == b' '
+        })
+    };
+    let (last, last_but_one) = (before.last(), before.iter().rev().nth(1));
+    let (first, second) = (behind.first(), behind.get(1));
+    last == Some(&sign) && part(last_but_one) || first == Some(&sign) && part(second)
 }
 
 #[cold]
@@ -74,6 +188,72 @@ mod tests {
                 let text = format!("{before}123456789018{behind}");
                 assert_eq!(my_number_in(text.as_bytes()), Some(before.len()), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_number_written_in_groups_or_in_full_width_is_found_wherever_it_stands() {
+        for number in [
+            "1234-5678-9018",
+            "1234 5678 9018",
+            "1234_5678_9018",
+            "1234.5678.9018",
+            "1234/5678/9018",
+            "1234+5678+9018",
+            "1234%205678%209018",
+            "1234%2D5678%2D9018",
+            "1234　5678　9018",
+            "1234－5678－9018",
+            "1234ー5678ー9018",
+            "1234‐5678−9018",
+            "1234 - 5678 - 9018",
+            "１２３４５６７８９０１８",
+            "１２３４－５６７８－９０１８",
+            "１２３４　５６７８　９０１８",
+        ] {
+            for pad in 0..24 {
+                for (before, behind) in [
+                    ("", ""),
+                    ("宛名=", ","),
+                    ("\"", "\""),
+                    ("番号", "の者"),
+                    ("?q=", "&x=1"),
+                    ("q=%20", " "),
+                ] {
+                    let before = format!("{}{before}", "x".repeat(pad));
+                    let text = format!("{before}{number}{behind}");
+                    assert_eq!(my_number_in(text.as_bytes()), Some(before.len()), "{text}");
+                    assert_ne!(
+                        crate::text::mask_numbers(&text),
+                        text,
+                        "what is raised is masked: {text}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn groups_of_digits_that_are_something_else_are_none() {
+        for text in [
+            "1234-5678-9012",      // the check digit is another one
+            "4000-1234-5678-9018", // a card
+            "1234-5678-9018-0000",
+            "0123abcd-1234-5678-9018-0123456789ab", // a UUID
+            "abcdef01-1234-5678-9018-abcdef012345",
+            "200 1234 5678 9018 15", // columns
+            "- 1234 5678 9018 -",
+            "GET /img/1234/5678/9018/a.png",
+            "2026-1121-0908", // a day with a time
+            "1234\t5678\t9018",
+            "03-1234-5678",
+            "0120-123-456",
+            "090-1234-5678",
+            "1234:5678:9018",
+            "12345678-9018",
+            "１２３４５６７８９０１８９",
+        ] {
+            assert_eq!(my_number_in(text.as_bytes()), None, "{text}");
         }
     }
 

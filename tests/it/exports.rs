@@ -132,20 +132,46 @@ fn an_export_with_other_columns_is_read_by_name_and_told_once() {
 #[test]
 fn a_citizens_my_number_in_a_log_is_told_once_a_day_and_shown_nowhere() {
     let mut daemon = daemon();
-    let line = |n: u32| {
+    // However it is written: as a user, as an address typed, in full width.
+    let line = |n: u32, number: &str| {
         let at = stamp(daemon_secs("2026-11-20 09:59:00") + i64::from(n));
-        format!("{{\"time\":\"{at}\",\"user\":\"123456789018\",\"resource\":\"/x?my=123456789018\"}}\n")
+        format!("{{\"time\":\"{at}\",\"user\":\"{number}\",\"resource\":\"/x?my={number}\"}}\n")
     };
-    daemon.write("app.jsonl", &(0..9).map(line).collect::<String>());
+    let written = [
+        "1234-5678-9018",
+        "123456789018",
+        "１２３４－５６７８－９０１８",
+        "1234 5678 9018",
+        "1234_5678_9018",
+    ];
+    daemon.write(
+        "app.jsonl",
+        &(0..9).map(|n| line(n, "1234-5678-9018")).collect::<String>(),
+    );
     assert!(daemon.settle());
-    daemon.write("app.jsonl", &(9..19).map(line).collect::<String>());
+    daemon.write(
+        "app.jsonl",
+        &(9..14)
+            .zip(written)
+            .map(|(n, number)| line(n, number))
+            .collect::<String>(),
+    );
     assert!(daemon.settle());
     assert_eq!(told(&mut daemon, "個人番号とみられる数字"), 1);
-    assert!(!daemon.mails().iter().any(|m| m.message.body.contains("123456789018")));
     daemon.tick(Duration::from_secs(86_400));
-    daemon.write("app.jsonl", &line(20));
+    daemon.write("app.jsonl", &line(20, "１２３４ ５６７８ ９０１８"));
     assert!(daemon.settle());
     assert_eq!(told(&mut daemon, "個人番号とみられる数字"), 2, "a new day");
+    let store = ["sekimori.db", "sekimori.db-wal"].map(|file| std::fs::read(daemon.path(file)).unwrap_or_default());
+    assert!(1_000 < store.concat().len(), "the store is where it is looked for");
+    for number in written.iter().chain(&["１２３４ ５６７８ ９０１８"]) {
+        assert!(
+            !daemon.mails().iter().any(|m| m.message.body.contains(number)),
+            "{number} in a mail"
+        );
+        let held = |bytes: &Vec<u8>| bytes.windows(number.len()).any(|part| part == number.as_bytes());
+        assert!(!store.iter().any(held), "{number} in the store");
+    }
 }
 
 fn daemon_secs(text: &str) -> i64 {
