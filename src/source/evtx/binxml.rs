@@ -35,9 +35,9 @@ pub(super) fn write(chunk: &[u8], (from, to): (usize, usize), out: &mut Vec<u8>)
         room: begun + TEXT_MAX,
     };
     reader.fragment(out)?;
-    // One event is one line.
+    // One event is one line of text: a NUL or an escape in a name would be damage to whoever reads it.
     for byte in out.get_mut(begun..)? {
-        if matches!(byte, b'\n' | b'\r') {
+        if byte.is_ascii_control() {
             *byte = b' ';
         }
     }

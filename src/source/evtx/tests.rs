@@ -56,37 +56,77 @@ fn events_are_lines_of_the_xml_that_windows_shows() {
     );
 }
 
-#[test]
-fn the_accesses_of_an_event_log_are_those_of_its_xml() {
+/// Time, user, address, operation, object and outcome of each access.
+fn accesses(lines: &[String]) -> Vec<String> {
     let format = Format::compile(&Format::from_name("evtx").unwrap()).unwrap();
     let mut state = FormatState::default();
-    let said: Vec<String> = lines(&sample())
-        .unwrap()
+    let said = lines
         .iter()
         .map(|line| match format.parse(line.as_bytes(), &mut state) {
             Parsed::Record(r) => {
                 let text = |part: Option<std::borrow::Cow<'_, [u8]>>| {
-                    String::from_utf8(part.unwrap_or_default().into_owned()).unwrap()
+                    part.map_or("-".to_owned(), |part| String::from_utf8(part.into_owned()).unwrap())
                 };
                 let outcome = r.outcome.map_or("?", crate::access::Outcome::as_str);
+                let at = crate::calendar::rfc3339(r.time.unwrap().micros());
+                let (user, source) = (text(r.user), text(r.source));
                 format!(
-                    "{} {} {} {} {outcome}",
-                    r.time.unwrap().secs(),
-                    text(r.user),
+                    "{at} {user} {source} {} {} {outcome}",
                     text(r.operation),
                     text(r.resource)
                 )
             }
             other => format!("{other:?}"),
-        })
-        .collect();
+        });
+    said.collect()
+}
+
+#[test]
+fn the_accesses_of_an_event_log_are_those_of_its_xml() {
     assert_eq!(
-        said,
+        accesses(&lines(&sample()).unwrap()),
         [
-            r"1795219507 012345 read D:\税\名簿<1>&'2'.xlsx success",
-            r"1795219508 012345 read D:\一 二.csv success",
-            "1795219509 old01 4625 old01 failure",
+            r"2026-11-21T09:05:07.042136+09:00 012345 - read D:\税\名簿<1>&'2'.xlsx success",
+            r"2026-11-21T09:05:08.042136+09:00 012345 - read D:\一 二.csv success",
+            "2026-11-21T09:05:09.042136+09:00 old01 10.0.4.9 4625 old01 failure",
         ]
+    );
+}
+
+/// A log that Windows wrote; another reader of event logs finds these seven events, with these times, names and addresses.
+#[test]
+fn a_security_log_written_by_windows_is_read_whole() {
+    let packed = include_bytes!("../../../fixtures/evtx/security.evtx.gz");
+    let mut file = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..])
+        .read_to_end(&mut file)
+        .unwrap();
+    assert_eq!(
+        accesses(&lines(&file).unwrap()),
+        [
+            "2016-06-30T00:24:34.346000+09:00 - 23.94.153.202 5152 - failure",
+            "2016-06-30T00:24:36.686000+09:00 TEMPORAL$ - 4611 - success",
+            "2016-06-30T00:24:36.686000+09:00 Administrator - 4776 Administrator failure",
+            "2016-06-30T00:24:36.686000+09:00 Administrator 23.94.153.202 4625 Administrator failure",
+            "2016-06-30T00:24:57.090800+09:00 - 169.46.118.42 5152 - failure",
+            "2016-06-30T00:24:57.090800+09:00 - 169.46.6.101 5157 - failure",
+            "2016-06-30T00:25:08.822000+09:00 TEMPORAL$ - 4673 - failure",
+        ]
+    );
+}
+
+#[test]
+fn signs_that_steer_a_device_or_pass_for_damage_are_blanks_in_the_line() {
+    let mut writer = Writer::new();
+    let data = [("TargetUserName", "old\u{1} 01\u{1b}[2J\r\n"), ("IpAddress", "10.0.4.9")];
+    writer.event(4625, TIME, Item::Null, &data);
+    let lines = lines(&writer.file()).unwrap();
+    assert_eq!(lines.len(), 1);
+    assert!(!lines[0].contains(char::is_control), "{}", lines[0]);
+    assert!(
+        lines[0].contains("<Data Name='TargetUserName'>old  01 [2J"),
+        "{}",
+        lines[0]
     );
 }
 
