@@ -227,6 +227,18 @@ impl Standing {
             Standing::Anonymous => "anonymous",
         }
     }
+
+    /// In a word, for people.
+    pub fn ja(self) -> &'static str {
+        match self {
+            Standing::Valid => "有効",
+            Standing::Revoked => "失効",
+            Standing::NotYetValid => "開始前",
+            Standing::OnLeave => "休職等",
+            Standing::Unknown => "登録なし",
+            Standing::Anonymous => "利用者なし",
+        }
+    }
 }
 
 /// One normalised access to a dataset: what rules and counters see.

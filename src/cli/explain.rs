@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::{Arg, ArgMatches, Command};
 
 use super::out::Out;
-use super::parse::Records;
+use super::parse::{self, Records};
 use super::{Failure, config_arg, load, replay};
 use crate::access::{Access, LineRef, Outcome, SourceId};
 use crate::calendar::Jst;
@@ -14,7 +14,7 @@ use crate::clock::{Clock, EventTime, SystemClock};
 use crate::config::Config;
 use crate::detect::{Detector, Explained, RuleSettings, Severity};
 use crate::parse::place::{Placed, Placer, Surveyed};
-use crate::parse::{Format, FormatState, Parsed, json};
+use crate::parse::{Format, FormatState, Parsed};
 use crate::register::{Datasets, Naming};
 use crate::service::setup;
 use crate::source::Decoder;
@@ -95,9 +95,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
 }
 
 fn stages(config: &Config, index: usize, parsed: &Parsed<'_>, at: u64, out: &mut Out) -> Result<(), Failure> {
-    let mut text = Vec::new();
-    json::write_record(&mut text, at, parsed);
-    let shown = inert(text.trim_ascii_end(), 2_000);
+    let shown = parse::human(at, parsed, out.lang());
     out.line(&format!("{}{shown}", out.pick("2 解釈　　", "2 parse     ")))?;
     let Parsed::Record(record) = parsed else {
         return out
@@ -224,7 +222,7 @@ fn placed(access: &Access, dataset: &str, out: &mut Out) -> Result<(), Failure> 
             time.wareki(),
             access.operation.ja(),
             if ok { "成功" } else { "失敗" },
-            access.standing.as_str()
+            access.standing.ja()
         ),
         Lang::En => format!(
             "3 place     {}, {dataset}, {}, {}, standing {}{marks}, {subject}",

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::parse::Records;
 use crate::config::SourceConfig;
-use crate::parse::{FieldNames, Format, FormatSettings, FormatState, Lacking, Parsed, Record};
+use crate::parse::{FieldNames, Format, FormatSettings, FormatState, Lacking, Parsed, Record, Why};
 use crate::source::Decoder;
 use crate::text::{Encoding, Lang, inert, number};
 
@@ -60,9 +60,13 @@ pub(super) fn look(source: &SourceConfig, path: &Path, lang: Lang) -> Vec<String
         let why: Vec<String> = head
             .rejects
             .iter()
-            .map(|(why, n)| format!("{why} {}", number(*n)))
+            .map(|(word, n)| {
+                let why = Why::ALL.into_iter().find(|why| why.as_str() == *word);
+                let said = why.map_or(*word, |why| lang.pick(why.ja(), why.as_str()));
+                format!("{said} {}", number(*n))
+            })
             .collect();
-        let (rejects, why) = (number(rejects), why.join(", "));
+        let (rejects, why) = (number(rejects), why.join(lang.pick("、", ", ")));
         said.push(match lang {
             Lang::Ja => format!("先頭の {all} 行のうち {rejects} 行を解釈できません（{why}）。sekimori parse --detect で書式を推定できます"),
             Lang::En => format!("{rejects} of the first {all} lines cannot be read ({why}); `sekimori parse --detect` proposes a format"),

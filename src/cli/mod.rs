@@ -9,6 +9,7 @@ mod approval;
 mod backup;
 mod check;
 mod count;
+mod detect;
 mod draw;
 mod exception;
 mod explain;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::out::Out;
-use super::{Failure, formats, json_arg};
-use crate::calendar::rfc3339;
+use super::{Failure, detect, formats, json_arg};
+use crate::access::Outcome;
+use crate::calendar::Jst;
 use crate::clock::EventTime;
 use crate::parse::{Format, FormatState, Parsed, Record, json};
 use crate::source::{Decoder, open_whole};
-use crate::text::framing::{Framing, lines_of};
+use crate::text::framing::{Framing, json_start, lines_of};
 use crate::text::{Encoding, Lang, inert, say};
 
 pub(super) fn command(lang: Lang) -> Command {
@@ -72,18 +73,18 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         None => guess(path)?,
     };
     let name = args.get_one::<String>("format").map_or("auto", String::as_str);
-    let detect = args.get_flag("detect");
-    let mut left = if detect { SHOWN } else { usize::MAX };
-    let settings = if detect || name == "auto" {
-        let fits = formats::detect(path, encoding)?;
-        let said = formats::proposal(&fits, encoding, out.lang());
+    let shown = args.get_flag("detect");
+    let mut left = if shown { SHOWN } else { usize::MAX };
+    let settings = if shown || name == "auto" {
+        let fits = detect::detect(path, encoding)?;
+        let said = detect::proposal(&fits, encoding, out.lang());
         let unknown = out.pick("どの書式にも当てはまりません", "no format fits");
         let said = said.ok_or_else(|| Failure::Failed(format!("{}: {unknown}", path.display())))?;
-        if detect && args.get_flag("json") {
+        if shown && args.get_flag("json") {
             let best = fits.first().map_or("", |fit| &fit.name);
             return Ok(out.line(&serde_json::json!({ "format": best, "encoding": encoding.as_str() }).to_string())?);
         }
-        if detect {
+        if shown {
             out.line(&said)?;
         } else {
             out.error(&said);
@@ -103,9 +104,9 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     while let Some((number, bytes)) = records.next()? {
         let decoded = decoder.decode(bytes);
         let parsed = format.parse(decoded.text, &mut state);
-        if detect {
+        if shown {
             if let Parsed::Record(_) = &parsed {
-                out.line(&human(number, &parsed))?;
+                out.line(&human(number, &parsed, out.lang()))?;
                 left -= 1;
                 if left == 0 {
                     break;
@@ -119,7 +120,7 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
                 out.bytes(b"\n")?;
             }
         } else {
-            out.line(&human(number, &parsed))?;
+            out.line(&human(number, &parsed, out.lang()))?;
         }
     }
     Ok(())
@@ -199,7 +200,10 @@ impl Records {
         let record = self.bytes.get(self.from..self.from + len).unwrap_or_default();
         self.from += len;
         // The number is that of the line the record itself begins in.
-        let blank = record.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        let blank = match &self.framing {
+            Framing::Json(inside) => record.len() - json_start(record, inside).len(),
+            _ => record.iter().take_while(|b| b.is_ascii_whitespace()).count(),
+        };
         let before = lines(record.get(..blank).unwrap_or_default());
         let number = if blank == record.len() {
             self.line
@@ -215,33 +219,84 @@ fn lines(bytes: &[u8]) -> u64 {
     u64::try_from(lines_of(bytes)).unwrap_or(u64::MAX)
 }
 
-fn human(number: u64, parsed: &Parsed<'_>) -> String {
-    match parsed {
-        Parsed::Nothing => format!("{number}: -"),
-        Parsed::Reject(why) => format!("{number}: reject {}", why.as_str()),
-        Parsed::Record(r) => format!("{number}: {}", fields(r)),
+/// A line as people read it.
+pub(super) fn human(number: u64, parsed: &Parsed<'_>, lang: Lang) -> String {
+    let said = match (parsed, lang) {
+        (Parsed::Nothing, Lang::Ja) => "記録ではありません（見出し、注釈、空行など）".to_owned(),
+        (Parsed::Nothing, Lang::En) => "no record (a header, a comment, an empty line)".to_owned(),
+        (Parsed::Reject(why), Lang::Ja) => format!("解釈できません（{}）", why.ja()),
+        (Parsed::Reject(why), Lang::En) => format!("cannot be read: {}", why.as_str()),
+        (Parsed::Record(r), _) => fields(r, lang),
+    };
+    match lang {
+        Lang::Ja => format!("{number}行目  {said}"),
+        Lang::En => format!("line {number}  {said}"),
     }
 }
 
-fn fields(r: &Record<'_>) -> String {
+/// What a record says, each with its name; a citizen's number never.
+pub(super) fn fields(r: &Record<'_>, lang: Lang) -> String {
     let text = |v: &Option<std::borrow::Cow<'_, [u8]>>| v.as_ref().map(|v| inert(v.as_ref(), 120));
-    let number = |v: Option<u64>| v.map(|v| v.to_string());
+    let amount = |v: Option<u64>| v.map(crate::text::number);
+    let time = r.time.map(|time| match lang {
+        Lang::Ja => Jst::from(time).wareki(),
+        Lang::En => Jst::from(time).iso(),
+    });
+    let class = r.class.map(|class| lang.pick(class.ja(), class.as_str()).to_owned());
+    let outcome = r.outcome.map(|outcome| match outcome {
+        Outcome::Success => lang.pick("成功", "success").to_owned(),
+        Outcome::Failure => lang.pick("失敗", "failure").to_owned(),
+    });
+    let subject = r
+        .subject
+        .as_ref()
+        .map(|_| lang.pick("あり（番号は表示しません）", "yes (not shown)").to_owned());
     let all = [
-        ("time", r.time.map(|t| rfc3339(t.micros()))),
-        ("user", text(&r.user)),
-        ("source", text(&r.source)),
-        ("operation", text(&r.operation)),
-        ("class", r.class.map(|c| c.as_str().to_owned())),
-        ("resource", text(&r.resource)),
-        ("status", number(r.status.map(u64::from))),
-        ("bytes", number(r.bytes)),
-        ("rows", number(r.rows)),
-        ("outcome", r.outcome.map(|o| o.as_str().to_owned())),
-        ("user_agent", text(&r.user_agent)),
-        ("subject", r.subject.as_ref().map(|_| "(hashed)".to_owned())),
+        ("日時", "time", time),
+        ("利用者", "user", text(&r.user)),
+        ("接続元", "source", text(&r.source)),
+        ("操作", "operation", text(&r.operation)),
+        ("区分", "class", class),
+        ("対象", "resource", text(&r.resource)),
+        ("状態", "status", r.status.map(|status| status.to_string())),
+        ("バイト数", "bytes", amount(r.bytes)),
+        ("件数", "rows", amount(r.rows)),
+        ("結果", "outcome", outcome),
+        ("利用ソフト", "user agent", text(&r.user_agent)),
+        ("本人の番号", "citizen's number", subject),
     ];
     let said = all
         .into_iter()
-        .filter_map(|(name, value)| value.map(|v| format!("{name}={v}")));
-    said.collect::<Vec<_>>().join("  ")
+        .filter_map(|(ja, en, value)| value.map(|v| format!("{} {v}", lang.pick(ja, en))));
+    said.collect::<Vec<_>>().join(lang.pick("、", ", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::Why;
+
+    #[test]
+    fn what_people_read_of_a_line_is_in_their_language_and_names_no_citizen() {
+        let header = "操作日時,職員番号,操作区分,業務名,宛名番号,件数,処理結果";
+        let row = "2026/11/21 9:05:07,012345,照会,\u{1b}1234-5678-9018,0012345678,\"1,240件\",正常";
+        let format = Format::compile(&Format::from_name("csv").unwrap()).unwrap();
+        let mut state = FormatState::default();
+        assert_eq!(format.parse(header.as_bytes(), &mut state), Parsed::Nothing);
+        let parsed = format.parse(row.as_bytes(), &mut state);
+        assert_eq!(
+            human(2, &parsed, Lang::Ja),
+            "2行目  日時 令和8年11月21日（土）09:05:07、利用者 012345、操作 照会、対象 \\u{1b}個人番号(マスク)、件数 1,240、結果 成功、\
+             本人の番号 あり（番号は表示しません）"
+        );
+        assert_eq!(
+            human(2, &parsed, Lang::En),
+            "line 2  time 2026-11-21 09:05:07 JST, user 012345, operation 照会, resource \\u{1b}個人番号(マスク), rows 1,240, outcome \
+             success, citizen's number yes (not shown)"
+        );
+        for why in Why::ALL {
+            let said = human(3, &Parsed::Reject(why), Lang::Ja);
+            assert!(!said.contains(why.as_str()), "{said}");
+        }
+    }
 }

@@ -118,15 +118,18 @@ fn defined(section: &Section<'_>, word: &str) -> Option<FormatSettings> {
         );
         section.refuse(key, &message);
     }
-    let format = if let Some((envelope, inner)) = word.split_once('+')
+    inside(section, word, zone_secs, &place)
+}
+
+/// The format behind as many envelopes as stand before it (`rfc6587+syslog+combined`).
+fn inside(section: &Section<'_>, word: &str, zone_secs: Option<i32>, place: &Place) -> Option<FormatSettings> {
+    if let Some((envelope, inner)) = word.split_once('+')
         && let Some(envelope) = Envelope::from_word(envelope)
     {
-        let inner = one(section, inner, zone_secs, &place)?;
-        FormatSettings::Inside(envelope, Box::new(inner))
-    } else {
-        one(section, word, zone_secs, &place)?
-    };
-    Some(format)
+        let inner = inside(section, inner, zone_secs, place)?;
+        return Some(FormatSettings::Inside(envelope, Box::new(inner)));
+    }
+    one(section, word, zone_secs, place)
 }
 
 fn one(section: &Section<'_>, word: &str, zone_secs: Option<i32>, place: &Place) -> Option<FormatSettings> {

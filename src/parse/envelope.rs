@@ -1,5 +1,5 @@
-//! What carries a log line: syslog (RFC 3164, RFC 5424, and the ISO stamps rsyslog writes), the log files of Docker and of
-//! Kubernetes (CRI).
+//! What carries a log line: syslog (RFC 3164, RFC 5424, and the ISO stamps rsyslog writes), the byte counts of RFC 6587, the
+//! log files of Docker, of Kubernetes (CRI) and of Fluentd.
 //!
 //! An envelope says when, on which host and by which program; the message inside is read by another format. A line without
 //! an envelope is its own message: relays leave it off.
@@ -14,20 +14,26 @@ use super::scan::{Raw, number, quoted, word};
 /// Which envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Envelope {
-    /// RFC 3164, RFC 5424 (with octet counting, RFC 6587), or an ISO 8601 stamp, host and program.
+    /// RFC 3164, RFC 5424 (behind a byte count as well), or an ISO 8601 stamp, host and program.
     Syslog,
+    /// `123 <13>…`: octet counting (RFC 6587) as streams of syslog were kept, with newlines inside messages and none behind.
+    Counted,
     /// `{"log":"…\n","stream":"stdout","time":"…"}`.
     Docker,
     /// `2026-11-21T00:05:07.123456789Z stdout F …`.
     Cri,
+    /// `2026-11-21T09:05:07+09:00<TAB>tag<TAB>{…}`, as Fluentd, td-agent and Fluent Bit write files.
+    Fluentd,
 }
 
 impl Envelope {
     /// Every envelope with its word.
-    pub const ALL: [(&'static str, Envelope); 3] = [
+    pub const ALL: [(&'static str, Envelope); 5] = [
         ("syslog", Envelope::Syslog),
+        ("rfc6587", Envelope::Counted),
         ("docker", Envelope::Docker),
         ("cri", Envelope::Cri),
+        ("fluentd", Envelope::Fluentd),
     ];
 
     /// The envelope called `word`.
@@ -55,6 +61,14 @@ pub(super) struct Letter<'a> {
 }
 
 impl Envelope {
+    /// Whether `line` stands in this envelope.
+    pub fn holds(self, line: &[u8]) -> bool {
+        match self {
+            Envelope::Counted => counted(line).is_some(),
+            _ => self.open(line).time.is_some(),
+        }
+    }
+
     /// Takes `line` out of its envelope.
     pub(super) fn open(self, line: &[u8]) -> Letter<'_> {
         let bare = || Letter {
@@ -63,8 +77,10 @@ impl Envelope {
         };
         match self {
             Envelope::Syslog => syslog(line),
+            Envelope::Counted => counted(line),
             Envelope::Docker => docker(line),
             Envelope::Cri => cri(line),
+            Envelope::Fluentd => fluentd(line),
         }
         .unwrap_or_else(bare)
     }
@@ -127,17 +143,40 @@ fn cri(line: &[u8]) -> Option<Letter<'_>> {
     })
 }
 
+fn fluentd(line: &[u8]) -> Option<Letter<'_>> {
+    let mut parts = line.splitn(3, |b| *b == b'\t');
+    let (time, tag, message) = (parts.next()?, parts.next()?, parts.next()?);
+    let stamped = matches!(time, [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T' | b' ', ..]);
+    let tagged = !tag.is_empty() && !tag.contains(&b' ');
+    (stamped && tagged && message.starts_with(b"{")).then_some(Letter {
+        time: Some(time),
+        program: Some(tag),
+        message: Cow::Borrowed(message),
+        ..Letter::default()
+    })
+}
+
 /// `2026-11-21T09:05:07`, whatever follows.
 fn is_iso(text: &[u8]) -> bool {
     matches!(text, [b'0'..=b'9', _, _, _, b'-', _, _, b'-', _, _, b'T', ..])
 }
 
-fn syslog(line: &[u8]) -> Option<Letter<'_>> {
-    // Octet counting: `123 <13>…`.
-    let text = match number(line) {
-        Some((_, [b' ', rest @ ..])) if rest.starts_with(b"<") => rest,
-        _ => line,
+/// The message behind `123 `, which is a syslog message of its own.
+fn counted(line: &[u8]) -> Option<Letter<'_>> {
+    let (_, [b' ', message @ ..]) = number(line)? else {
+        return None;
     };
+    message.starts_with(b"<").then_some(Letter {
+        message: Cow::Borrowed(message),
+        ..Letter::default()
+    })
+}
+
+fn syslog(line: &[u8]) -> Option<Letter<'_>> {
+    let text = counted(line).map_or(line, |letter| match letter.message {
+        Cow::Borrowed(message) => message,
+        Cow::Owned(_) => line,
+    });
     let mut rest = text;
     let mut marked = false;
     if let [b'<', inside @ ..] = text
@@ -262,6 +301,11 @@ fn tag(text: &[u8]) -> (Option<&[u8]>, Option<&[u8]>, &[u8]) {
         return none;
     }
     let message = rest.get(1..).unwrap_or_default();
+    // `CEF:0|`, `LEEF:2.0|` and addresses of IPv6 begin a message.
+    let set_off = message.first().is_none_or(|b| matches!(b, b' ' | b'\t'));
+    if !set_off && !head.ends_with(b"]") && !head.starts_with(b"%") {
+        return none;
+    }
     let message = message.strip_prefix(b" ").unwrap_or(message);
     match memmem::find(head, b"[") {
         Some(at) => {
@@ -332,12 +376,32 @@ mod tests {
                 "%ASA-6-1",
             ),
             ("<13>sshd: hello: x", "-", "-", "sshd"),
+            (
+                "<34>Nov 21 09:05:07 web1 sshd[12]:hello: x",
+                "Nov 21 09:05:07",
+                "web1",
+                "sshd",
+            ),
         ] {
             assert_eq!(
                 open(Envelope::Syslog, line),
                 four(time, host, program, "hello: x"),
                 "{line}"
             );
+        }
+    }
+
+    #[test]
+    fn a_message_that_begins_with_a_colon_of_its_own_is_no_program() {
+        for message in [
+            "CEF:0|Vendor|DLP",
+            "LEEF:2.0|Vendor|DLP",
+            "2001:db8::7 - 012345 [21",
+            "CEF:0|a: b",
+        ] {
+            let line = format!("<134>Nov 21 09:05:07 dlp1 {message}");
+            let wanted = four("Nov 21 09:05:07", "dlp1", "-", message);
+            assert_eq!(open(Envelope::Syslog, &line), wanted);
         }
     }
 
@@ -354,7 +418,20 @@ mod tests {
             open(Envelope::Cri, "2026-11-21T00:05:07.1Z stdout F a b"),
             four("2026-11-21T00:05:07.1Z", "-", "-", "a b")
         );
-        for envelope in [Envelope::Syslog, Envelope::Docker, Envelope::Cri] {
+        assert_eq!(
+            open(
+                Envelope::Fluentd,
+                "2026-11-21T09:05:07+09:00\tapp.access\t{\"a\":\"b\\tc\"}"
+            ),
+            four("2026-11-21T09:05:07+09:00", "-", "app.access", "{\"a\":\"b\\tc\"}")
+        );
+        for envelope in [
+            Envelope::Syslog,
+            Envelope::Docker,
+            Envelope::Cri,
+            Envelope::Counted,
+            Envelope::Fluentd,
+        ] {
             assert_eq!(open(envelope, "just: text"), four("-", "-", "-", "just: text"));
         }
     }

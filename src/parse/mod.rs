@@ -77,6 +77,7 @@ impl FormatSettings {
     /// Where the records of the format end.
     pub fn framing(&self) -> Framing {
         match self {
+            FormatSettings::Inside(Envelope::Counted, _) => Framing::Counted,
             FormatSettings::Web(_) | FormatSettings::Inside(..) => Framing::Lines,
             FormatSettings::Json(_) => Framing::Lines,
             FormatSettings::Csv(_) => Framing::Quoted,
@@ -267,6 +268,21 @@ impl Why {
         Why::OpenQuote,
         Why::Nul,
     ];
+
+    /// In words, for people.
+    pub fn ja(self) -> &'static str {
+        match self {
+            Why::Shape => "書式と合いません",
+            Why::Time => "日時を読めません",
+            Why::Number => "数値を読めません",
+            Why::Json => "JSON として読めません",
+            Why::Columns => "列の数が見出しと違います",
+            Why::Missing => "必要な項目がありません",
+            Why::Oversize => "長すぎます",
+            Why::OpenQuote => "引用符が閉じていません",
+            Why::Nul => "NUL バイトがあります",
+        }
+    }
 
     /// The word used in JSON and the store.
     pub fn as_str(self) -> &'static str {

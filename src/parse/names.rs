@@ -187,6 +187,10 @@ const USER: &[&str] = &[
     "user.name",
     "user.id",
     "ClientUsername",
+    "login_id",
+    "loginId",
+    "account_id",
+    "employee_id",
     "userIdentity.arn",
     "requester",
 ];
@@ -217,6 +221,11 @@ const SOURCE: &[&str] = &[
     "ClientHost",
     "sourceIPAddress",
     "remoteip",
+    "clientIp",
+    "remoteIp",
+    "ip_address",
+    "ipAddress",
+    "client_address",
 ];
 
 const OPERATION: &[&str] = &[
@@ -236,6 +245,7 @@ const OPERATION: &[&str] = &[
     "event.action",
     "RequestMethod",
     "eventName",
+    "httpMethod",
 ];
 
 const RESOURCE: &[&str] = &[
@@ -260,6 +270,9 @@ const RESOURCE: &[&str] = &[
     "url.original",
     "url.path",
     "RequestPath",
+    "endpoint",
+    "request_path",
+    "requestUri",
 ];
 
 const STATUS: &[&str] = &[
@@ -268,6 +281,8 @@ const STATUS: &[&str] = &[
     "http.response.status_code",
     "DownstreamStatus",
     "httpstatus",
+    "statusCode",
+    "response_code",
     "ステータスコード",
 ];
 
@@ -294,6 +309,11 @@ const ROWS: &[&str] = &[
     "照会件数",
     "処理件数",
     "レコード数",
+    "record_count",
+    "row_count",
+    "hit_count",
+    "rowCount",
+    "recordCount",
     "行数",
 ];
 

@@ -253,3 +253,35 @@ proptest! {
         prop_assert_eq!(hand, compiled.parse(line.as_bytes(), &mut two));
     }
 }
+
+#[test]
+fn a_stream_kept_with_byte_counts_is_cut_by_them_and_each_message_read_by_its_own_format() {
+    let message = |user: &str, agent: &str| {
+        let line =
+            format!("10.0.4.9 - {user} [21/Nov/2026:09:05:07 +0900] \"GET /a HTTP/1.1\" 200 12 \"-\" \"{agent}\"");
+        let message = format!("<134>1 2026-11-21T00:05:07Z web1 nginx - - - {line}");
+        format!("{} {message}", message.len())
+    };
+    let settings = Format::from_name("rfc6587+syslog+combined").unwrap();
+    let format = Format::compile(&settings).unwrap();
+    // A newline inside, an envelope inside, no newline behind; and a file where each has one.
+    let hostile = "x\n99 <134>1 - - - - - - 9.9.9.9 - root";
+    for end in ["", "\n"] {
+        let log = [
+            message("012345", "curl"),
+            message("012346", hostile),
+            message("012347", "curl"),
+        ];
+        let log: String = log.map(|message| message + end).concat();
+        let (mut rest, mut users, mut state) = (log.as_bytes(), Vec::new(), FormatState::default());
+        while !rest.is_empty() {
+            let end = settings.framing().end(rest, true).unwrap();
+            match format.parse(&rest[..end], &mut state) {
+                Parsed::Record(record) => users.push(String::from_utf8(record.user.unwrap().into_owned()).unwrap()),
+                other => assert_eq!(other, Parsed::Nothing),
+            }
+            rest = &rest[end..];
+        }
+        assert_eq!(users, ["012345", "012346", "012347"]);
+    }
+}

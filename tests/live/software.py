@@ -25,7 +25,8 @@ def run(binary, folder, check):
             part(Reader(binary, check), folder / part.__name__, check)
         except (NotHere, subprocess.CalledProcessError) as why:
             # Says nothing about what is read; where everything starts, everything is held to.
-            print(f"  skipped: {why}")
+            said = (getattr(why, "stderr", None) or "").strip()
+            print(f"  skipped: {why} {said}")
         print(f"  {part.__name__}: {time.monotonic() - begun:.1f} s", flush=True)
 
 
@@ -246,6 +247,9 @@ log_line_prefix = '%m [%p] %q%u@%d %h '
     server = ["runuser", "-u", "postgres", "--", home / "postgres", "-D", data]
     with Server(*map(str, server), cwd="/"):
         started("PostgreSQL", port)
+        # The port is open before anybody is let in.
+        ready = [home / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
+        until("PostgreSQL lets in", lambda: subprocess.run(ready, check=False).returncode == 0)
         psql = ["psql", "-h", "127.0.0.1", "-p", port, "-v", "ON_ERROR_STOP=1", "-d", "postgres"]
         setup = f"CREATE TABLE juki AS SELECT n AS atena, 'x' AS name FROM generate_series(1, 500) n; CREATE ROLE {NAME} LOGIN; GRANT SELECT ON juki TO {NAME};"
         as_postgres(*psql, "-U", "postgres", "-c", setup)

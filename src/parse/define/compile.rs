@@ -27,6 +27,8 @@ pub(in crate::parse) struct Defined {
     pub(super) nothing: Vec<Vec<u8>>,
     /// Values in which bytes are written with backslashes.
     pub(super) escaped: Vec<u8>,
+    /// Values that patterns find and that are written in hexadecimal; those of pairs are told apart by their quotes.
+    pub(super) hexed: Vec<u8>,
     pub(super) inside: String,
     pub(super) shape: Reader,
     /// Patterns in the order of the texts they stand on.
@@ -171,9 +173,23 @@ impl Defined {
         let whens = whens(raw, &mut names)?;
         let pairs_on = raw.pairs.as_ref().and_then(|pairs| pairs.on.as_deref());
         let pairs_on = pairs_on.map(|on| names.number(on)).transpose()?;
-        for key in raw.pairs.iter().flat_map(|pairs| &pairs.hex) {
+        for key in raw
+            .pairs
+            .iter()
+            .flat_map(|pairs| pairs.hex.iter().chain(&pairs.separator_in))
+        {
             names.number(key)?;
         }
+        let of_pattern = |key: &String| {
+            let group = format!("(?P<{key}>");
+            raw.pattern.iter().any(|pattern| pattern.pattern.contains(&group))
+        };
+        let hexed = raw
+            .pairs
+            .iter()
+            .flat_map(|pairs| &pairs.hex)
+            .filter(|key| of_pattern(key));
+        let hexed = hexed.map(|name| names.number(name)).collect::<Result<_, _>>()?;
         let escaped = raw
             .escaped
             .iter()
@@ -200,6 +216,7 @@ impl Defined {
             programs: bytes(&raw.programs),
             nothing,
             escaped,
+            hexed,
             inside: match &definition.0.framing {
                 crate::text::framing::Framing::Json(inside) => inside.clone(),
                 _ => String::new(),
@@ -431,6 +448,9 @@ fn pairs(raw: Option<&RawPairs>, names: &Names, keys: HashMap<Vec<u8>, u8>) -> R
         assign: one_byte("assign", raw.and_then(|r| r.assign.as_ref()), b'=')?,
         open: raw.is_some_and(|raw| raw.open),
         hex: hex.iter().filter_map(|key| names.0.get(key).copied()).collect(),
+        separator_in: raw
+            .and_then(|raw| raw.separator_in.as_ref())
+            .and_then(|key| names.0.get(key).copied()),
     })
 }
 

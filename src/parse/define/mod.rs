@@ -128,6 +128,11 @@ impl Definition {
         Ok(definition)
     }
 
+    /// The definition as it was written.
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
     /// The name used in configuration.
     pub fn name(&self) -> &str {
         &self.0.raw.name
@@ -151,6 +156,11 @@ impl Definition {
     /// The kind of system: `web`, `database`, `files`, `cloud`, `sign-in`, `app`, `generic`.
     pub fn group(&self) -> &str {
         &self.0.raw.group
+    }
+
+    /// The envelope it opens by itself.
+    pub fn envelope(&self) -> Option<&str> {
+        self.0.raw.envelope.as_deref()
     }
 
     /// Where its records end.

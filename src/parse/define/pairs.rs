@@ -23,14 +23,21 @@ pub(super) struct Pairs {
     pub(super) open: bool,
     /// Values that may be written in hexadecimal (auditd).
     pub(super) hex: Vec<u8>,
+    /// The value that says another separator, as a sign or like `x09` (LEEF 2.0).
+    pub(super) separator_in: Option<u8>,
 }
 
 impl Pairs {
     /// Reads every pair of `text`.
     pub(super) fn read<'a>(&self, text: &'a [u8], values: &mut Values<'a, '_>) {
+        let own = self.separator_in.and_then(|number| separator(values.get(number)?));
+        self.separated(text, own.unwrap_or(self.separator), values);
+    }
+
+    fn separated<'a>(&self, text: &'a [u8], separator: u8, values: &mut Values<'a, '_>) {
         let mut rest = text;
-        while let Some((key, after)) = self.key(rest) {
-            let (value, after) = self.value(after);
+        while let Some((key, after)) = self.key(rest, separator) {
+            let (value, after) = self.value(after, separator);
             if let Some(number) = self.keys.get(key) {
                 self.put(*number, value, values);
             }
@@ -39,13 +46,13 @@ impl Pairs {
                 && !self.open
                 && memchr(self.assign, inner).is_some()
             {
-                self.read(inner, values);
+                self.separated(inner, separator, values);
             }
             rest = after;
         }
     }
 
-    fn key<'a>(&self, text: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    fn key<'a>(&self, text: &'a [u8], separator: u8) -> Option<(&'a [u8], &'a [u8])> {
         let mut text = text;
         loop {
             let at = memchr(self.assign, text)?;
@@ -54,9 +61,7 @@ impl Pairs {
             // Words without a value stand before the key.
             let start = key
                 .iter()
-                .rposition(|b| {
-                    *b == self.separator || self.separator == b' ' && matches!(b, b',' | b'\t' | b'\n' | b'\r' | b';')
-                })
+                .rposition(|b| *b == separator || separator == b' ' && matches!(b, b',' | b'\t' | b'\n' | b'\r' | b';'))
                 .map_or(0, |at| at + 1);
             let key = key.get(start..)?.trim_ascii();
             let key = key
@@ -70,7 +75,7 @@ impl Pairs {
         }
     }
 
-    fn value<'a>(&self, text: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    fn value<'a>(&self, text: &'a [u8], separator: u8) -> (&'a [u8], &'a [u8]) {
         let text = if self.assign == b'=' {
             text
         } else {
@@ -84,17 +89,17 @@ impl Pairs {
             return (value, inside.get(end + 1..).unwrap_or_default());
         }
         let end = if self.open {
-            self.open_end(text)
-        } else if self.separator == b' ' {
+            self.open_end(text, separator)
+        } else if separator == b' ' {
             text.iter().position(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
         } else {
-            memchr(self.separator, text)
+            memchr(separator, text)
         };
         text.split_at_checked(end.unwrap_or(text.len())).unwrap_or((text, &[]))
     }
 
     /// Where a value ends that may hold blanks: before ` key=`, where the key is made of letters, digits and dots.
-    fn open_end(&self, text: &[u8]) -> Option<usize> {
+    fn open_end(&self, text: &[u8], separator: u8) -> Option<usize> {
         let mut from = 0;
         loop {
             let at = from + memchr(self.assign, text.get(from..)?)?;
@@ -103,7 +108,7 @@ impl Pairs {
                 from = at + 1;
                 continue;
             }
-            let start = before.iter().rposition(|b| *b == self.separator);
+            let start = before.iter().rposition(|b| *b == separator);
             let is_key = |key: &[u8]| {
                 !key.is_empty()
                     && key
@@ -144,6 +149,17 @@ impl Pairs {
     }
 }
 
+/// `^`, `x5e`, `0x5E`.
+fn separator(said: &[u8]) -> Option<u8> {
+    match said {
+        [sign] => Some(*sign),
+        [b'x', digits @ ..] | [b'0', b'x', digits @ ..] => {
+            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+        }
+        _ => None,
+    }
+}
+
 fn closing(text: &[u8], mark: u8) -> Option<usize> {
     let mut from = 0;
     loop {
@@ -168,7 +184,7 @@ fn without_escapes(text: &[u8]) -> Vec<u8> {
 }
 
 /// `2F746D70` -> `/tmp`; arguments are separated by NUL, which becomes a blank.
-fn unhexed(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn unhexed(text: &[u8]) -> Option<Vec<u8>> {
     if text.len() < 2 || !text.len().is_multiple_of(2) || !text.iter().all(u8::is_ascii_hexdigit) {
         return None;
     }

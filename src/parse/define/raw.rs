@@ -96,6 +96,9 @@ pub(super) struct RawPairs {
     pub(super) on: Option<String>,
     #[serde(default)]
     pub(super) hex: Vec<String>,
+    /// The value that says another separator.
+    #[serde(default)]
+    pub(super) separator_in: Option<String>,
 }
 
 /// Lines of one session: what the first says of the user holds for those that say nothing.

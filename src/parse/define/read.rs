@@ -109,6 +109,9 @@ impl Defined {
         {
             pairs.read(text, values);
         }
+        for number in &self.hexed {
+            values.unhex(*number);
+        }
         for number in &self.escaped {
             values.unescape(*number);
         }
@@ -147,6 +150,10 @@ impl Defined {
             if record.time.is_none() {
                 return Err(Why::Time);
             }
+        }
+        // A row without one is a row of something else.
+        if day.is_none() && matches!(self.shape, Reader::Table(_)) {
+            return Err(Why::Time);
         }
         record.user = take(Slot::User).map(account);
         record.source = take(Slot::Source).map(address);

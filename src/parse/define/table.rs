@@ -163,7 +163,16 @@ impl Table {
 
     #[cold]
     fn take_header(&self, text: &[u8], state: &mut FormatState) {
-        let mut names = self.cells(trim(text));
+        let text = trim(text);
+        let mut names = match memchr(self.delimiter, text) {
+            // CloudFront sets names apart by blanks and values by tabs.
+            None if self.delimiter == b'\t' && matches!(self.header, HeaderLine::Word(_)) => text
+                .split(u8::is_ascii_whitespace)
+                .map(<[u8]>::to_vec)
+                .filter(|name| !name.is_empty())
+                .collect(),
+            _ => self.cells(text),
+        };
         if self.delimiter == b' ' {
             names.retain(|name| !name.is_empty());
         }

@@ -51,6 +51,15 @@ impl<'a, 'd> Values<'a, 'd> {
         }
     }
 
+    /// A value in hexadecimal becomes the bytes it stands for.
+    pub(super) fn unhex(&mut self, number: u8) {
+        if let Some(Some(value)) = self.list.get_mut(usize::from(number))
+            && let Some(bytes) = super::pairs::unhexed(value)
+        {
+            *value = Cow::Owned(bytes);
+        }
+    }
+
     /// Sets a text that may hold escapes, unless there is a value: whoever smuggles a second one in gains nothing.
     pub(super) fn set_raw_if_none(&mut self, number: u8, raw: Raw<'a>) {
         if self.get(number).is_none() {

@@ -15,6 +15,7 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem, memrchr};
 
+use super::envelope::Envelope;
 use super::format::{Got, Read};
 use super::scan::{Raw, account, is_address, number, quoted_until, trim, word};
 use super::time::TimeCache;
@@ -37,7 +38,7 @@ impl Web {
             return error_log::read(line, record).unwrap_or(Err(Why::Shape));
         };
         let (address, user) = self.head(head);
-        if address.is_empty() {
+        if let [] | [b'<', ..] = address {
             return Err(Why::Shape);
         }
         record.source = plain(address).said();
@@ -154,9 +155,15 @@ fn name(text: &[u8]) -> Option<Cow<'_, [u8]>> {
     if odd { name.map(account) } else { name }
 }
 
-/// What a relay through syslog put the access behind: `Nov 21 09:05:07 web1 nginx: `.
+/// What a relay through syslog put the access behind: `Nov 21 09:05:07 web1 nginx: `, `<134>1 2026-11-21T00:05:07Z web1 nginx 7 - - `.
 #[cold]
 fn behind_syslog_header(head: &[u8]) -> &[u8] {
+    if let Cow::Borrowed(access) = Envelope::Syslog.open(head).message
+        && access.len() < head.len()
+        && is_address(word(access).0)
+    {
+        return access;
+    }
     let access = memmem::find(head, b": ").and_then(|at| head.get(at + 2..));
     access.filter(|access| is_address(word(access).0)).unwrap_or(head)
 }
