@@ -47,6 +47,8 @@ mod marks;
 mod members;
 mod newcomer;
 mod nuls;
+#[cfg(any(test, fuzzing))]
+pub mod probe;
 mod proofs;
 mod quoted;
 mod recut;

@@ -118,7 +118,10 @@ fn a_security_log_written_by_windows_is_read_whole() {
 #[test]
 fn signs_that_steer_a_device_or_pass_for_damage_are_blanks_in_the_line() {
     let mut writer = Writer::new();
-    let data = [("TargetUserName", "old\u{1} 01\u{1b}[2J\r\n"), ("IpAddress", "10.0.4.9")];
+    let data = [
+        ("TargetUserName", "old\u{1} 01\u{1b}[2J\r\n"),
+        ("IpAddress", "10.0.4.9"),
+    ];
     writer.event(4625, TIME, Item::Null, &data);
     let lines = lines(&writer.file()).unwrap();
     assert_eq!(lines.len(), 1);

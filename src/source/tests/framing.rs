@@ -2,32 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::framer::{Columns, Framer, Scan};
+use super::super::framer::{Columns, Framer};
+use super::super::probe::records;
 use super::*;
 use crate::text::framing::Framing;
-
-/// Cuts `bytes`, given in pieces of the lengths `cuts` (in turn), into records.
-fn records(framer: &Framer, bytes: &[u8], cuts: &[usize]) -> Vec<(usize, usize)> {
-    let (mut found, mut start, mut have, mut turn) = (Vec::new(), 0usize, 0usize, 0usize);
-    let mut scan = Scan::default();
-    loop {
-        let from = start + scan.seen as usize;
-        if from < have
-            && let Some(ended) = framer.end(&mut scan, &bytes[from..have], &[])
-        {
-            found.push((start, start + ended.len as usize));
-            start += ended.len as usize;
-            scan = Scan::default();
-            continue;
-        }
-        if have == bytes.len() {
-            break;
-        }
-        have = (have + cuts[turn % cuts.len()].max(1)).min(bytes.len());
-        turn += 1;
-    }
-    found
-}
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![

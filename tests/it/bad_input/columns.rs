@@ -97,7 +97,10 @@ fn lines_that_are_another_format_are_told_at_the_third() {
     .unwrap();
     says(
         &site.run_ja(&["check"]).good().err,
-        &["kaigo-app", "先頭の 3 行のうち 3 行を解釈できません（必要な項目がありません 3）"],
+        &[
+            "kaigo-app",
+            "先頭の 3 行のうち 3 行を解釈できません（必要な項目がありません 3）",
+        ],
     );
     site.pass().good();
     says(

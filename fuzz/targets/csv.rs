@@ -1,0 +1,11 @@
+//! Rows with a header.
+#![no_main]
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use sekimori_fuzz::{Target, run, seeds};
+
+static TARGET: OnceLock<Target> = OnceLock::new();
+
+fuzz_target!(init: seeds::write("csv"), |input: &[u8]| run(&TARGET, "csv", input));

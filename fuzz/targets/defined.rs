@@ -1,0 +1,11 @@
+//! Every format definition.
+#![no_main]
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use sekimori_fuzz::{Target, run, seeds};
+
+static TARGET: OnceLock<Target> = OnceLock::new();
+
+fuzz_target!(init: seeds::write("defined"), |input: &[u8]| run(&TARGET, "defined", input));

@@ -1,0 +1,11 @@
+//! key=value: logfmt, CEF, LEEF, the Linux audit log.
+#![no_main]
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use sekimori_fuzz::{Target, run, seeds};
+
+static TARGET: OnceLock<Target> = OnceLock::new();
+
+fuzz_target!(init: seeds::write("pairs"), |input: &[u8]| run(&TARGET, "pairs", input));

@@ -1,0 +1,11 @@
+//! Envelopes: syslog with and without byte counts, Docker, CRI.
+#![no_main]
+
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use sekimori_fuzz::{Target, run, seeds};
+
+static TARGET: OnceLock<Target> = OnceLock::new();
+
+fuzz_target!(init: seeds::write("syslog"), |input: &[u8]| run(&TARGET, "syslog", input));
