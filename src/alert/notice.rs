@@ -3,6 +3,7 @@
 mod changes;
 mod drawn;
 mod events;
+mod handled;
 mod held;
 mod registers;
 
@@ -18,6 +19,7 @@ use crate::text::{Lang, Say, inert, number};
 
 pub use drawn::{DrawnUse, SectionUses};
 pub use events::{in_words, is_news, one_line, remedy};
+pub use handled::{Handled, SettingChange, SettingPart, Trace};
 
 /// Longest detail, in characters.
 const DETAIL_CHARS_MAX: usize = 300;
@@ -132,6 +134,8 @@ pub enum Notice {
         /// By section.
         sections: Vec<SectionUses>,
     },
+    /// What somebody did to the settings, the ledger or the store.
+    Handled(Handled),
     /// The notices (注意) since the last digest.
     Digest {
         /// One line a notice, the first ones.
@@ -154,8 +158,8 @@ pub struct Standing {
     pub code: String,
     /// When it was signed.
     pub at: WallTime,
-    /// Segments, gaps, exports and expiries entered since the last of these mails.
-    pub since: [u64; 4],
+    /// Segments, gaps, exports, announced expiries and expiries entered since the last of these mails.
+    pub since: [u64; 5],
     /// Fingerprints of those who can open segments; none: anybody who reads the folder.
     pub recipients: Vec<String>,
 }
@@ -244,6 +248,7 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         Notice::Unanswered(alerts) => held::unanswered(alerts, lang),
         Notice::Silent { source, silence } => silent(source, silence, lang),
         Notice::Drawn { rule, month, sections } => drawn::drawn(rule, *month, sections, lang),
+        Notice::Handled(handled) => handled::handled(handled, lang),
         Notice::Digest { alerts, total } => digest(alerts, *total, lang),
     };
     let at = match lang {
@@ -338,6 +343,7 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
                 "Some datasets or logs are not watched. What happens there is neither counted nor judged:",
             ),
         ),
+        Notice::Handled(handled) => handled::occasion(handled, lang),
         Notice::Backdated { .. }
         | Notice::RegisterOdd { .. }
         | Notice::RegisterDelicate { .. }

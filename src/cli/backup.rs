@@ -12,6 +12,7 @@ use serde_json::json;
 use super::out::Out;
 use super::verify::{archive_arg, identities, identity_arg, key_arg, ledger_input};
 use super::{Failure, config_arg, load};
+use crate::alert::notice::{Handled, Notice};
 use crate::calendar::rfc3339;
 use crate::clock::{Clock, SystemClock, WallTime};
 use crate::config::Config;
@@ -201,7 +202,14 @@ pub(super) fn restore(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         }
     };
     // Before it is in its place, so that a daemon never sees it without what it takes over.
-    let adopted = adopt(args, &config, &unfinished, (text("by"), text("reason"), size), now, out);
+    let (hash, _) = verify::sha256(&from)?;
+    let deed = Deed {
+        by: text("by"),
+        reason: text("reason"),
+        sha256: &hash,
+        size,
+    };
+    let adopted = adopt(args, &config, &unfinished, &deed, now, out);
     if let Err(e) = adopted {
         remove(&unfinished)?;
         return Err(e);
@@ -215,15 +223,31 @@ pub(super) fn restore(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     })?)
 }
 
+/// A restoration: who, why, from what.
+struct Deed<'a> {
+    by: &'a str,
+    reason: &'a str,
+    /// Of the copy, hex.
+    sha256: &'a str,
+    /// Entries of the ledger in it.
+    size: u64,
+}
+
 /// Takes over what the log folder holds beyond the copy; how many entries.
 fn adopt(
     args: &ArgMatches,
     config: &Config,
     path: &Path,
-    (by, reason, size): (&str, &str, u64),
+    deed: &Deed<'_>,
     now: WallTime,
     out: &mut Out,
 ) -> Result<u64, Failure> {
+    let Deed {
+        by,
+        reason,
+        sha256,
+        size,
+    } = *deed;
     let entries = config.evidence.folder.join("log/entries.jsonl");
     let mut store = Store::open(path)?;
     let mut lines = Vec::new();
@@ -264,11 +288,17 @@ fn adopt(
         lines = all.iter().skip(both).map(|line| (*line).to_owned()).collect();
     }
     let adopted = u64::try_from(lines.len()).unwrap_or(0);
+    // The copy itself does not hold the entry about it; the folder does.
+    let of_this =
+        |line: &String| Entry::read(line.as_bytes()).is_ok_and(|e| e.kind() == "backup" && e.text("sha256") == sha256);
+    let known = lines.iter().any(of_this);
     let row = store.bound(&json!({"what": "recover", "by": by, "reason": reason}))?;
     let last = Entry::new("recover", now)
         .with("from", size)
         .with("to", size.saturating_add(adopted))
         .with("by", by)
+        .with("sha256", sha256)
+        .with("known", known)
         .with("row", row);
     store.adopt(&lines, &last).map_err(|e: StoreError| Failure::from(e))?;
     store.note(
@@ -278,5 +308,13 @@ fn adopt(
             detail: format!("{by}: {reason}"),
         },
     )?;
+    let notice = Notice::Handled(Handled::Restored {
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+        sha256: sha256.to_owned(),
+        known,
+        entries: (size, adopted),
+    });
+    super::approval::tell(config, &mut store, &notice, "K", now)?;
     Ok(adopted)
 }

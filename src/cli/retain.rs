@@ -120,7 +120,23 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
             .collect(),
         _ => retention.waited(now),
     };
-    let chosen: BTreeSet<u64> = chosen;
+    let mut chosen: BTreeSet<u64> = chosen;
+    if what == "delete" {
+        let left = store.checkpoint_left()?;
+        let unknown: Vec<u64> = chosen
+            .iter()
+            .copied()
+            .filter(|n| !retention.known_outside(*n, left))
+            .collect();
+        if !unknown.is_empty() {
+            chosen.retain(|n| !unknown.contains(n));
+            let list = unknown.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            out.error(&match out.lang() {
+                Lang::Ja => format!("消去の告知を含む照合点がまだ外部に出ていないため、消去しません：{list}（メールの送信を確かめてください）"),
+                Lang::En => format!("not deleted, because no checkpoint that covers the announcement has left the host: {list} (see whether mail leaves)"),
+            });
+        }
+    }
     if let Some(n) = chosen.iter().find(|n| !retention.segments.contains_key(n)) {
         return Err(Failure::Usage(say!(
             "その番号の区画はありません：{n}",
@@ -172,7 +188,8 @@ fn list(chosen: &BTreeSet<u64>, retention: &Retention, out: &mut Out) -> Result<
 struct Retention {
     segments: BTreeMap<u64, Entry>,
     held: BTreeSet<u64>,
-    announced: BTreeMap<u64, String>,
+    /// When, and as which entry.
+    announced: BTreeMap<u64, (String, u64)>,
     done: BTreeSet<u64>,
 }
 
@@ -206,12 +223,14 @@ impl Retention {
                 };
             }
         }
-        let announced = of("expire")?
+        let announced = store
+            .ledger_placed("expire")?
             .iter()
-            .flat_map(|e| {
+            .flat_map(|(ix, e)| {
+                let at = e.text("at").to_owned();
                 numbers(e)
                     .into_iter()
-                    .map(|n| (n, e.text("at").to_owned()))
+                    .map(|n| (n, (at.clone(), *ix)))
                     .collect::<Vec<_>>()
             })
             .collect();
@@ -234,11 +253,19 @@ impl Retention {
         self.segments.iter().filter(over).map(|(n, _)| *n).collect()
     }
 
+    /// Whether a checkpoint over so many entries covers the announcement of a segment.
+    fn known_outside(&self, n: u64, size: u64) -> bool {
+        self.announced.get(&n).is_some_and(|(_, ix)| *ix < size)
+    }
+
     /// Segments whose expiry was announced long enough ago.
     fn waited(&self, now: WallTime) -> BTreeSet<u64> {
         let grace = verify::GRACE_DAYS.saturating_mul(86_400_000_000);
         let ready = |n: &u64| {
-            let at = self.announced.get(n).and_then(|at| time::any(at.as_bytes(), 9 * 3_600));
+            let at = self
+                .announced
+                .get(n)
+                .and_then(|(at, _)| time::any(at.as_bytes(), 9 * 3_600));
             at.is_some_and(|at| at.micros().saturating_add(grace) < now.micros())
         };
         self.due(now).into_iter().filter(ready).collect()

@@ -42,6 +42,20 @@ impl KeyFolder {
         self.0.join(format!("epoch-{epoch:06}.key"))
     }
 
+    /// Whether a key was made here before, of whatever ledger. One that systemd hands over may never have signed.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn is_used(&self) -> Result<bool, KeyError> {
+        match std::fs::read_dir(&self.0) {
+            Ok(files) => Ok(files
+                .filter_map(Result::ok)
+                .any(|file| file.path().extension().is_some_and(|e| e == "key"))),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(failed(&self.0, &e)),
+        }
+    }
+
     /// Whether there is a log key.
     pub fn has_log_key(&self) -> bool {
         self.log_key().exists()

@@ -203,6 +203,21 @@ impl Log {
         Ok(self.keys.log(&self.origin).map(drop)?)
     }
 
+    /// Whether the folder of keys holds one that was made before.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn has_signed(&self) -> Result<bool, LogError> {
+        Ok(self.keys.is_used()?)
+    }
+
+    /// Whether a segment stands in the archive.
+    pub fn has_segments(&self) -> bool {
+        let archive = self.folder.with_file_name("");
+        let used = |name: &str| std::fs::read_dir(archive.join(name)).is_ok_and(|mut files| files.next().is_some());
+        used("seg") || used("idx")
+    }
+
     /// Makes the key of the next epoch and gives the entry that announces it.
     ///
     /// # Errors

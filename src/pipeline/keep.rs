@@ -2,6 +2,8 @@
 //!
 //! Between two batches only, and never while a commit is on its way.
 
+mod settings;
+
 use super::{Archive, Lane, Pipeline, PipelineError, Proof, Step};
 use crate::access::SourceId;
 use crate::alert::notice::Notice;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use super::{Archive, PipelineError};
-use crate::alert::notice::Standing;
+use crate::alert::notice::{Handled, Standing, Trace};
 use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::config::Config;
@@ -42,6 +42,8 @@ pub struct Proof {
     /// Who gets the checkpoint of the day; nobody named: whoever gets every alert.
     checkpoints_to: Vec<String>,
     recipients: Vec<String>,
+    /// What people must be told of the folder as it was found.
+    found: Vec<Handled>,
 }
 
 /// What a run says of itself when it begins.
@@ -73,17 +75,22 @@ impl Proof {
     ///
     /// # Errors
     /// The store, the folder, or a key that is not there: no key is made for a ledger that has one.
-    pub fn settle(store: &mut Store, begin: &Begin<'_>, now: WallTime) -> Result<Option<Say>, PipelineError> {
+    pub fn settle(
+        store: &mut Store,
+        begin: &Begin<'_>,
+        now: WallTime,
+    ) -> Result<(Option<Say>, Vec<Handled>), PipelineError> {
         let (mut proof, mut entries) = Proof::joined(store, begin, now)?;
+        let found = proof.found();
         if proof.stopped.is_some() || proof.log.epoch().is_none() && store.ledger_last("key")?.is_none() {
-            return Ok(proof.stopped);
+            return Ok((proof.stopped, Vec::new()));
         }
         proof.log.must_have_key()?;
         // Behind a new key something must stand that it signs.
         entries.push(Entry::new("signed", now).with("by", "command"));
         match proof.checkpoint(store, entries, now) {
-            Err(PipelineError::Log(LogError::Fork(why))) => Ok(Some(why)),
-            done => done.map(|()| None),
+            Err(PipelineError::Log(LogError::Fork(why))) => Ok((Some(why), Vec::new())),
+            done => done.map(|()| (None, found)),
         }
     }
 
@@ -105,6 +112,7 @@ impl Proof {
             failing: None,
             checkpoints_to: settings.checkpoints_to.clone(),
             recipients: settings.recipients.iter().map(|r| r.fingerprint()).collect(),
+            found: Vec::new(),
         };
         if let Err(e) = proof.log.join(&store.ledger_tree()?, &known) {
             proof.stop(e)?;
@@ -119,6 +127,11 @@ impl Proof {
                     .with("size", proof.log.size())
                     .with("signed", cut.size),
             );
+            proof.found.push(Handled::LedgerCut {
+                size: proof.log.size(),
+                signed: cut.size,
+                at: cut.at,
+            });
         }
         Ok((proof, entries))
     }
@@ -131,7 +144,15 @@ impl Proof {
         entries: &mut Vec<Entry>,
     ) -> Result<(), PipelineError> {
         if self.stopped.is_none() && self.log.epoch().is_none() && store.ledger_last("key")?.is_none() {
+            // Before the key is made that would be one of them.
+            let traces = self.log.traces(&begin.config.evidence.anchors)?;
             entries.push(self.log.next_epoch(now)?);
+            if !traces.is_empty() {
+                let words: Vec<&str> = traces.iter().map(|trace| trace.as_str()).collect();
+                let anew = Entry::new("integrity", now).with("what", "begun-anew");
+                entries.push(anew.with("traces", words));
+                self.found.push(Handled::LedgerAnew(traces));
+            }
         }
         if begin.start {
             let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -166,6 +187,11 @@ impl Proof {
             );
         }
         Ok(())
+    }
+
+    /// What people must be told of the folder as it was found; once.
+    pub fn found(&mut self) -> Vec<Handled> {
+        std::mem::take(&mut self.found)
     }
 
     /// Why nothing is signed, if that is so.
@@ -255,6 +281,8 @@ impl Proof {
     }
 
     fn checkpoint(&mut self, store: &mut Store, last: Vec<Entry>, now: WallTime) -> Result<(), PipelineError> {
+        // First, so that the epoch is that of the store: the folder may have lost the entry that began it.
+        self.carry(store)?;
         let mut entries = Vec::new();
         if let Some(epoch) = self.log.epoch() {
             let today = day_of(EventTime::from_micros(now.micros())).iso();
@@ -310,7 +338,13 @@ impl Proof {
             size: checkpoint.size,
             root: base64(&checkpoint.root),
             at: signed.at,
-            since: [count("segment"), count("gap"), count("export"), count("expired")],
+            since: [
+                count("segment"),
+                count("gap"),
+                count("export"),
+                count("expire"),
+                count("expired"),
+            ],
             recipients: self.recipients.clone(),
         }))
     }
@@ -375,6 +409,23 @@ impl Proof {
                 .map_err(PipelineError::from);
         }
         self.checkpoint(store, vec![Entry::new("stop", now)], now)
+    }
+}
+
+impl Log {
+    /// What shows that a ledger was signed, or records archived, here before.
+    fn traces(&self, anchors_in: &Option<std::path::PathBuf>) -> Result<Vec<Trace>, LogError> {
+        let mut traces = Vec::new();
+        if self.has_signed()? {
+            traces.push(Trace::Key);
+        }
+        if self.has_segments() {
+            traces.push(Trace::Segments);
+        }
+        if anchors_in.iter().any(|folder| !anchors(folder).is_empty()) {
+            traces.push(Trace::Anchor);
+        }
+        Ok(traces)
     }
 }
 

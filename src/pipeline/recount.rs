@@ -39,11 +39,16 @@ pub struct Recounted {
     pub upto: Option<(i32, String)>,
     /// Segments that could not be opened, and why.
     pub closed: Vec<(u64, String)>,
-    /// Some records were counted under another configuration than the one given.
-    pub other_config: bool,
+    /// Days with records that were counted under another configuration than the one given; first and last of each segment.
+    pub other_config: Vec<(i32, i32)>,
 }
 
 impl Recounted {
+    /// Whether records of a day were counted under another configuration than the one given.
+    pub fn is_other(&self, day: i32) -> bool {
+        self.other_config.iter().any(|(from, to)| (*from..=*to).contains(&day))
+    }
+
     /// Why a day cannot be compared, if it cannot.
     pub fn open_day(&self, day: i32) -> Option<&str> {
         let upto = self.upto.as_ref().filter(|(upto, _)| day <= *upto).map(|(_, why)| why);
@@ -131,7 +136,7 @@ impl Recount<'_> {
         done: &mut Recounted,
     ) {
         if entry.text("config") != self.config.hash {
-            done.other_config = true;
+            done.other(entry);
         }
         let version = entry.number("register").unwrap_or(0);
         if *in_force == Some(version) || version == 0 {
@@ -209,7 +214,8 @@ impl Recount<'_> {
             }
         });
         if !known {
-            done.other_config = true;
+            // A source the configuration does not have: whenever its records are of.
+            done.other_config.push((i32::MIN, i32::MAX));
         }
         let counted = book.len().saturating_sub(before);
         done.records = done.records.saturating_add(records);
@@ -292,6 +298,15 @@ impl Recount<'_> {
 
 impl Recounted {
     /// The days of a segment cannot be counted whole.
+    fn other(&mut self, entry: &Entry) {
+        let day = |key: &str| verify::micros(entry.text(key)).map(|at| day_of(EventTime::from_micros(at)).0);
+        self.other_config.push(match (day("first"), day("last")) {
+            (Some(first), Some(last)) => (first, last),
+            // Of when its records are is not known; not of days behind it.
+            _ => (i32::MIN, day_of(at(entry)).0.saturating_add(1)),
+        });
+    }
+
     fn lose(&mut self, entry: &Entry, why: &str) {
         let time = |key: &str| verify::micros(entry.text(key)).map(EventTime::from_micros);
         match (time("first"), time("last")) {

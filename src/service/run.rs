@@ -112,6 +112,7 @@ fn build(
         pipeline.open_archive(config, now)?;
     }
     pipeline.set_proof(proof);
+    pipeline.tell_handled(config, now)?;
     if let Some(why) = stopped {
         pipeline.notify(&Notice::EvidenceStopped(why), now)?;
     }

@@ -10,10 +10,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::setup;
+use crate::alert::notice::Notice;
 use crate::clock::WallTime;
 use crate::config::Config;
 use crate::evidence::last_published;
-use crate::pipeline::{Begin, PipelineError, Proof};
+use crate::pipeline::{Begin, PipelineError, Proof, Teller};
 use crate::store::{Lock, Store, StoreError};
 use crate::text::{Lang, Say, say};
 
@@ -139,8 +140,14 @@ fn alone(config: &Config, store: &mut Store, now: WallTime) -> Result<(), Unsett
         host: &host,
         start: false,
     };
-    match Proof::settle(store, &begin, now)? {
-        Some(why) => Err(Unsettled::Stopped(why)),
-        None => Ok(()),
+    let (stopped, found) = Proof::settle(store, &begin, now)?;
+    if !found.is_empty() {
+        let mut teller = Teller::for_console(config, store)?;
+        teller.set_host(&host);
+        for (n, handled) in found.into_iter().enumerate() {
+            let local = format!("K-{}-{n}", now.micros());
+            store.queue(&teller.notice(&Notice::Handled(handled), &local, now))?;
+        }
     }
+    stopped.map_or(Ok(()), |why| Err(Unsettled::Stopped(why)))
 }

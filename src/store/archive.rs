@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Store, StoreError, count, int, ledger};
 use crate::access::SegmentId;
-use crate::evidence::Entry;
+use crate::evidence::{Checkpoint, Entry, Note};
 
 /// What a transaction says of the archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,6 +85,33 @@ impl Store {
         let salt = ledger::bound(&tx, &serde_json::json!("salt of segments"))?;
         tx.commit()?;
         Ok(salt)
+    }
+
+    /// Entries that the newest checkpoint covers of which a copy has left the host: attached to a mail that the next hop took.
+    pub fn checkpoint_left(&self) -> Result<u64, StoreError> {
+        let mut select = self.conn.prepare_cached(
+            "SELECT a.content FROM mail_attachment AS a
+             WHERE substr(a.name, 1, 11) = 'checkpoint-'
+                AND EXISTS (SELECT 1 FROM mail_recipient AS r WHERE r.mail = a.mail AND r.state = 'sent')
+             ORDER BY a.mail DESC LIMIT 1",
+        )?;
+        let note: Option<Vec<u8>> = select.query_row([], |r| r.get(0)).optional()?;
+        let read = |note: Vec<u8>| Checkpoint::read(Note::read(&note).ok()?.text()).ok();
+        Ok(note.and_then(read).map_or(0, |checkpoint| checkpoint.size))
+    }
+
+    /// Indexes of the entries of a kind, with the entries, oldest first.
+    pub fn ledger_placed(&self, kind: &str) -> Result<Vec<(u64, Entry)>, StoreError> {
+        let mut select = self
+            .conn
+            .prepare_cached("SELECT ix, entry FROM ledger WHERE kind = ?1 ORDER BY ix")?;
+        let rows = select.query_map([kind], |r| Ok((count(r.get(0)?), r.get::<_, String>(1)?)))?;
+        let mut placed = Vec::new();
+        for row in rows {
+            let (ix, line) = row?;
+            placed.extend(Entry::read(line.as_bytes()).ok().map(|entry| (ix, entry)));
+        }
+        Ok(placed)
     }
 
     /// The entries of the newest segments, newest first.

@@ -62,6 +62,7 @@ pub struct RowDrift {
 type Rows = BTreeMap<String, Vec<String>>;
 
 struct Against<'s> {
+    store: &'s Store,
     conn: &'s Connection,
     /// Entries a restored store has no rows for.
     without: &'s [(u64, u64)],
@@ -73,13 +74,14 @@ impl Store {
     /// did not have their rows) are left out.
     pub fn rows_against_ledger(&self, without: &[(u64, u64)]) -> Result<Vec<RowDrift>, StoreError> {
         let mut against = Against {
+            store: self,
             conn: &self.conn,
             without,
             drifts: Vec::new(),
         };
         against.journal()?;
-        against.registers(self)?;
-        against.decided(self)?;
+        against.registers()?;
+        against.decided()?;
         against.reports()?;
         against.mails()?;
         against.incidents()?;
@@ -92,17 +94,8 @@ impl Store {
 impl Against<'_> {
     /// Entries of a kind, with their index.
     fn entries(&self, kind: &str) -> Result<Vec<(u64, Entry)>, StoreError> {
-        let mut select = self
-            .conn
-            .prepare_cached("SELECT ix, entry FROM ledger WHERE kind = ?1 ORDER BY ix")?;
-        let rows = select.query_map([kind], |r| Ok((count(r.get(0)?), r.get::<_, String>(1)?)))?;
-        let mut entries = Vec::new();
-        for row in rows {
-            let (ix, line) = row?;
-            // One that is no entry differs from the folder, and that is told.
-            entries.extend(Entry::read(line.as_bytes()).ok().map(|entry| (ix, entry)));
-        }
-        Ok(entries)
+        // One that is no entry differs from the folder, and that is told.
+        self.store.ledger_placed(kind)
     }
 
     fn bound(&self, row: &Value) -> Result<String, StoreError> {
@@ -150,7 +143,8 @@ impl Against<'_> {
         Ok(())
     }
 
-    fn registers(&mut self, store: &Store) -> Result<(), StoreError> {
+    fn registers(&mut self) -> Result<(), StoreError> {
+        let store = self.store;
         let (mut rows, mut contents) = (Rows::new(), Rows::new());
         let entries = self.entries("register")?;
         for version in store.register_versions(u32::MAX)? {
@@ -169,7 +163,8 @@ impl Against<'_> {
 
     /// Exceptions and approved jobs: each was registered, each that was ended was ended by somebody, and none was used that
     /// nobody registered.
-    fn decided(&mut self, store: &Store) -> Result<(), StoreError> {
+    fn decided(&mut self) -> Result<(), StoreError> {
+        let store = self.store;
         let (mut made, mut ended) = ([Rows::new(), Rows::new()], [Rows::new(), Rows::new()]);
         let [excepted, working] = &mut made;
         let [excepted_no_more, done] = &mut ended;

@@ -10,5 +10,6 @@ mod powercut;
 mod retention;
 mod rows;
 mod segments;
+mod settings;
 mod store;
 mod traces;

@@ -37,11 +37,11 @@ pub(super) fn checkpoint(standing: &Standing, lang: Lang) -> Parts {
         root,
         code,
         at,
-        since: [segments, gaps, exports, expired],
+        since: [segments, gaps, exports, announced, expired],
         recipients,
     } = standing;
     let (size, segments, gaps) = (number(*size), number(*segments), number(*gaps));
-    let (exports, expired) = (number(*exports), number(*expired));
+    let (exports, announced, expired) = (number(*exports), number(*announced), number(*expired));
     let readers = match (recipients.as_slice(), lang) {
         ([], Lang::Ja) => "なし（区画は圧縮のみ。保管庫を読める者は誰でも内容を読めます）".to_owned(),
         ([], Lang::En) => "none (segments are compressed only; whoever reads the folder reads them)".to_owned(),
@@ -54,7 +54,9 @@ pub(super) fn checkpoint(standing: &Standing, lang: Lang) -> Parts {
             format!("項目数　　：{size}"),
             format!("根　　　　：{root}"),
             format!("照合コード：{code}"),
-            format!("前回から　：区画 {segments}、欠落 {gaps}、開示・出力 {exports}、消去 {expired}"),
+            format!(
+                "前回から　：区画 {segments}、欠落 {gaps}、開示・出力 {exports}、消去の告知 {announced}、消去 {expired}"
+            ),
             format!("開ける鍵　：{readers}"),
         ],
         Lang::En => vec![
@@ -63,7 +65,9 @@ pub(super) fn checkpoint(standing: &Standing, lang: Lang) -> Parts {
             format!("entries:     {size}"),
             format!("root:        {root}"),
             format!("code:        {code}"),
-            format!("since then:  {segments} segments, {gaps} gaps, {exports} exports, {expired} expiries"),
+            format!(
+                "since then:  {segments} segments, {gaps} gaps, {exports} exports, {announced} announced expiries, {expired} expiries"
+            ),
             format!("readers:     {recipients}", recipients = readers),
         ],
     };
@@ -71,8 +75,8 @@ pub(super) fn checkpoint(standing: &Standing, lang: Lang) -> Parts {
         lang.pick("アクセス記録の記録簿（日次）", "the ledger of access records (daily)"),
         lines,
         lang.pick(
-            "対応は要りません。このメールを消さずに保存してください。後日の検証（sekimori verify --anchors）で、この時点までの記録に改ざんがないことを確かめられます。\n欠落や、覚えのない開示・出力・消去・開ける鍵の増減がある場合は、監査責任者に知らせてください。\nこのメールが届かない日があれば、監視が止まっていないかを確かめてください。",
-            "Nothing need be done; keep this mail. It lets a later check (sekimori verify --anchors) prove that nothing up to this moment was altered.\nTell the audit officer of gaps, and of exports, expiries or readers you do not know of.\nA day without this mail is a reason to see whether the watch still runs.",
+            "対応は要りません。このメールを消さずに保存してください。消去の告知があれば、7日以内に異議がないか確かめてください（sekimori retain due）。後日の検証（sekimori verify --anchors）で、この時点までの記録に改ざんがないことを確かめられます。\n欠落や、覚えのない開示・出力・消去の告知・消去・開ける鍵の増減がある場合は、監査責任者に知らせてください。\nこのメールが届かない日があれば、監視が止まっていないかを確かめてください。",
+            "Nothing need be done; keep this mail. It lets a later check (sekimori verify --anchors) prove that nothing up to this moment was altered.\nTell the audit officer of gaps, and of exports, expiries (also announced ones: seven days are left to object) or readers you do not know of.\nA day without this mail is a reason to see whether the watch still runs.",
         ),
     )
 }

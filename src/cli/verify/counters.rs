@@ -155,7 +155,7 @@ fn counters(drifts: &[CounterDrift], done: &Recounted, report: &mut Report) {
         if TOLD_MAX < told {
             continue;
         }
-        report.add(one(drift, done.other_config));
+        report.add(one(drift, done.is_other(drift.day)));
     }
     if TOLD_MAX < told {
         report.add(Finding::new(

@@ -82,6 +82,10 @@ codes! {
     Flags "FLAGS" Warning,
     /// A store was restored from a copy: rows since then are lost, by the word of whoever did it.
     Recovered "RECOVERED" Warning,
+    /// The file of the ledger was cut once, and written again from the store.
+    Mended "MENDED" Warning,
+    /// A ledger that began where there had been one before.
+    BegunAnew "BEGUN_ANEW" Warning,
     /// A run ended without a stop, was stopped for longer than a restart takes, or stood still: nobody watched.
     Unwatched "UNWATCHED" Warning,
     /// A log was cut while it was followed; what was read of it is archived.

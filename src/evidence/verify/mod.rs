@@ -171,8 +171,10 @@ fn times(input: &Input, log: &ReadLog, report: &mut Report) {
     }
     let mut before: Option<i64> = None;
     for (index, entry) in &log.entries {
-        if entry.kind() == "recover" {
-            recovered(*index, entry, report);
+        match entry.kind() {
+            "recover" => recovered(*index, entry, report),
+            "integrity" => impaired(*index, entry, report),
+            _ => {}
         }
         let Some(at) = micros(entry.text("at")) else { continue };
         if before.is_some_and(|before| at.saturating_add(60_000_000) < before) {
@@ -212,19 +214,61 @@ fn times(input: &Input, log: &ReadLog, report: &mut Report) {
 fn recovered(index: u64, entry: &super::entry::Entry, report: &mut Report) {
     let (at, by) = (entry.text("at"), entry.text("by"));
     let (from, to) = (entry.number("from").unwrap_or(0), entry.number("to").unwrap_or(0));
+    let (doubt_ja, doubt_en) = match entry.get("known").and_then(serde_json::Value::as_bool) {
+        Some(false) => (
+            "この内容の写しを作った記録はなく、手が加えられた疑いがあります。",
+            "; no entry knows of a copy with this content: it may have been doctored",
+        ),
+        _ => ("", ""),
+    };
     report.add(
         Finding::new(
             Code::Recovered,
-            format!("{at} に {by} がデータベースを写しから戻しています（{index} 番の項目）。{from}〜{to} 番の項目が述べる警告・送信の行は失われています。"),
-            format!("{by} restored the store from a copy at {at} (entry {index}); rows of alerts and mails that entries {from} to {to} speak of are lost"),
+            format!("{at} に {by} がデータベースを写しから戻しています（{index} 番の項目）。{from}〜{to} 番の項目が述べる警告・送信の行は失われています。{doubt_ja}"),
+            format!("{by} restored the store from a copy at {at} (entry {index}); rows of alerts and mails that entries {from} to {to} speak of are lost{doubt_en}"),
         )
         .at("entry", index)
         .at("by", by)
+        .at("sha256", entry.text("sha256"))
         .next(
             "覚えのある復元か、決裁の記録と照らし合わせてください。",
             "hold it against the record of the decision",
         ),
     );
+}
+
+/// What the daemon itself found of its folder when it began.
+fn impaired(index: u64, entry: &super::entry::Entry, report: &mut Report) {
+    let at = entry.text("at");
+    let (spoken_ja, spoken_en) = (
+        spoken_time(at, crate::text::Lang::Ja),
+        spoken_time(at, crate::text::Lang::En),
+    );
+    let finding = match entry.text("what") {
+        "log-cut" => {
+            let (size, signed) = (entry.number("size").unwrap_or(0), entry.number("signed").unwrap_or(0));
+            Finding::new(
+                Code::Mended,
+                format!("{spoken_ja}に、署名済みの {signed} 項目のうち {size} 項目しか記録簿のファイルに残っておらず、データベースから書き直されています。"),
+                format!("at {spoken_en} only {size} of {signed} signed entries stood in the file of the ledger; they were written again from the store"),
+            )
+            .next(
+                "その時に届いたメールと照らし合わせ、誰がファイルを切り取ったかを確かめてください。",
+                "hold it against the mail of that time, and find out who cut the file",
+            )
+        }
+        "begun-anew" => Finding::new(
+            Code::BegunAnew,
+            format!("{spoken_ja}に、以前の記録簿の跡（鍵・区画・照合点）がある場所で、記録簿が最初から始まっています。"),
+            format!("at {spoken_en} this ledger began at its first entry where there had been one before"),
+        )
+        .next(
+            "以前の記録簿の写しと、手元の照合点を確かめてください。決裁を経たものでなければ、記録が消された疑いがあります。",
+            "look for copies of the ledger before and the checkpoints you keep; without a decision, records may have been destroyed",
+        ),
+        _ => return,
+    };
+    report.add(finding.at("entry", index).at("at", at));
 }
 
 /// A time of an entry as people read it.

@@ -153,7 +153,9 @@ impl Teller {
             in_reply_to: None,
             from: self.from.clone(),
             to: match notice {
-                Notice::Exception { .. } | Notice::Job { .. } | Notice::Coverage(_) => self.of_the_watch(now),
+                Notice::Exception { .. } | Notice::Job { .. } | Notice::Coverage(_) | Notice::Handled(_) => {
+                    self.of_the_watch(now)
+                }
                 Notice::RegisterOdd { .. } => self.of_registers(now),
                 Notice::Backdated { .. } | Notice::RegisterDelicate { .. } => self.of_the_top(now),
                 _ => self.settings.to.clone(),

@@ -102,6 +102,10 @@ const WHOLE: &[(&str, &str)] = &[
         "verify counters: every step is compared",
     ),
     (
+        "SELECT a.content FROM mail_attachment AS a",
+        "backwards, and ends at the newest mail that left",
+    ),
+    (
         "SELECT at, what, detail FROM journal",
         "verify counters: every row is compared",
     ),
