@@ -14,6 +14,7 @@ use divan::{Bencher, black_box};
 use regex::bytes::Regex;
 use sekimori::clock::EventTime;
 use sekimori::parse::{Format, FormatState, Parsed, time};
+use sekimori::text::my_number_in;
 use serde::Deserialize;
 
 /// Lines of each kind.
@@ -287,6 +288,18 @@ mod defined {
             }
         });
     }
+}
+
+/// What looking for a 個人番号 adds to every line.
+#[divan::bench]
+fn my_number(bencher: Bencher) {
+    let lines = combined_lines();
+    assert!(lines.iter().all(|line| my_number_in(line).is_none()));
+    bencher.counter(ItemsCount::new(LINES)).bench_local(|| {
+        for line in &lines {
+            black_box(my_number_in(black_box(line)));
+        }
+    });
 }
 
 mod times {

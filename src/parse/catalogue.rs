@@ -12,6 +12,7 @@ macro_rules! definitions {
 }
 
 definitions![
+    "alog",
     "apache-error",
     "auditd",
     "authelia",
@@ -35,6 +36,7 @@ definitions![
     "dropbox",
     "elasticsearch-audit",
     "envoy",
+    "envoy-json",
     "fastly",
     "filebrowser",
     "filezilla-server",
@@ -56,6 +58,7 @@ definitions![
     "leef",
     "litespeed",
     "logfmt",
+    "ltsv",
     "m365",
     "m365-csv",
     "mariadb-audit",

@@ -166,13 +166,26 @@ fn trimmed(line: &[u8]) -> &[u8] {
 }
 
 fn xml_end(bytes: &[u8], element: &str) -> Option<usize> {
-    let first = line_end(bytes);
-    let head = bytes.get(..first.unwrap_or(bytes.len())).unwrap_or_default();
-    if first.is_some() && !head.trim_ascii_start().starts_with(b"<") && !head.trim_ascii().is_empty() {
-        return first;
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    // What is no element is a line, whatever stands in it.
+    if !text.starts_with(b"<") {
+        return line_end(text).map(|end| bytes.len() - text.len() + end);
     }
     let close = format!("</{element}>");
-    let at = memmem::find(bytes, close.as_bytes())? + close.len();
+    let close = memmem::find(bytes, close.as_bytes()).map(|at| at + close.len());
+    // One that was cut off ends where the next one begins on a line of its own.
+    let open = format!("<{element}");
+    if text.starts_with(open.as_bytes()) {
+        let begun = bytes.len() - text.len();
+        let body = bytes.get(begun..close.unwrap_or(bytes.len()))?;
+        let next = memmem::find(body, format!("\n{open}").as_bytes());
+        // Its name may go on.
+        let whole = |at: &usize| matches!(body.get(at + 1 + open.len()), Some(b'>' | b' ' | b'\t' | b'\r' | b'\n'));
+        if let Some(at) = next.filter(whole) {
+            return Some(begun + at + 1);
+        }
+    }
+    let at = close?;
     Some(at + separator(bytes.get(at..)?)?)
 }
 
@@ -332,6 +345,17 @@ mod tests {
             records(&xml, "<Events><Event>a</Event><Event>\nb</Event>\n</Events>\n").len(),
             3
         );
+        // A line that is no element ends with itself, and one that was cut off costs none but itself.
+        assert_eq!(records(&xml, "x <Event></Event>y\n<Event>b</Event>\n").len(), 2);
+        let cut = "<Event a='1'><Data>one\n<Event a='2'><Data>two</Data></Event>\n<Events>";
+        assert_eq!(
+            records(&xml, cut),
+            [
+                "<Event a='1'><Data>one",
+                "<Event a='2'><Data>two</Data></Event>",
+                "<Events>"
+            ]
+        );
         assert_eq!(
             records(&Framing::Counted, "5 <1>a\n5 <1>bc<1>d\n"),
             ["5 <1>a", "5 <1>bc", "<1>d"]
@@ -340,7 +364,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_byte_belongs_to_exactly_one_record(text in "[a-c0-9<>{}\"\\\\\\[\\],: \n]{0,200}") {
+        fn every_byte_belongs_to_exactly_one_record(text in "[a-c0-9<>/{}\"\\\\\\[\\],: \n]{0,200}") {
             for framing in [
                 Framing::Lines,
                 Framing::Begins(Pattern::new("^[0-9]").unwrap(), None, None),

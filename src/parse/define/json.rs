@@ -176,7 +176,11 @@ fn segments(path: &str) -> Vec<String> {
                 inside = true;
                 out.push(String::from('['));
             }
-            '.' if !inside => out.push(String::new()),
+            // `a..b`: the name `.b`.
+            '.' if !inside => match out.last_mut() {
+                Some(last) if last.is_empty() => last.push('.'),
+                _ => out.push(String::new()),
+            },
             _ => {
                 inside &= char != ']';
                 if let Some(last) = out.last_mut() {

@@ -122,8 +122,8 @@ impl Table {
             rest = after;
         }
         let over = rest.is_some_and(|rest| !rest.trim_ascii().is_empty());
-        // Newer versions of a writer add columns behind those that are declared.
-        if exact && (read != columns.len() || over) || read < 2 {
+        // Newer versions of a writer add columns behind those that are declared; a row of few is one of something else.
+        if exact && (read != columns.len() || over) || read < 2 || 2 * read < columns.len() {
             return Err(Why::Columns);
         }
         Ok(Row::Values)
