@@ -1,4 +1,4 @@
-//! 個人番号 in raw bytes: whether a log holds any, asked of every line, so made to look at one byte in four.
+//! 個人番号 in raw bytes: whether a log holds any, asked of every line, so looked for in 64 bytes at a time.
 
 use super::mask::{MASKED_BYTES_MAX, check_digit_is_right, digit_at_start, number_at_start};
 
@@ -6,39 +6,81 @@ use super::mask::{MASKED_BYTES_MAX, check_digit_is_right, digit_at_start, number
 const GROUP: usize = 4;
 const RUN: usize = 3 * GROUP;
 
+/// Bytes looked at together; the next ones begin so far behind that every group stands in one of them as a whole.
+const BLOCK: usize = 64;
+const STEP: usize = BLOCK - GROUP;
+
 /// Where the first 個人番号 of `bytes` stands: twelve digits with the right check digit, in one run or in three groups of
 /// four with the same signs between them that [`mask_numbers`](super::mask_numbers) sees, half or full width; that are no
 /// account of a cloud service, no day with a time, and no part of something longer (a card number, a UUID, a column among
 /// columns of numbers).
 pub fn my_number_in(bytes: &[u8]) -> Option<usize> {
-    let mut at = GROUP - 1;
-    while let Some(byte) = bytes.get(at) {
-        if byte.is_ascii_digit() {
-            let before = bytes.get(..at)?.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-            let behind = bytes.get(at..)?.iter().take_while(|b| b.is_ascii_digit()).count();
-            let end = at + behind;
-            if let Some(from) = narrow(bytes, at - before, end) {
-                return Some(from);
+    let mut at = 0;
+    while let Some(rest) = bytes.get(at..).filter(|rest| GROUP <= rest.len()) {
+        let (digits, marks) = match rest.first_chunk::<BLOCK>() {
+            Some(block) => places(block),
+            None => {
+                let mut block = [0; BLOCK];
+                block.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                places(&block)
             }
-            // The next group starts behind the sign at `end`.
-            at = end + GROUP;
-        } else if *byte < 0x80 {
-            at += GROUP;
-        } else if let Some((from, end)) = wide_run(bytes, at) {
-            if is_written(bytes, from, (end - from) / WIDE) {
-                return Some(from);
-            }
-            at = end + GROUP - 1;
-        } else {
-            at += GROUP;
+        };
+        // Four digits begin here, and none stands before them.
+        let begin = digits & digits >> 1 & digits >> 2 & digits >> 3 & !(digits << 1);
+        let half = each(begin).find_map(|n| narrow(bytes, at + n));
+        let full = each(marks).find_map(|n| wide(bytes, at + n));
+        if let Some(found) = half.or(full) {
+            return Some(found);
         }
+        at += STEP;
     }
     None
 }
 
+/// The numbers of the bits that are set.
+fn each(mut bits: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let n = usize::try_from(bits.trailing_zeros()).ok().filter(|n| *n < BLOCK)?;
+        bits &= bits - 1;
+        Some(n)
+    })
+}
+
+/// A bit for each byte that is an ASCII digit, and for each that may be the middle one of a full-width digit.
+fn places(block: &[u8; BLOCK]) -> (u64, u64) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    // Eight bits, eight apart, become neighbours.
+    let gathered = |high: u64| (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    let (eights, _) = block.as_chunks::<8>();
+    let (mut digits, mut marks) = (0_u64, 0_u64);
+    for (eight, shift) in eights.iter().zip((0..).step_by(8)) {
+        let word = u64::from_le_bytes(*eight);
+        // Below ten, without the bits of '0': nothing is carried out of a byte.
+        let low = word ^ (0x30 * ONES);
+        let none = ((low & !HIGH) + 0x76 * ONES) | low;
+        digits |= gathered(!none & HIGH) << shift;
+        if word & HIGH != 0 {
+            let other = word ^ (0xbc * ONES);
+            let some = ((other & !HIGH) + 0x7f * ONES) | other;
+            marks |= gathered(!some & HIGH) << shift;
+        }
+    }
+    (digits, marks)
+}
+
 /// A run of half-width digits that is a number, or begins one.
-fn narrow(bytes: &[u8], from: usize, end: usize) -> Option<usize> {
-    let escaped = 0 < from && bytes.get(from - 1) == Some(&b'%');
+fn narrow(bytes: &[u8], from: usize) -> Option<usize> {
+    let before = from.checked_sub(1).and_then(|at| bytes.get(at));
+    if before.is_some_and(u8::is_ascii_digit) {
+        return None;
+    }
+    let behind = bytes.get(from + GROUP..)?;
+    if !behind.first().is_some_and(u8::is_ascii_digit) {
+        return (may_go_on(behind) && is_written(bytes, from, GROUP)).then_some(from);
+    }
+    let end = from + GROUP + behind.iter().take_while(|b| b.is_ascii_digit()).count();
+    let escaped = before == Some(&b'%');
     // `%20123456789018`: two digits of an escape stand before the number.
     for from in [from, from + 2].into_iter().take(1 + usize::from(escaped)) {
         let digits = end.saturating_sub(from);
@@ -67,18 +109,15 @@ fn may_go_on(behind: &[u8]) -> bool {
 /// Bytes of a full-width digit in UTF-8: EF BC 90 to EF BC 99.
 const WIDE: usize = 3;
 
-/// The run of full-width digits in which the byte at `at` stands.
-fn wide_run(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+/// A run of full-width digits that is a number, or begins one; `at` is where the second byte of its first one may stand.
+fn wide(bytes: &[u8], at: usize) -> Option<usize> {
     let wide = |at: usize| matches!(bytes.get(at..), Some([0xef, 0xbc, 0x90..=0x99, ..]));
-    let mut from = (0..WIDE).filter_map(|back| at.checked_sub(back)).find(|at| wide(*at))?;
-    let mut end = from + WIDE;
-    while wide(end) {
-        end += WIDE;
+    let from = at.checked_sub(1).filter(|from| wide(*from))?;
+    if from.checked_sub(WIDE).is_some_and(wide) {
+        return None;
     }
-    while let Some(before) = from.checked_sub(WIDE).filter(|at| wide(*at)) {
-        from = before;
-    }
-    Some((from, end))
+    let digits = (0..=RUN).take_while(|n| wide(from + n * WIDE)).count();
+    is_written(bytes, from, digits).then_some(from)
 }
 
 /// Whether the number that a run of `digits` digits begins is a 個人番号 as people write it: in three groups, or in
