@@ -13,7 +13,7 @@ use crate::calendar::day_of;
 use crate::clock::{EventTime, WallTime};
 use crate::register::accounts::{Names, Reading, Row, Sheet, Warning};
 use crate::register::{AccountsSettings, Register, RegisterError, import};
-use crate::store::{Importing, Journal, NewRegister, Store, StoreError};
+use crate::store::{Ended, Importing, Journal, NewRegister, Store, StoreError};
 use crate::text::{Lang, inert, say};
 
 /// Largest register file read, in bytes: two million rows.
@@ -123,9 +123,55 @@ pub fn of_version(store: &Store, accounts: &AccountsSettings, version: i64) -> R
     Ok(register)
 }
 
+/// What taking an offer would write: the rows it adds and the rows that end.
+#[derive(Debug)]
+pub struct Plan {
+    /// The version it was made against; 0: none.
+    version: i64,
+    /// Every row offered, in its canonical spelling.
+    offered: Names,
+    /// Of each, whether it is in force.
+    kept: Vec<bool>,
+    ended: Ended,
+}
+
+/// Holds the rows of an offer against those of the version in force.
+///
+/// # Errors
+/// The store.
+pub fn plan(store: &Store, version: Option<i64>, rows: &[Row]) -> Result<Plan, StoreError> {
+    let offered = spelled(rows);
+    let (mut kept, mut ended) = (vec![false; offered.len()], Ended::default());
+    if let Some(version) = version {
+        store.each_register_row(version, &mut |id, text| {
+            let place = offered.find(text).and_then(|n| usize::try_from(n).ok());
+            // One row in force for each spelling: a second one could only be an import's that went wrong.
+            let kept = place.and_then(|n| kept.get_mut(n)).filter(|kept| !**kept);
+            ended.next(id, kept.is_none());
+            if let Some(kept) = kept {
+                *kept = true;
+            }
+        })?;
+    }
+    Ok(Plan {
+        version: version.unwrap_or(0),
+        offered,
+        kept,
+        ended,
+    })
+}
+
+/// What was read or made out before, and need not be again where it still holds.
+#[derive(Debug, Default)]
+pub struct Known<'a> {
+    /// A register that was in force.
+    pub register: Option<&'a Register>,
+    /// The plan of this offer.
+    pub plan: Option<Plan>,
+}
+
 /// Makes an offer the version in force. `by` is who brought it (empty: sekimori itself); a `reason` allows it to take
-/// away more than the share that is configured. `known` is a register that was in force, read already: where it still is,
-/// it need not be read again.
+/// away more than the share that is configured.
 ///
 /// # Errors
 /// [`ImportError`]; the version in force stays.
@@ -134,7 +180,7 @@ pub fn take(
     accounts: &AccountsSettings,
     offer: &Offer,
     (by, reason): (&str, &str),
-    known: Option<&Register>,
+    known: Known<'_>,
     now: WallTime,
 ) -> Result<Taken, ImportError> {
     let lock = Importing::begin(store.path())?;
@@ -145,7 +191,7 @@ pub fn take(
     }
     if let Some(current) = current.as_ref().filter(|_| reason.is_empty()) {
         let read;
-        let old = match known.filter(|known| known.version() == current.id) {
+        let old = match known.register.filter(|known| known.version() == current.id) {
             Some(known) => known,
             None => {
                 read = of_version(store, accounts, current.id)?;
@@ -156,20 +202,13 @@ pub fn take(
         import::weigh(old, &offer.reading.register, today, accounts.vanish_percent_max)
             .map_err(|e| ImportError::Refused(e.say(accounts.lang)))?;
     }
-    let offered = spelled(&offer.reading.rows);
-    let mut kept = vec![false; offered.len()];
-    let mut ended: Vec<i64> = Vec::new();
-    if let Some(current) = &current {
-        store.each_register_row(current.id, &mut |id, text| {
-            let place = offered.find(text).and_then(|n| usize::try_from(n).ok());
-            match place.and_then(|n| kept.get_mut(n)) {
-                // One row in force for each spelling: a second one could only be an import's that went wrong.
-                Some(kept) if !*kept => *kept = true,
-                _ => ended.push(id),
-            }
-        })?;
-    }
-    let fresh = offered.iter().zip(&kept).filter(|(_, kept)| !**kept);
+    let version = current.as_ref().map(|c| c.id);
+    let plan = match known.plan.filter(|plan| plan.version == version.unwrap_or(0)) {
+        Some(plan) => plan,
+        None => plan(store, version, &offer.reading.rows)?,
+    };
+    let ended = plan.ended.rows();
+    let fresh = plan.offered.iter().zip(&plan.kept).filter(|(_, kept)| !**kept);
     let mut added: Vec<&str> = fresh.map(|((_, text), _)| text).collect();
     added.sort_unstable();
     let register = &offer.reading.register;
@@ -183,12 +222,11 @@ pub fn take(
         people: count(register.people()),
         reason: reason.to_owned(),
     };
-    let version = store.put_register(&lock, &new, &added, &ended, now)?;
+    let version = store.put_register(&lock, &new, &added, &plan.ended, now)?;
     let detail = format!(
-        "version {version}: {} rows ({} added, {} ended), {} accounts, from {}{}{}",
+        "version {version}: {} rows ({} added, {ended} ended), {} accounts, from {}{}{}",
         new.rows,
         added.len(),
-        ended.len(),
         new.accounts,
         new.origin,
         if by.is_empty() {
@@ -212,7 +250,7 @@ pub fn take(
     Ok(Taken::New {
         version,
         added: added.len(),
-        ended: ended.len(),
+        ended: usize::try_from(ended).unwrap_or(usize::MAX),
     })
 }
 

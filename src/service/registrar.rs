@@ -139,7 +139,9 @@ impl Registrar {
     fn dropped(&mut self, store: &mut Store, path: &Path, now: WallTime) -> Result<(), StoreError> {
         let offer = import::read(&self.accounts, path).map_err(ImportError::Refused);
         let taken = offer.and_then(|offer| {
-            let taken = import::take(store, &self.accounts, &offer, ("", ""), self.known.as_deref(), now)?;
+            let (register, plan) = (self.known.as_deref(), None);
+            let known = import::Known { register, plan };
+            let taken = import::take(store, &self.accounts, &offer, ("", ""), known, now)?;
             if let Taken::New { version, .. } = taken {
                 let odd = import::odd_news(store, &self.accounts, (&offer, version), now)?;
                 odd.into_iter().for_each(|odd| self.tell(odd));

@@ -89,7 +89,7 @@ pub fn register_in_force(config: &Config, store: &mut Store, now: WallTime) -> R
 }
 
 /// Imports the configured file where its content is another one than the last one taken from it. Why it was refused is in
-/// the journal then. `known`: see [`import::take`].
+/// the journal then. `known`: see [`import::Known`].
 ///
 /// # Errors
 /// The store.
@@ -113,6 +113,10 @@ pub fn consider_file(
     if store.meta(FILE_TAKEN)?.as_ref() == Some(&offer.sha256) && store.register_version()?.is_some() {
         return Ok(Considered::default());
     }
+    let known = import::Known {
+        register: known,
+        plan: None,
+    };
     match import::take(store, accounts, &offer, ("", ""), known, now) {
         Ok(taken) => {
             store.set_meta(FILE_TAKEN, &offer.sha256)?;

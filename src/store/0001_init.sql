@@ -301,8 +301,10 @@ CREATE TABLE register_row (
 ) STRICT;
 CREATE INDEX register_row_since ON register_row (since);
 
+-- Rows that ended: a run of ids. What of the run had ended before stays ended.
 CREATE TABLE register_row_end (
-    row INTEGER PRIMARY KEY REFERENCES register_row (id),
+    first INTEGER PRIMARY KEY REFERENCES register_row (id),
+    last INTEGER NOT NULL,
     version INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX register_row_end_version ON register_row_end (version);

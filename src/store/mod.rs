@@ -56,7 +56,7 @@ pub use lists::{ListVersion, Lists};
 pub use names::{Names, NewNames};
 pub use pages::PageHistory;
 pub use query::{CountBy, CountRow, MailCounts, RuleRecord, SourceRow};
-pub use register::{Importing, NewRegister, RegisterVersion, Usage};
+pub use register::{Ended, Importing, NewRegister, RegisterVersion, Usage};
 pub use reports::{DayTally, DayUse, EventRow};
 pub use reviews::{Deciding, NewReport, NewReview, ReportRow, ReviewRow};
 pub use rows::{RowDrift, RowOf};

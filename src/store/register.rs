@@ -1,6 +1,7 @@
 //! Versions of the account register.
 //!
-//! An import writes the rows it adds and the ends of those it takes away in small transactions, so that the batches of
+//! An import writes the rows it adds and the ends of those it takes away (as runs of rows: where every row changes, which
+//! happens each spring, that is one) in small transactions, so that the batches of
 //! the daemon get through between them, and comes into force with one last row: until then nothing has changed, and
 //! what an import that was interrupted left behind is cleared away by the next one. One import at a time: [`Importing`].
 
@@ -15,8 +16,8 @@ use crate::clock::WallTime;
 use crate::detect::book::PageKey;
 use crate::evidence::hex;
 
-/// Rows a transaction of an import writes: a hundredth of a second or two.
-const CHUNK: usize = 4_000;
+/// Rows a transaction of an import writes: some hundredths of a second.
+const CHUNK: usize = 8_000;
 /// Pause behind each: longer than who waits takes to look again ([`super::LOOK_AGAIN`]).
 const GAP: std::time::Duration = std::time::Duration::from_millis(3);
 
@@ -54,6 +55,33 @@ pub struct NewRegister {
     pub people: u64,
     /// Why it was allowed to take much away; empty: it did not.
     pub reason: String,
+}
+
+/// Runs of rows of a version that end with the next one: first and last id. Rows that end and have none between them that
+/// stays are one run.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Ended {
+    runs: Vec<(i64, i64)>,
+    open: bool,
+    rows: u64,
+}
+
+impl Ended {
+    /// The next row of the version, in the order of the ids, ends, or stays.
+    pub fn next(&mut self, id: i64, ends: bool) {
+        match self.runs.last_mut().filter(|_| self.open && ends) {
+            Some((_, last)) => *last = id,
+            None if ends => self.runs.push((id, id)),
+            None => {}
+        }
+        self.open = ends;
+        self.rows = self.rows.saturating_add(u64::from(ends));
+    }
+
+    /// How many rows end.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
 }
 
 /// The right to import; ends with the value (or the process).
@@ -149,21 +177,24 @@ impl Store {
     pub fn each_register_row(&self, version: i64, found: &mut dyn FnMut(i64, &str)) -> Result<(), StoreError> {
         // Both lists in the order of the ids, side by side: no row is looked for. What belongs to a version in force is
         // never changed, so that it does not matter what is committed between the two.
-        let mut ended = self
+        let mut runs = self
             .conn
-            .prepare_cached("SELECT row FROM register_row_end WHERE version <= ?1 ORDER BY row")?
-            .query_map([version], |r| r.get(0))?
-            .collect::<Result<Vec<i64>, _>>()?
+            .prepare_cached("SELECT first, last FROM register_row_end WHERE version <= ?1 ORDER BY first")?
+            .query_map([version], |r| Ok((r.get(0)?, r.get(1)?)))?
+            .collect::<Result<Vec<(i64, i64)>, _>>()?
             .into_iter()
             .peekable();
+        let mut ended_to = i64::MIN;
         let mut select = self
             .conn
             .prepare_cached("SELECT r.id, r.text FROM register_row AS r WHERE r.since <= ?1 ORDER BY r.id")?;
         let mut rows = select.query([version])?;
         while let Some(row) = rows.next()? {
             let id: i64 = row.get(0)?;
-            while ended.next_if(|end| *end < id).is_some() {}
-            if ended.peek() != Some(&id) {
+            while let Some((_, last)) = runs.next_if(|(first, _)| *first <= id) {
+                ended_to = ended_to.max(last);
+            }
+            if ended_to < id {
                 found(id, row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
             }
         }
@@ -184,7 +215,7 @@ impl Store {
         Ok(hex(&hash))
     }
 
-    /// Makes a new version: `added` rows more than the one in force, without those whose ids are in `ended`. Other
+    /// Makes a new version: `added` rows more than the one in force, without those that end. Other
     /// writers get through meanwhile.
     ///
     /// # Errors
@@ -194,7 +225,7 @@ impl Store {
         _lock: &Importing,
         new: &NewRegister,
         added: &[&str],
-        ended: &[i64],
+        ended: &Ended,
         now: WallTime,
     ) -> Result<i64, StoreError> {
         let version = self.register_version()?.map_or(1, |v| v.id.saturating_add(1));
@@ -211,12 +242,13 @@ impl Store {
             super::pass("register.rows")?;
             self.let_others_through();
         }
-        for chunk in ended.chunks(CHUNK) {
+        for chunk in ended.runs.chunks(CHUNK) {
             let tx = self.begin()?;
             {
-                let mut insert = tx.prepare_cached("INSERT INTO register_row_end (row, version) VALUES (?1, ?2)")?;
-                for row in chunk {
-                    insert.execute((row, version))?;
+                let insert = "INSERT INTO register_row_end (first, last, version) VALUES (?1, ?2, ?3)";
+                let mut insert = tx.prepare_cached(insert)?;
+                for (first, last) in chunk {
+                    insert.execute((first, last, version))?;
                 }
             }
             tx.commit()?;
@@ -224,7 +256,6 @@ impl Store {
             self.let_others_through();
         }
         let content = self.register_content(version)?;
-        let count_of = |list: usize| i64::try_from(list).unwrap_or(i64::MAX);
         let tx = self.begin()?;
         tx.execute(
             "INSERT INTO register (id, imported_at, refreshed_at, by, origin, sha256, rows, accounts, people, added, ended,
@@ -238,8 +269,8 @@ impl Store {
                 int(new.rows),
                 int(new.accounts),
                 int(new.people),
-                count_of(added.len()),
-                count_of(ended.len()),
+                i64::try_from(added.len()).unwrap_or(i64::MAX),
+                int(ended.rows()),
                 new.reason
             ],
         )?;
@@ -248,8 +279,8 @@ impl Store {
             imported_at: now,
             refreshed_at: now,
             import: new.clone(),
-            added: count(count_of(added.len())),
-            ended: count(count_of(ended.len())),
+            added: u64::try_from(added.len()).unwrap_or(u64::MAX),
+            ended: ended.rows(),
         };
         super::ledger::register(&tx, &kept, &content)?;
         super::pass("register.version")?;
@@ -267,7 +298,7 @@ impl Store {
     fn clear_interrupted(&mut self, version: i64) -> Result<(), StoreError> {
         let chunk = i64::try_from(CHUNK).unwrap_or(i64::MAX);
         for delete in [
-            "DELETE FROM register_row_end WHERE row IN (SELECT row FROM register_row_end WHERE version >= ?1 LIMIT ?2)",
+            "DELETE FROM register_row_end WHERE first IN (SELECT first FROM register_row_end WHERE version >= ?1 LIMIT ?2)",
             "DELETE FROM register_row WHERE id IN (SELECT id FROM register_row WHERE since >= ?1 LIMIT ?2)",
         ] {
             while 0 < self.conn.execute(delete, (version, chunk))? {

@@ -109,6 +109,12 @@ impl<'a> View<'a> {
         self.facts.told.iter().any(own)
     }
 
+    /// Whether it goes past the place of 保護管理者: it is about him, he is away, or nobody holds it.
+    pub fn past_manager(&self) -> bool {
+        let mut of_manager = self.facts.told.iter().filter(|hop| hop.place == Place::Manager).peekable();
+        self.about_manager() || of_manager.peek().is_some() && of_manager.all(|hop| hop.why.is_passed_over())
+    }
+
     /// Whether it is about many names that nobody registered.
     pub fn crowd(&self) -> bool {
         self.alert.who.is_crowd()

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::register::import::{Item, What, difference};
 use crate::register::sections::Role;
 use crate::register::{Register, Verdict};
-use crate::service::import::{self, ImportError, Offer, Taken};
+use crate::service::import::{self, ImportError, Known, Offer, Taken};
 use crate::service::setup;
 use crate::store::Store;
 use crate::text::{Lang, inert, number};
@@ -51,23 +51,28 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
         });
     }
     let mut old = None;
-    if version.is_none() {
-        may_import(config, &offer.reading.register, &by, out)?;
-    }
-    if let Some(version) = version {
-        let in_force = in_force.unwrap_or_else(|| import::of_version(&store, &config.accounts, version.id));
-        let old = old.insert(in_force.map_err(|e| Failure::Failed(e.to_string()))?);
-        may_import(config, old, &by, out)?;
-        show(
-            &Compared {
+    let mut plan = None;
+    match version.map(|v| v.id) {
+        None => may_import(config, &offer.reading.register, &by, out)?,
+        Some(version) => {
+            let in_force = in_force.unwrap_or_else(|| import::of_version(&store, &config.accounts, version));
+            let old = old.insert(in_force.map_err(|e| Failure::Failed(e.to_string()))?);
+            may_import(config, old, &by, out)?;
+            let compared = Compared {
                 store: &store,
-                version: version.id,
+                version,
                 old,
                 new: &offer.reading.register,
-            },
-            (false, LINES_MAX),
-            out,
-        )?;
+            };
+            // What it would write is made out while what it changes is shown.
+            plan = std::thread::scope(|scope| {
+                let make = || import::plan(&Store::open_read(&config.store)?, Some(version), &offer.reading.rows);
+                let thread = std::thread::Builder::new().name("plan".into());
+                let thread = thread.spawn_scoped(scope, make).ok();
+                show(&compared, (false, LINES_MAX), out)?;
+                Ok::<_, Failure>(thread.and_then(|thread| thread.join().ok()?.ok()))
+            })?;
+        }
     }
     if args.get_flag("dry-run") {
         let word = out
@@ -75,7 +80,9 @@ pub(super) fn import(config: &Config, args: &ArgMatches, out: &mut Out) -> Resul
             .to_owned();
         return Ok(out.line(&word)?);
     }
-    let taken = import::take(&mut store, &config.accounts, &offer, (&by, &reason), old.as_ref(), now);
+    let register = old.as_ref();
+    let known = Known { register, plan };
+    let taken = import::take(&mut store, &config.accounts, &offer, (&by, &reason), known, now);
     // The program ends here: nobody needs the time it takes to take large registers apart again.
     std::mem::forget(old);
     let done = match taken {

@@ -48,7 +48,7 @@ impl Desk {
             &self.accounts,
             &offer,
             ("012345", reason),
-            None,
+            Known::default(),
             now(at),
         )
         .map_err(|e| e.to_string())

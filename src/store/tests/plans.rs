@@ -78,7 +78,7 @@ const WHOLE: &[(&str, &str)] = &[
         "at an import, off the ingest thread: the whole register is wanted",
     ),
     (
-        "SELECT row FROM register_row_end WHERE version <= ?1 ORDER BY row",
+        "SELECT first, last FROM register_row_end WHERE version <= ?1 ORDER BY first",
         "the same: what of it has ended",
     ),
     (

@@ -1,5 +1,9 @@
 //! Versions of the account register.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
 
 fn texts(store: &Store, version: i64) -> Vec<String> {
@@ -17,18 +21,17 @@ fn put(store: &mut Store, added: &[&str], ended: &[&str], secs: i64) -> i64 {
         .register_version()
         .unwrap()
         .map_or_else(Vec::new, |v| store.register_rows(v.id).unwrap());
-    let ids: Vec<i64> = rows
-        .iter()
-        .filter(|(_, t)| ended.contains(&t.as_str()))
-        .map(|(id, _)| *id)
-        .collect();
-    assert_eq!(ids.len(), ended.len());
+    let mut ends = Ended::default();
+    for (id, text) in &rows {
+        ends.next(*id, ended.contains(&text.as_str()));
+    }
+    assert_eq!(ends.rows(), ended.len() as u64);
     let new = NewRegister {
         by: "012345".into(),
         rows: 2,
         ..NewRegister::default()
     };
-    store.put_register(&lock, &new, added, &ids, at(secs)).unwrap()
+    store.put_register(&lock, &new, added, &ends, at(secs)).unwrap()
 }
 
 #[test]
@@ -64,7 +67,7 @@ fn an_import_that_was_interrupted_changes_nothing_and_is_cleared_away() {
         .unwrap();
     p.store
         .conn
-        .execute("INSERT INTO register_row_end (row, version) VALUES (1, 2)", [])
+        .execute("INSERT INTO register_row_end (first, last, version) VALUES (1, 2, 2)", [])
         .unwrap();
     assert_eq!(texts(&p.store, 1), ["a", "b"]);
     assert_eq!(put(&mut p.store, &["c"], &[], 2), 2);
@@ -75,4 +78,27 @@ fn an_import_that_was_interrupted_changes_nothing_and_is_cleared_away() {
         .query_row("SELECT count(*) FROM register_row", [], |r| r.get(0))
         .unwrap();
     assert_eq!(rows, 3);
+}
+
+proptest! {
+    #[test]
+    fn every_version_is_what_was_brought_however_rows_come_and_go(
+        versions in prop::collection::vec(prop::collection::btree_set(0u8..24, 0..16), 1..9),
+    ) {
+        let mut p = made();
+        let mut before: BTreeSet<u8> = BTreeSet::new();
+        for (rows, n) in versions.iter().zip(1..) {
+            let text = |set: Vec<&u8>| set.into_iter().map(u8::to_string).collect::<Vec<_>>();
+            let (added, ended) = (text(rows.difference(&before).collect()), text(before.difference(rows).collect()));
+            let added: Vec<&str> = added.iter().map(String::as_str).collect();
+            let ended: Vec<&str> = ended.iter().map(String::as_str).collect();
+            prop_assert_eq!(put(&mut p.store, &added, &ended, n), n);
+            before.clone_from(rows);
+        }
+        for (rows, n) in versions.iter().zip(1..) {
+            let mut kept = texts(&p.store, n);
+            kept.sort_unstable_by_key(|text| text.parse::<u8>().unwrap());
+            prop_assert_eq!(kept, rows.iter().map(u8::to_string).collect::<Vec<_>>());
+        }
+    }
 }

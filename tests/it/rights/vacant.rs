@@ -56,6 +56,11 @@ fn where_the_head_of_the_section_has_left_or_was_moved_the_mail_goes_one_step_up
         let mail = told(&site, what);
         says(&mail.to, &["soukatsu@", "shiminka-shusa@"]);
         assert!(!mail.to.contains("shiminka-kacho@"), "{what}: {}", mail.to);
+        assert!(
+            mail.body.starts_with("総括保護管理者") && !mail.body.contains("保護管理者 様\n（写"),
+            "{what}: the mail speaks to whoever gets it:\n{}",
+            mail.body
+        );
         let body: String = mail.body.split_whitespace().collect();
         says(
             &body,

@@ -69,7 +69,7 @@ pub(super) fn parts(view: &View, why: NotifyReason, ctx: &MailContext) -> Parts 
     };
     let greeting = match why {
         NotifyReason::Handed(_) => route::greeting(view).map_or(greeting, |line| vec![line]),
-        _ if view.about_manager() => route::greeting(view).map_or(greeting, |line| vec![line]),
+        _ if view.past_manager() => route::greeting(view).map_or(greeting, |line| vec![line]),
         _ => greeting,
     };
     let mut summary = vec![summary(view)];
