@@ -410,6 +410,35 @@ fn damage_anywhere_is_told_and_never_counted_twice() {
     }
 }
 
+/// The arrays of entries of a file are a chain; a forged one that leads back to its beginning would be read for ever.
+#[test]
+fn a_chain_of_entries_that_leads_back_is_damage_and_ends() {
+    let mut bytes = fixture("compact");
+    let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let place = |offset: u64| usize::try_from(offset).unwrap();
+    // Of the header: the number of entries, and the first array. Of an array: the next one.
+    let (entries, first, next) = (152, 176, 16);
+    let beginning = word(&bytes, first);
+    let mut last = beginning;
+    while word(&bytes, place(last) + next) != 0 {
+        last = word(&bytes, place(last) + next);
+    }
+    assert!(beginning < last, "a chain of one array");
+    bytes[place(last) + next..][..8].copy_from_slice(&beginning.to_le_bytes());
+    let many = word(&bytes, entries) + 1_000;
+    bytes[entries..][..8].copy_from_slice(&many.to_le_bytes());
+    let mut w = World::new();
+    w.write("system.journal", &bytes);
+    w.step();
+    w.step();
+    let told = |e: &SourceEvent| e.detail.contains("the chain of entries turns back");
+    assert!(w.events.iter().any(told), "{:?}", w.events);
+    let mut numbers = w.numbers();
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), w.lines.len());
+}
+
 #[test]
 fn fields_packed_by_lz4_and_xz_are_unpacked_and_lies_about_their_length_are_not_believed() {
     use super::unpack::{Packing, unpack};

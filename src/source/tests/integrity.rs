@@ -173,6 +173,28 @@ fn a_line_changed_in_place_in_a_short_file_counts_nothing_again() {
 }
 
 #[test]
+fn a_change_that_was_told_is_what_the_file_is_known_by_from_then_on() {
+    let size = text(0..900).len() as u64;
+    for at in [3, 45, size / 2, size - 20] {
+        let mut w = World::new();
+        w.append("access.log", &text(0..900));
+        w.step();
+        flip(&w, "access.log", at);
+        w.look_again();
+        w.commit();
+        assert_eq!(w.kinds(), [SourceEventKind::Edited], "byte {at}");
+        w.restart();
+        w.settle();
+        w.append("access.log", &text(900..901));
+        w.step();
+        w.restart();
+        w.settle();
+        assert_eq!(w.lines.len(), 901, "byte {at}");
+        assert_eq!(w.kinds(), [SourceEventKind::Edited], "byte {at}: told once");
+    }
+}
+
+#[test]
 fn a_file_cut_back_is_read_on_from_there_and_a_crash_of_the_host_is_told_apart() {
     for (lines, left) in [(20u32, 13u32), (20, 1), (600, 570), (200_000, 150_000)] {
         for crash in [false, true] {

@@ -59,6 +59,11 @@ fn a_record_that_would_have_other_columns_is_none() {
     assert_eq!(lines[0], BAD);
     assert_eq!(lines.last().unwrap(), OK[0]);
     assert_eq!(open, [BAD]);
+    // The quote is closed where one may be, and nothing but the number of columns speaks against the record.
+    let mut w = rows(3);
+    let (lines, open) = read(&mut w, &format!("{BAD}\nu2,said hi\",more\n{}\n", OK[0]));
+    assert_eq!(lines, [BAD, "u2,said hi\",more", OK[0]]);
+    assert_eq!(open, [BAD]);
 }
 
 #[test]
