@@ -30,6 +30,8 @@ pub struct AlertSettings {
     pub repeat_critical: Duration,
     /// The same for warnings.
     pub repeat_warning: Duration,
+    /// How often those who get every alert are told that the watch is running.
+    pub sign_of_life: notice::Rhythm,
     /// Who is told next while nobody answers.
     pub ladder: ladder::LadderSettings,
 }

@@ -1,5 +1,6 @@
 //! Mails about sekimori itself: what keeps it from seeing everything. Silence is not health.
 
+mod alive;
 mod changes;
 mod drawn;
 mod events;
@@ -17,6 +18,7 @@ use crate::register::jobs::Job;
 use crate::source::SourceEvent;
 use crate::text::{Lang, Say, inert, number};
 
+pub use alive::{Life, Rhythm, SourceLife, Span};
 pub use drawn::{DrawnUse, SectionUses};
 pub use events::{in_words, is_news, one_line, remedy};
 pub use handled::{Handled, SettingChange, SettingPart, Trace};
@@ -136,6 +138,13 @@ pub enum Notice {
     },
     /// What somebody did to the settings, the ledger or the store.
     Handled(Handled),
+    /// The watch is running.
+    Alive(Life),
+    /// The way mails take is tried.
+    Test {
+        /// The relay or folder.
+        way: String,
+    },
     /// The notices (注意) since the last digest.
     Digest {
         /// One line a notice, the first ones.
@@ -243,13 +252,15 @@ pub fn compose(notice: &Notice, ctx: &MailContext) -> MailText {
         ),
         Notice::Checkpoint(standing) => changes::checkpoint(standing, lang),
         Notice::Rejects { source, why, lines } => rejects(source, why, *lines, lang),
-        Notice::Many { rule, alerts } => many(rule, alerts, lang),
+        Notice::Many { rule, alerts } => held::many(rule, alerts, lang),
         Notice::HeldBack(mails) => held::held_back(mails, lang),
         Notice::Unanswered(alerts) => held::unanswered(alerts, lang),
         Notice::Silent { source, silence } => silent(source, silence, lang),
         Notice::Drawn { rule, month, sections } => drawn::drawn(rule, *month, sections, lang),
         Notice::Handled(handled) => handled::handled(handled, lang),
-        Notice::Digest { alerts, total } => digest(alerts, *total, lang),
+        Notice::Alive(life) => alive::alive(life, lang),
+        Notice::Test { way } => alive::test(way, ctx.now, lang),
+        Notice::Digest { alerts, total } => held::digest(alerts, *total, lang),
     };
     let at = match lang {
         Lang::Ja => Jst::from(ctx.now).wareki(),
@@ -344,6 +355,7 @@ fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static str) {
             ),
         ),
         Notice::Handled(handled) => handled::occasion(handled, lang),
+        Notice::Alive(_) | Notice::Test { .. } => alive::occasion(notice, lang),
         Notice::Backdated { .. }
         | Notice::RegisterOdd { .. }
         | Notice::RegisterDelicate { .. }
@@ -414,33 +426,6 @@ fn rejects(source: &str, why: &[(String, u64)], lines: u64, lang: Lang) -> Parts
     )
 }
 
-fn digest(alerts: &[String], total: u64, lang: Lang) -> Parts {
-    let mut lines = vec![match lang {
-        Lang::Ja => format!("全{}件", number(total)),
-        Lang::En => format!("{} in all", number(total)),
-    }];
-    lines.extend(alerts.iter().cloned());
-    let more = total.saturating_sub(u64::try_from(alerts.len()).unwrap_or(0));
-    if 0 < more {
-        lines.push(match lang {
-            Lang::Ja => format!("（ほか{}件。一覧は sekimori alert list で確認できます）", number(more)),
-            Lang::En => format!("({} more; see sekimori alert list)", number(more)),
-        });
-    }
-    let advice = lang.pick(
-        "内容は sekimori alert show 警告番号、業務上の理由を確認したときは sekimori alert close で記録してください。",
-        "See sekimori alert show NUMBER; where a reason was confirmed, record it with sekimori alert close.",
-    );
-    (
-        lang.pick(
-            "個人情報アクセスの注意（日次）",
-            "notices on access to personal data (daily)",
-        ),
-        lines,
-        advice,
-    )
-}
-
 fn stale(origin: &str, version: i64, since: WallTime, days: u64, lang: Lang) -> Parts {
     let origin = inert(origin, DETAIL_CHARS_MAX);
     let said = match lang {
@@ -459,25 +444,6 @@ fn stale(origin: &str, version: i64, since: WallTime, days: u64, lang: Lang) -> 
         lang.pick(
             "この間の退職・異動・休職は監視に反映されていません。人事担当・アクセス権限の管理担当に、台帳の出力が止まっていないかを確認してください。\n変更がない場合も、同じ内容の台帳を改めて取り込むと、この通知は止まります（sekimori account import ファイル名 --by 職員番号）。",
             "Retirements, transfers and leaves since then are not known to the watch. Ask the personnel section whether the export\nhas stopped. Where nothing has changed, importing the same content again ends this notice (sekimori account import FILE --by STAFF).",
-        ),
-    )
-}
-
-fn many(rule: &str, alerts: &[String], lang: Lang) -> Parts {
-    let mut lines = vec![match lang {
-        Lang::Ja => format!("規則 {rule}：{} 件", alerts.len()),
-        Lang::En => format!("rule {rule}: {}", alerts.len()),
-    }];
-    lines.extend(alerts.iter().take(ALERTS_MAX).cloned());
-    (
-        lang.pick(
-            "個人情報アクセス警告（まとめ）",
-            "Personal data access alerts, together",
-        ),
-        lines,
-        lang.pick(
-            "各警告の内容は sekimori alert show 警告番号 で確認できます。",
-            "See each with sekimori alert show NUMBER.",
         ),
     )
 }

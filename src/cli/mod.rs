@@ -17,9 +17,11 @@ mod export;
 mod failure;
 mod formats;
 mod heads;
+mod health;
 mod incident;
 mod job;
 mod json;
+mod mail;
 mod out;
 mod parse;
 mod prove;
@@ -118,6 +120,7 @@ fn dispatch(matches: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         Some(("exception", args)) => exception::run(args, out),
         Some(("job", args)) => job::run(args, out),
         Some(("report", args)) => report::run(args, out),
+        Some(("mail", args)) => mail::run(args, out),
         Some(("verify", args)) => verify::run(args, out),
         Some(("prove", args)) => prove::run(args, out),
         Some(("retain", args)) => retain::run(args, out),
@@ -164,6 +167,7 @@ fn command(lang: Lang) -> Command {
         .subcommand(exception::command(lang))
         .subcommand(job::command(lang))
         .subcommand(report::command(lang))
+        .subcommand(mail::command(lang))
         .subcommand(verify::command(lang))
         .subcommand(prove::command(lang))
         .subcommand(retain::command(lang))

@@ -116,7 +116,7 @@ fn report(config: &Config, ran: &Ran, out: &mut Out) -> Result<(), Failure> {
     }
     let to = match &config.mail.transport {
         TransportSettings::Folder(folder) => folder.display().to_string(),
-        TransportSettings::Smtp(smtp) => format!("{}:{}", smtp.host, smtp.port),
+        TransportSettings::Smtp { relay, .. } => format!("{}:{}", relay.host, relay.port),
     };
     out.line(&match lang {
         Lang::Ja => format!(

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use serde_json::{Value, json};
 
 use super::out::Out;
-use super::{Failure, config_arg, json_arg, load};
+use super::{Failure, config_arg, health, json_arg, load};
 use crate::alert::gaps;
 use crate::alert::notice::in_words;
 use crate::calendar::{Jst, day_of, rfc3339};
@@ -24,6 +24,16 @@ pub(super) fn command(lang: Lang) -> Command {
         .about(lang.pick("動作状況を表示します", "shows how things stand"))
         .arg(config_arg(lang))
         .arg(json_arg(lang))
+        .arg(
+            Arg::new("check")
+                .long("check")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("json")
+                .help(lang.pick(
+                    "監視システム用：1行の結果と終了コード（0 正常、1 要確認、2 至急確認）",
+                    "for monitoring: one line, and exit code 0 (well), 1 (look soon) or 2 (look now)",
+                )),
+        )
 }
 
 /// A file that is still followed.
@@ -62,18 +72,15 @@ fn file(state: &SegmentState, running: bool, now: WallTime) -> FileRow {
 
 pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
     let (config, _) = load(args, out)?;
+    if args.get_flag("check") {
+        return health::check(&config, out);
+    }
     let store = Store::open_read(&config.store)?;
     let running = Lock::is_held(&config.store);
     let now = SystemClock.now();
     let mut sources = Vec::new();
     for row in store.sources()? {
-        let live = |s: &SegmentState| matches!(s.phase, Phase::Live | Phase::Rotated);
-        let files: Vec<FileRow> = store
-            .segments(row.id)?
-            .iter()
-            .filter(|s| live(s))
-            .map(|s| file(s, running, now))
-            .collect();
+        let files = files(&store, &row, running, now)?;
         let events = lately(&store, &row, now)?;
         sources.push((row, files, events));
     }
@@ -82,6 +89,23 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         return Ok(out.line(&value.to_string())?);
     }
     human(&config, &store, running, &sources, out)
+}
+
+/// The files of a source that are still followed.
+fn files(store: &Store, row: &SourceRow, running: bool, now: WallTime) -> Result<Vec<FileRow>, Failure> {
+    let live = |s: &&SegmentState| matches!(s.phase, Phase::Live | Phase::Rotated);
+    let states = store.segments(row.id)?;
+    Ok(states.iter().filter(live).map(|s| file(s, running, now)).collect())
+}
+
+/// How far behind each file is that is still followed, in seconds.
+pub(super) fn lags(store: &Store, running: bool, now: WallTime) -> Result<Vec<(String, u64)>, Failure> {
+    let mut lags = Vec::new();
+    for row in store.sources()? {
+        let files = files(store, &row, running, now)?;
+        lags.extend(files.into_iter().filter_map(|f| Some((f.path, f.lag_secs?))));
+    }
+    Ok(lags)
 }
 
 /// What happened to a source lately, by kind: how often, and when last.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::alert::AlertSettings;
 use crate::alert::ladder::LadderSettings;
+use crate::alert::notice::Rhythm;
 use crate::calendar::Calendar;
 use crate::evidence::EvidenceSettings;
 use crate::mail::MailSettings;
@@ -26,6 +27,11 @@ const FUTURE_SKEW: Duration = MINUTE;
 /// Times between two mails of one situation, where nothing is said.
 const REPEAT_CRITICAL: Duration = Duration::from_secs(4 * 3600);
 const REPEAT_WARNING: Duration = DAY;
+const RHYTHMS: [(&str, Rhythm); 3] = [
+    ("weekly", Rhythm::Weekly),
+    ("daily", Rhythm::Daily),
+    ("off", Rhythm::Off),
+];
 const REPEAT_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// Share of the rights in force that an import may take away, in percent, where nothing is said.
@@ -238,6 +244,10 @@ fn alerts(
     let range = MINUTE..=REPEAT_MAX;
     let repeat_critical = alerts.duration("repeat_critical", REPEAT_CRITICAL, range.clone());
     let repeat_warning = alerts.duration("repeat_warning", REPEAT_WARNING, range);
+    let sign_of_life = match alerts.value("sign_of_life") {
+        Some(_) => alerts.choice("sign_of_life", &RHYTHMS).map(|f| f.value),
+        None => Some(Rhythm::default()),
+    };
     let mut owners = Some(Vec::new());
     if let Some(table) = alerts.table("owners") {
         *sections = table.keys();
@@ -257,6 +267,7 @@ fn alerts(
         owners: owners?,
         repeat_critical: repeat_critical?,
         repeat_warning: repeat_warning?,
+        sign_of_life: sign_of_life?,
         ladder: ladder?,
     })
 }

@@ -1,4 +1,4 @@
-//! `[mail]`: the sender, and the way out: a folder, or an SMTP relay.
+//! `[mail]`: the sender, and the way out: a folder, or an SMTP relay with another one to fall back on.
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -27,7 +27,28 @@ pub(super) fn read(
     let relay = mail
         .value("relay")
         .map(|_| mail.table("relay").and_then(|table| smtp(&table, warnings)));
+    let fallback = mail.value("fallback").map(|found| {
+        let read = mail.table("fallback").and_then(|table| smtp(&table, warnings));
+        (found.place, read)
+    });
     mail.finish();
+    if let (Some((place, _)), None) = (&fallback, &relay) {
+        let message = say!(
+            "[mail.relay] がありません。",
+            "there is no [mail.relay] to fall back from"
+        );
+        let hint = say!(
+            "ふだん使う中継サーバを [mail.relay] に書いてください。",
+            "put the usual relay into [mail.relay]"
+        );
+        mail.problem(place, message, Some(hint));
+        return None;
+    }
+    let fallback = match fallback {
+        Some((_, None)) => return None,
+        Some((_, read)) => read,
+        None => None,
+    };
     let transport = match (folder, relay) {
         (Some((place, _)), Some(_)) => {
             let message = say!(
@@ -38,7 +59,10 @@ pub(super) fn read(
             mail.problem(&place, message, Some(hint));
             None
         }
-        (None, Some(relay)) => relay.map(TransportSettings::Smtp),
+        (None, Some(relay)) => relay.map(|relay| TransportSettings::Smtp {
+            relay,
+            fallback: fallback.map(Box::new),
+        }),
         (Some((_, folder)), None) => folder.map(|f| TransportSettings::Folder(f.value)),
         (None, None) => beside_store.map(|folder| TransportSettings::Folder(folder.join(OUTBOX))),
     };

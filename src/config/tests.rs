@@ -240,7 +240,7 @@ fn the_full_configuration_comes_out_as_written() {
     assert_eq!(config.sources[3].read.encoding, Encoding::Cp932);
     assert_eq!(config.accounts.encoding, Encoding::Cp932);
 
-    let TransportSettings::Smtp(relay) = &config.mail.transport else {
+    let TransportSettings::Smtp { relay, .. } = &config.mail.transport else {
         panic!("no relay")
     };
     assert_eq!(
@@ -316,7 +316,7 @@ fn the_port_follows_the_protection_of_the_connection() {
     ] {
         let (_dir, main) = changed(|text| format!("{text}\n[mail.relay]\nhost = \"127.0.0.1\"\n{tls}\n"));
         let loaded = load(&main).unwrap();
-        let TransportSettings::Smtp(relay) = loaded.config.mail.transport else {
+        let TransportSettings::Smtp { relay, .. } = loaded.config.mail.transport else {
             panic!("no relay")
         };
         assert_eq!(relay.port, port, "{tls}");

@@ -27,14 +27,13 @@ pub(super) fn permissions(files: &[PathBuf], mail: Option<&MailSettings>, warnin
         let hint = say!("chmod o-w {name} としてください。", "run chmod o-w {name}");
         warnings.push(warning(&Place::whole(file), message, Some(hint)));
     }
-    let Some(TransportSettings::Smtp(relay)) = mail.map(|mail| &mail.transport) else {
+    let Some(TransportSettings::Smtp { relay, fallback }) = mail.map(|mail| &mail.transport) else {
         return;
     };
-    if let Some(file) = relay
-        .password_file
-        .as_ref()
-        .filter(|file| allows(file, READABLE_BY_OTHERS))
-    {
+    let secrets = std::iter::once(relay)
+        .chain(fallback.as_deref())
+        .filter_map(|relay| relay.password_file.as_ref());
+    for file in secrets.filter(|file| allows(file, READABLE_BY_OTHERS)) {
         let name = shown(&file.display().to_string());
         let message = say!(
             "誰でも読めるパスワードのファイルです。",

@@ -10,6 +10,7 @@
 //!
 //! Not here: when to try again (`service::postman`), what waits (`store`), the text (`alert::text`).
 
+mod fallback;
 mod folder;
 mod rfc5322;
 mod smtp;
@@ -18,11 +19,14 @@ use std::fmt;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::fallback::FallbackMailer;
 pub use self::folder::FolderMailer;
 pub use self::smtp::SmtpMailer;
 pub use crate::alert::outbox::Message;
+use crate::clock::SystemClock;
 
 /// How mails leave, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +43,12 @@ pub enum TransportSettings {
     /// `.eml` files in a folder, written as a whole; the default where no relay is set.
     Folder(PathBuf),
     /// An SMTP relay.
-    Smtp(SmtpSettings),
+    Smtp {
+        /// The relay.
+        relay: SmtpSettings,
+        /// Another one, for while that cannot be used.
+        fallback: Option<Box<SmtpSettings>>,
+    },
 }
 
 /// An SMTP relay.
@@ -146,11 +155,55 @@ pub trait Mailer: Send + Sync + fmt::Debug {
     }
 }
 
-/// The mailer for these settings. Reads the certificate file; connects to nothing.
+/// The mailer for these settings. Reads the certificate files; connects to nothing.
+///
+/// # Errors
+/// Settings that no mail can be sent with.
 pub fn mailer_for(settings: &MailSettings) -> Result<Box<dyn Mailer>, MailError> {
+    let smtp = |relay: &SmtpSettings| -> Result<Box<dyn Mailer>, MailError> {
+        Ok(Box::new(SmtpMailer::new(&settings.from, relay)?))
+    };
+    Ok(match &settings.transport {
+        TransportSettings::Folder(folder) => Box::new(FolderMailer::new(folder.clone())),
+        TransportSettings::Smtp { relay, fallback: None } => smtp(relay)?,
+        TransportSettings::Smtp {
+            relay,
+            fallback: Some(fallback),
+        } => {
+            let (first, second) = (smtp(relay)?, smtp(fallback)?);
+            Box::new(FallbackMailer::new(first, second, Arc::new(SystemClock)))
+        }
+    })
+}
+
+/// One of the configured ways out by itself.
+#[derive(Debug)]
+pub struct Way {
+    /// `mail.city.example.jp:587`, or the folder.
+    pub name: String,
+    /// Sends by this way only.
+    pub mailer: Box<dyn Mailer>,
+}
+
+/// Every configured way out, the usual one first.
+///
+/// # Errors
+/// As for [`mailer_for`].
+pub fn ways(settings: &MailSettings) -> Result<Vec<Way>, MailError> {
+    let smtp = |relay: &SmtpSettings| {
+        Ok(Way {
+            name: format!("{}:{}", relay.host, relay.port),
+            mailer: Box::new(SmtpMailer::new(&settings.from, relay)?),
+        })
+    };
     match &settings.transport {
-        TransportSettings::Folder(folder) => Ok(Box::new(FolderMailer::new(folder.clone()))),
-        TransportSettings::Smtp(smtp) => Ok(Box::new(SmtpMailer::new(&settings.from, smtp)?)),
+        TransportSettings::Folder(path) => Ok(vec![Way {
+            name: path.display().to_string(),
+            mailer: Box::new(FolderMailer::new(path.clone())),
+        }]),
+        TransportSettings::Smtp { relay, fallback } => {
+            std::iter::once(relay).chain(fallback.as_deref()).map(smtp).collect()
+        }
     }
 }
 

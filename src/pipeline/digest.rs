@@ -1,11 +1,12 @@
-//! What comes with time, not with lines: the digest of notices on business days, and whoever is told next of an alert.
+//! What comes with time, not with lines: the digest of notices on business days, the checkpoint of the day, the sign of
+//! life, and whoever is told next of an alert.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Pipeline, PipelineError, Proof, Teller};
-use crate::alert::notice::{DIGEST_MINUTE, Notice};
-use crate::calendar::Jst;
+use crate::alert::notice::{DIGEST_MINUTE, Life, Notice};
+use crate::calendar::{Day, Jst};
 use crate::clock::WallTime;
 
 /// How often ladders are looked at.
@@ -21,6 +22,7 @@ impl Pipeline {
             return Ok(());
         }
         self.checkpoint_of_the_day(now, at.day.0)?;
+        self.sign_of_life(now, at.day)?;
         if self.teller.is_closed(at.day) {
             self.digest_day = day;
             return Ok(());
@@ -53,6 +55,31 @@ impl Pipeline {
     /// What people are told, for those who tell of mails.
     pub fn shared_teller(&self) -> Arc<Teller> {
         Arc::clone(&self.teller)
+    }
+
+    /// Says that the watch is running, where that is due and not said yet: on the day itself, or as soon as it runs again.
+    fn sign_of_life(&mut self, now: WallTime, today: Day) -> Result<(), PipelineError> {
+        let Some(span) = self.teller.rhythm().span(today) else {
+            return Ok(());
+        };
+        let names = self.sources.clone();
+        let store = self.writer.store()?;
+        // What has not watched yet has nothing to tell.
+        if store.first_read()?.is_none_or(|first| span.due <= first) {
+            return Ok(());
+        }
+        let life = store.life(span, &names)?;
+        let ledger = match &self.proof {
+            Some(proof) => proof.standing(self.writer.store()?)?,
+            None => None,
+        };
+        let ledger = ledger.map(|standing| (standing.size, standing.code));
+        let notice = Notice::Alive(Life { ledger, ..life });
+        let mail = self.teller.notice(&notice, &format!("L-{}", span.due.0), now);
+        if self.writer.store()?.queue(&mail)? {
+            self.done.mails += 1;
+        }
+        Ok(())
     }
 
     /// The checkpoint of the day, also on closed ones: until it has left, what is recorded is only consistent with itself.

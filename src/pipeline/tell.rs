@@ -20,7 +20,7 @@ use super::ongoing::Ongoing;
 use super::{Numbered, SourceIds};
 use crate::access::{DatasetId, SourceId, WhoId};
 use crate::alert::decide::{self, EVIDENCE_MAX, Situation};
-use crate::alert::notice::{self, Notice};
+use crate::alert::notice::{self, Notice, Rhythm};
 use crate::alert::outbox::Message;
 use crate::alert::text::{MailContext, NotifyReason, compose, one_line};
 use crate::alert::{Alert, AlertFacts, AlertId, AlertSettings, AlertState, EXCEPTED};
@@ -121,6 +121,11 @@ impl Teller {
     /// When the offices of the agency work.
     pub(super) fn calendar(&self) -> &Calendar {
         &self.calendar
+    }
+
+    /// How often those who get every alert hear that the watch is running.
+    pub(super) fn rhythm(&self) -> Rhythm {
+        self.settings.sign_of_life
     }
 
     /// Whether the offices of the agency are closed on a day.

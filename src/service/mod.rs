@@ -11,6 +11,7 @@ mod registrar;
 mod run;
 pub mod settle;
 pub mod setup;
+pub mod trial;
 
 pub use ingest::{Ingest, IngestError};
 pub use outbox::StoreOutbox;

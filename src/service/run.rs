@@ -200,7 +200,7 @@ fn collect(all: &mut Vec<AlertId>, step: &Step) {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, RunError> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

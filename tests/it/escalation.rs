@@ -450,3 +450,41 @@ fn an_alert_is_assigned_commented_and_closed_and_its_four_times_stand_apart() {
     let reason = console.acknowledge("A-2026-000001-2", "011000", "x", at(91));
     assert!(matches!(reason, Err(StoreError::Refused(_))), "{reason:?}");
 }
+
+#[test]
+fn each_monday_those_who_get_every_alert_hear_that_the_watch_is_running_and_when_the_next_mail_comes() {
+    let security = "kojinjoho-security@city.example.jp";
+    let alive = |daemon: &TestDaemon| -> Vec<Taken> {
+        let mut all = got(daemon, security);
+        all.retain(|mail| mail.message.subject.contains("稼働報告"));
+        all
+    };
+    // A Friday; the Monday is a holiday.
+    let mut daemon = city(DEPUTY, "2026-11-20 10:00:00");
+    export(&mut daemon, "2026-11-20 09:59:59", "u12345", 12_480);
+    for _ in 0..70 {
+        pass(&mut daemon, HOUR);
+    }
+    pass(&mut daemon, 44 * MINUTE);
+    assert_eq!(alive(&daemon), []);
+    pass(&mut daemon, MINUTE);
+    pass(&mut daemon, HOUR);
+    let told = alive(&daemon);
+    assert_eq!(told.len(), 1);
+    let body = &told[0].message.body;
+    println!("{}\n\n{body}", told[0].message.subject);
+    for words in [
+        "令和8年11月16日（月）～令和8年11月22日（日）",
+        "・juki-csv：2 行（解釈できない行 0）、最新の記録 令和8年11月20日（金）09:59:59",
+        "重大 1 件、警告 0 件、注意 0 件（終結していないもの 1 件）",
+        "次の報告：令和8年11月30日（月）",
+    ] {
+        assert!(body.contains(words), "`{words}` is not in\n{body}");
+    }
+    // Away on the next Monday: it is said on Tuesday, for the week before.
+    pass(&mut daemon, 7 * 24 * HOUR);
+    let told = alive(&daemon);
+    assert_eq!(told.len(), 2);
+    let body = &told[1].message.body;
+    assert!(body.contains("・juki-csv：この期間に届いた記録はありません"), "{body}");
+}

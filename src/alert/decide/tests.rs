@@ -83,6 +83,7 @@ fn settings() -> AlertSettings {
         owners: Vec::new(),
         repeat_critical: HOUR,
         repeat_warning: DAY,
+        sign_of_life: Default::default(),
         ladder: Default::default(),
     }
 }

@@ -1,6 +1,7 @@
-//! Many mails as one: what waited while no relay could be used, and what nobody answered for at the same time.
+//! Many mails as one: what waited while no relay could be used, what nobody answered for at the same time, alerts of one
+//! rule that came together, and the daily digest of notices.
 
-use super::Parts;
+use super::{ALERTS_MAX, Parts};
 use crate::calendar::Jst;
 use crate::clock::WallTime;
 use crate::text::{Lang, inert, number};
@@ -73,4 +74,50 @@ fn more(lines: &mut Vec<String>, all: usize, lang: Lang) {
             Lang::En => format!("({} more; see sekimori alert list)", number(more)),
         });
     }
+}
+
+pub(super) fn many(rule: &str, alerts: &[String], lang: Lang) -> Parts {
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("規則 {rule}：{} 件", alerts.len()),
+        Lang::En => format!("rule {rule}: {}", alerts.len()),
+    }];
+    lines.extend(alerts.iter().take(ALERTS_MAX).cloned());
+    (
+        lang.pick(
+            "個人情報アクセス警告（まとめ）",
+            "Personal data access alerts, together",
+        ),
+        lines,
+        lang.pick(
+            "各警告の内容は sekimori alert show 警告番号 で確認できます。",
+            "See each with sekimori alert show NUMBER.",
+        ),
+    )
+}
+
+pub(super) fn digest(alerts: &[String], total: u64, lang: Lang) -> Parts {
+    let mut lines = vec![match lang {
+        Lang::Ja => format!("全{}件", number(total)),
+        Lang::En => format!("{} in all", number(total)),
+    }];
+    lines.extend(alerts.iter().cloned());
+    let more = total.saturating_sub(u64::try_from(alerts.len()).unwrap_or(0));
+    if 0 < more {
+        lines.push(match lang {
+            Lang::Ja => format!("（ほか{}件。一覧は sekimori alert list で確認できます）", number(more)),
+            Lang::En => format!("({} more; see sekimori alert list)", number(more)),
+        });
+    }
+    let advice = lang.pick(
+        "内容は sekimori alert show 警告番号、業務上の理由を確認したときは sekimori alert close で記録してください。",
+        "See sekimori alert show NUMBER; where a reason was confirmed, record it with sekimori alert close.",
+    );
+    (
+        lang.pick(
+            "個人情報アクセスの注意（日次）",
+            "notices on access to personal data (daily)",
+        ),
+        lines,
+        advice,
+    )
 }

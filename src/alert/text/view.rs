@@ -111,7 +111,12 @@ impl<'a> View<'a> {
 
     /// Whether it goes past the place of 保護管理者: it is about him, he is away, or nobody holds it.
     pub fn past_manager(&self) -> bool {
-        let mut of_manager = self.facts.told.iter().filter(|hop| hop.place == Place::Manager).peekable();
+        let mut of_manager = self
+            .facts
+            .told
+            .iter()
+            .filter(|hop| hop.place == Place::Manager)
+            .peekable();
         self.about_manager() || of_manager.peek().is_some() && of_manager.all(|hop| hop.why.is_passed_over())
     }
 

@@ -165,7 +165,11 @@ impl Teller {
             date: now,
             urgent: !matches!(
                 notice,
-                Notice::Digest { .. } | Notice::Checkpoint(_) | Notice::Drawn { .. }
+                Notice::Digest { .. }
+                    | Notice::Checkpoint(_)
+                    | Notice::Drawn { .. }
+                    | Notice::Alive(_)
+                    | Notice::Test { .. }
             ),
             attachments: Vec::new(),
         };

@@ -119,7 +119,15 @@ fn what_a_command_imported_comes_into_force() {
     std::fs::write(&by_hand, format!("{HEADER}1,u1,\n9,u9,\n")).unwrap();
     let mut store = Store::open(&o.registrar.store).unwrap();
     let offer = import::read(&o.registrar.accounts, &by_hand).unwrap();
-    import::take(&mut store, &o.registrar.accounts, &offer, ("1", ""), import::Known::default(), now(1)).unwrap();
+    import::take(
+        &mut store,
+        &o.registrar.accounts,
+        &offer,
+        ("1", ""),
+        import::Known::default(),
+        now(1),
+    )
+    .unwrap();
     let asked = o.looks(2);
     assert!(
         matches!(asked.as_slice(), [Request::Register(register, 2)] if register.find(b"u9").is_some()),

@@ -232,7 +232,15 @@ fn a_file_nobody_touched_never_takes_the_place_of_a_register_imported_by_command
     let by_hand = p.folder.path().join("by-hand.csv");
     std::fs::write(&by_hand, format!("{HEADER}1,u1,R8.3.31\n")).unwrap();
     let offer = import::read(&p.config.accounts, &by_hand).unwrap();
-    import::take(&mut p.store, &p.config.accounts, &offer, ("012345", ""), import::Known::default(), now(1)).unwrap();
+    import::take(
+        &mut p.store,
+        &p.config.accounts,
+        &offer,
+        ("012345", ""),
+        import::Known::default(),
+        now(1),
+    )
+    .unwrap();
     assert_eq!(p.take(2).unwrap().version, 2, "the file is the old one");
     p.write(format!("{HEADER}1,u1,\n2,u2,\n"));
     assert_eq!(p.take(3).unwrap().version, 3, "the file is another one now");

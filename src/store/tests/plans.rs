@@ -66,6 +66,14 @@ const WHOLE: &[(&str, &str)] = &[
         "for the status; a row a mail and recipient",
     ),
     (
+        "WHERE r.state = 'waiting' AND m.at <= ?1",
+        "for the status; a row a mail that waits",
+    ),
+    (
+        "WHERE state = 'dead' AND ?1 <= settled_at",
+        "the same: those given up lately",
+    ),
+    (
         "FROM journal ORDER BY id DESC LIMIT ?1",
         "backwards, and ends at the limit",
     ),

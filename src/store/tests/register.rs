@@ -67,7 +67,10 @@ fn an_import_that_was_interrupted_changes_nothing_and_is_cleared_away() {
         .unwrap();
     p.store
         .conn
-        .execute("INSERT INTO register_row_end (first, last, version) VALUES (1, 2, 2)", [])
+        .execute(
+            "INSERT INTO register_row_end (first, last, version) VALUES (1, 2, 2)",
+            [],
+        )
         .unwrap();
     assert_eq!(texts(&p.store, 1), ["a", "b"]);
     assert_eq!(put(&mut p.store, &["c"], &[], 2), 2);
@@ -81,6 +84,8 @@ fn an_import_that_was_interrupted_changes_nothing_and_is_cleared_away() {
 }
 
 proptest! {
+    // Each case opens a store.
+    #![proptest_config(ProptestConfig::with_cases(16))]
     #[test]
     fn every_version_is_what_was_brought_however_rows_come_and_go(
         versions in prop::collection::vec(prop::collection::btree_set(0u8..24, 0..16), 1..9),

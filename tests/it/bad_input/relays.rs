@@ -98,3 +98,65 @@ fn a_wrong_password_is_named_without_showing_it_and_the_mails_wait() {
     assert_eq!(server.accepted().len(), 2);
     nothing_lost(&site, 2);
 }
+
+#[test]
+fn another_relay_takes_the_mails_while_the_first_is_away_and_a_test_says_which_way_is_open() {
+    let (away, server) = (SmtpServer::free_port(), SmtpServer::start(Relay::default()));
+    let both = format!(
+        "{}\n[mail.fallback]\nhost = \"localhost\"\nport = {}\ntls = \"none\"\n",
+        relay(away, "tls = \"none\""),
+        server.port
+    );
+    let (site, _) = site_with(both);
+    let ran = site.pass().good();
+    says(&ran.out, &["2 sent (by recipient), 0 waiting"]);
+    says(
+        &ran.err,
+        &["the first mail relay cannot be used; the fallback takes its mails"],
+    );
+    let mut to: Vec<String> = server.accepted().iter().flat_map(|mail| mail.to.clone()).collect();
+    to.sort();
+    assert_eq!(to, ["soc@city.example.jp", "zei@city.example.jp"]);
+
+    let tested = site.run(&["mail", "test", "--to", "soc@city.example.jp", "--json"]);
+    let lines = tested.out.lines().map(|line| serde_json::from_str(line).unwrap());
+    let outcomes: Vec<serde_json::Value> = lines.collect();
+    tested.bad(1, &["1 of 2 mails could not be sent"]);
+    let outcome = |port: u16| {
+        let way = format!("localhost:{port}");
+        outcomes.iter().find(|o| o["way"] == way.as_str()).unwrap()["outcome"].clone()
+    };
+    assert_eq!([outcome(away), outcome(server.port)], ["blocked", "sent"]);
+    let mail = server.accepted().pop().unwrap();
+    assert_eq!(mail.to, ["soc@city.example.jp"]);
+    nothing_lost(&site, 2);
+}
+
+#[test]
+fn a_monitoring_system_is_told_whether_the_watch_runs_and_mails_leave() {
+    let port = SmtpServer::free_port();
+    let (site, setup) = site_with(relay(port, "tls = \"none\""));
+    let check = ["status", "--check"];
+    assert_eq!(site.run(&check).code, Some(2), "there is no store yet");
+    site.pass().good();
+    let down = site.run(&check);
+    assert_eq!(down.code, Some(2));
+    says(&down.out, &["CRITICAL: ", "sekimori is not running"]);
+    assert!(
+        !down.out.contains("cannot leave"),
+        "they have waited for a moment only: {}",
+        down.out
+    );
+    let server = SmtpServer::start(Relay {
+        port,
+        ..Relay::default()
+    });
+    site.configure(&setup);
+    let daemon = site.daemon();
+    site.wait_for(2);
+    let up = site.run(&check);
+    daemon.stop();
+    assert!(matches!(up.code, Some(0 | 1)), "{} {}", up.out, up.err);
+    assert!(!up.out.contains("CRITICAL"), "{}", up.out);
+    drop(server);
+}

@@ -68,7 +68,10 @@ pub(super) fn told(view: &View) -> Option<Row> {
 pub(super) fn greeting(view: &View) -> Option<String> {
     let told = &view.facts.told;
     let last = told.iter().rev().find(|hop| !hop.why.is_passed_over())?;
-    let now = told.iter().rev().filter(|hop| hop.at == last.at && !hop.why.is_passed_over());
+    let now = told
+        .iter()
+        .rev()
+        .filter(|hop| hop.at == last.at && !hop.why.is_passed_over());
     let names: Vec<&str> = now.map(|hop| place(hop.place)).collect();
     Some(format!("To the {}", names.join(" and the ")))
 }
