@@ -95,6 +95,8 @@ impl Recount<'_> {
             book: Book::default(),
         };
         let mut in_force = None;
+        // The last day of each file that is sealed so far.
+        let mut sealed: BTreeMap<u64, i32> = BTreeMap::new();
         let mut from = 0u64;
         loop {
             let lines = store.ledger_lines(from, 1_000)?;
@@ -111,12 +113,13 @@ impl Recount<'_> {
                     "segment" => {
                         self.register(&entry, &mut in_force, registers, &mut done);
                         self.segment(&entry, &mut tally, &mut done)?;
+                        if let (Some(file), Some(last)) = (entry.number("file"), verify::micros(entry.text("last"))) {
+                            sealed.insert(file, day_of(EventTime::from_micros(last)).0);
+                        }
                     }
                     "gap" if entry.text("why") == "archive" => {
                         let why = "some of its records were counted and lost before they were archived";
-                        let day = day_of(at(&entry)).0;
-                        done.days.insert(day, why.to_owned());
-                        done.days.insert(day.saturating_sub(1), why.to_owned());
+                        done.gap(&entry, sealed.get(&entry.number("file").unwrap_or(0)).copied(), why);
                     }
                     _ => {}
                 }
@@ -298,6 +301,21 @@ impl Recount<'_> {
 
 impl Recounted {
     /// The days of a segment cannot be counted whole.
+    /// What a gap lost was counted from the last day on that is sealed of its file, or from nobody knows when.
+    fn gap(&mut self, entry: &Entry, since: Option<i32>, why: &str) {
+        let day = day_of(at(entry)).0;
+        match since {
+            Some(since) => {
+                let days: Vec<i32> = (since..=day).collect();
+                self.days.extend(days.into_iter().map(|day| (day, why.to_owned())));
+            }
+            None => {
+                let upto = self.upto.as_ref().map_or(day, |(upto, _)| day.max(*upto));
+                self.upto = Some((upto, why.to_owned()));
+            }
+        }
+    }
+
     fn other(&mut self, entry: &Entry) {
         let day = |key: &str| verify::micros(entry.text(key)).map(|at| day_of(EventTime::from_micros(at)).0);
         self.other_config.push(match (day("first"), day("last")) {

@@ -5,7 +5,7 @@
 //! entry, so that nothing is given out that was not sealed. What is not there, or is not what was sealed, is told: an answer
 //! is complete or says that it is not.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::sync_channel;
 
@@ -75,6 +75,10 @@ pub struct Looked {
     pub unread: u64,
     /// Segments that are not there, by number.
     pub missing: Vec<u64>,
+    /// Entries that say that records were lost which may be of the period.
+    pub gaps: Vec<u64>,
+    /// Oldest and newest record in any segment of the archive, microseconds.
+    pub held: Option<(i64, i64)>,
     /// Segments that are not what was sealed, cannot be opened, or are of a source that is not configured any more.
     pub unusable: Vec<(u64, String)>,
 }
@@ -82,7 +86,7 @@ pub struct Looked {
 impl Looked {
     /// Whether nothing in the scope was left out.
     pub fn complete(&self) -> bool {
-        self.missing.is_empty() && self.unusable.is_empty()
+        self.missing.is_empty() && self.unusable.is_empty() && self.gaps.is_empty()
     }
 }
 
@@ -137,6 +141,7 @@ impl Search<'_> {
     pub fn candidates(&self, scope: &Scope, looked: &mut Looked) -> Vec<Candidate> {
         let keys = Keys::of(scope);
         let mut all = Vec::new();
+        self.lost(scope, looked);
         for (index, entry) in self.log.entries.iter().filter(|(_, e)| e.kind() == "segment") {
             let Some(n) = entry.number("n").filter(|_| in_scope(entry, scope)) else {
                 continue;
@@ -156,6 +161,38 @@ impl Search<'_> {
             });
         }
         all
+    }
+
+    /// Notes what was lost of the period, and what the archive reaches over. What a gap tells of was written between the last
+    /// record before it that was archived of its source, and the moment it was noticed.
+    fn lost(&self, scope: &Scope, looked: &mut Looked) {
+        let mut last: BTreeMap<&str, i64> = BTreeMap::new();
+        for (index, entry) in &self.log.entries {
+            let time = |key: &str| verify::micros(entry.text(key));
+            match entry.kind() {
+                "segment" => {
+                    if let (Some(from), Some(to)) = (time("first"), time("last")) {
+                        let reached = last.entry(entry.text("src")).or_insert(to);
+                        *reached = (*reached).max(to);
+                        let held = looked.held.unwrap_or((from, to));
+                        looked.held = Some((held.0.min(from), held.1.max(to)));
+                    }
+                }
+                "gap" if is_lost(entry) => {
+                    let since = last.get(entry.text("src")).copied();
+                    let before = scope
+                        .to
+                        .is_some_and(|to| since.is_some_and(|since| to.micros() <= since));
+                    let after = scope
+                        .from
+                        .is_some_and(|from| time("at").is_some_and(|at| at < from.micros()));
+                    if !before && !after {
+                        looked.gaps.push(*index);
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Gives every record of `scope` in `candidates` to `sink`: segment by segment, in the order in which they were read.
@@ -227,6 +264,12 @@ impl Search<'_> {
         let beginning = Beginning::read(&header).ok_or("its header is not what was sealed")?;
         Ok((beginning, header, bytes))
     }
+}
+
+/// Whether bytes were lost, and not only what was read of them changed afterwards or cut by rotation.
+fn is_lost(gap: &Entry) -> bool {
+    let kept = ["truncated", "rolled-back", "edited", "replaced", "expired"];
+    !matches!(gap.text("cause"), "handling" | "configured") && !kept.contains(&gap.text("why"))
 }
 
 /// What the index is asked for.

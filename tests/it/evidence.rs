@@ -12,4 +12,5 @@ mod rows;
 mod segments;
 mod settings;
 mod store;
+mod told;
 mod traces;

@@ -76,7 +76,7 @@ pub(super) fn run(config: &Config, args: &ArgMatches, out: &mut Out) -> Result<(
     if done.looked.complete() {
         Ok(())
     } else {
-        Err(Failure::Verdict(2))
+        Err(Failure::Verdict(3))
     }
 }
 

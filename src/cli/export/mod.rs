@@ -3,7 +3,7 @@
 //!
 //! What is given out, to whom and why is entered into the ledger and signed before the first record is, and what it came to
 //! afterwards.
-//! Exit codes: 0 complete, 1 failed, 2 something could not be opened: the answer says what is missing.
+//! Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 something could not be opened or was lost: the answer says what is missing.
 
 mod rows;
 mod scope;
@@ -22,7 +22,8 @@ use super::alert::act::must_be_known;
 use super::out::Out;
 use super::verify::{archive_arg, identity_arg, key_arg, ledger_input};
 use super::{Failure, config_arg, load};
-use crate::clock::{Clock, SystemClock, WallTime};
+use crate::calendar::{Day, day_of};
+use crate::clock::{Clock, EventTime, SystemClock, WallTime};
 use crate::config::Config;
 use crate::evidence::{Entry, Identity, hex, verify};
 use crate::pipeline::{Looked, Reread, Search};
@@ -41,8 +42,8 @@ pub(super) fn command(lang: Lang) -> Command {
             "gives out archived access records (audit, a citizen's inquiry); that is recorded, too",
         ))
         .after_help(lang.pick(
-            "終了コード: 0 すべて取り出しました　1 失敗　2 開けない区画があり、回答は不完全です",
-            "Exit codes: 0 complete, 1 failed, 2 some segments could not be opened: the answer is not complete",
+            "終了コード: 0 すべて取り出しました　1 失敗　2 使い方の誤り　3 開けない区画又は失われた記録があり、回答は不完全です",
+            "Exit codes: 0 complete, 1 failed, 2 wrong usage, 3 some segments could not be opened, or records were lost: the answer is not complete",
         ))
         .arg(config_arg(lang))
         .arg(
@@ -226,11 +227,11 @@ pub(super) fn run(args: &ArgMatches, out: &mut Out) -> Result<(), Failure> {
         .with("sha256", hex(&hash))])?;
     signed(&config, &mut store, SystemClock.now(), !sound, sink.out)?;
     let rejects = store.rejects_in(asked.days.0, asked.days.1)?;
-    told(&looked, (&hex(&hash), rejects, identities.is_empty()), out);
+    told(&looked, (&hex(&hash), rejects, identities.is_empty()), asked.days, out);
     if looked.complete() {
         Ok(())
     } else {
-        Err(Failure::Verdict(2))
+        Err(Failure::Verdict(3))
     }
 }
 
@@ -278,7 +279,34 @@ fn progress(candidates: usize, looked: &Looked, out: &mut Out) {
     out.error(&said);
 }
 
-fn told(looked: &Looked, (hash, rejects, no_identity): (&str, u64, bool), out: &mut Out) {
+/// The period that was asked for, and what the archive holds at all: nothing found means nothing outside of it.
+fn reach(days: (i32, i32), held: Option<(i64, i64)>, lang: Lang) -> String {
+    let day = |day: i32| match lang {
+        Lang::Ja => Day(day).wareki(),
+        Lang::En => Day(day).iso(),
+    };
+    // As far back and ahead as days go: nobody said where to begin or end.
+    let known = |day: i32| -400_000 < day && day < 400_000;
+    let from = if known(days.0) { day(days.0) } else { String::new() };
+    let to = if known(days.1) { day(days.1) } else { String::new() };
+    let of = |at: i64| day(day_of(EventTime::from_micros(at)).0);
+    match (lang, held) {
+        (Lang::Ja, Some((first, last))) => format!(
+            "対象期間：{from}〜{to}　保管庫にある記録の期間：{}〜{}（この外の利用は分かりません）",
+            of(first),
+            of(last)
+        ),
+        (Lang::Ja, None) => format!("対象期間：{from}〜{to}　保管庫に封印済みの記録はありません"),
+        (Lang::En, Some((first, last))) => format!(
+            "period asked for: {from} to {to}; the archive holds records of {} to {} (of uses outside it nothing is known)",
+            of(first),
+            of(last)
+        ),
+        (Lang::En, None) => format!("period asked for: {from} to {to}; no sealed record is in the archive"),
+    }
+}
+
+fn told(looked: &Looked, (hash, rejects, no_identity): (&str, u64, bool), days: (i32, i32), out: &mut Out) {
     let (found, records, opened) = (number(looked.found), number(looked.records), number(looked.opened));
     let list = |numbers: &[u64]| numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let lang = out.lang();
@@ -288,6 +316,14 @@ fn told(looked: &Looked, (hash, rejects, no_identity): (&str, u64, bool), out: &
         }
         Lang::En => format!("{found} records ({opened} segments opened, {records} records read); SHA-256 {hash}"),
     }];
+    lines.push(reach(days, looked.held, lang));
+    if !looked.gaps.is_empty() {
+        let gaps = list(&looked.gaps);
+        lines.push(match lang {
+            Lang::Ja => format!("この期間のものかもしれない記録が、保管される前に失われています（記録簿の {gaps} 番。sekimori verify で確認できます）。"),
+            Lang::En => format!("records that may be of this period were lost before they were archived (entries {gaps} of the ledger; see sekimori verify)"),
+        });
+    }
     if 0 < rejects {
         let rejects = number(rejects);
         lines.push(match lang {
@@ -324,8 +360,8 @@ fn told(looked: &Looked, (hash, rejects, no_identity): (&str, u64, bool), out: &
     }
     if !looked.complete() {
         let why = lang.pick(
-            "この回答は不完全です。「該当なし」の根拠にはなりません（終了コード 2）。",
-            "This answer is not complete: it does not show that there is nothing more (exit code 2).",
+            "この回答は不完全です。「該当なし」の根拠にはなりません（終了コード 3）。",
+            "This answer is not complete: it does not show that there is nothing more (exit code 3).",
         );
         lines.push(why.to_owned());
     }

@@ -209,7 +209,7 @@ impl Rows for Json<'_> {
         let end = json!({
             "t": "end", "records": looked.found, "segments": looked.segments, "opened": looked.opened,
             "passed_by_index": looked.passed, "missing": looked.missing, "unusable": unusable,
-            "unread_lines": looked.unread, "complete": looked.complete(),
+            "gaps": looked.gaps, "unread_lines": looked.unread, "complete": looked.complete(),
             "entries": self.log.entries.len(),
         });
         writeln!(to, "{end}")

@@ -60,6 +60,10 @@ fn behind((a, b): (&ReadLog, &ReadLog), (at_a, at_b): (&Input, &Input), report: 
         std::cmp::Ordering::Greater => (b, a, at_b),
     };
     let (from, to) = (short.leaves.len() as u64, long.leaves.len() as u64);
+    if a.leaves.len() < b.leaves.len() {
+        cut((from, to), (&at_a.archive, &at_b.archive), report);
+        return;
+    }
     let time = |log: &ReadLog| micros(&log.time_of(u64::MAX)).unwrap_or(0);
     let lag = u64::try_from(time(long).saturating_sub(time(short))).unwrap_or(0);
     let late = input.stale_after < std::time::Duration::from_micros(lag);
@@ -82,6 +86,24 @@ fn behind((a, b): (&ReadLog, &ReadLog), (at_a, at_b): (&Input, &Input), report: 
         .next(
             "写しを取る処理が動いているか確かめてください。",
             "see whether the copying still runs",
+        ),
+    );
+}
+
+/// The archive itself (named first) is never behind a copy of it.
+fn cut((from, to): (u64, u64), (archive, copy): (&Path, &Path), report: &mut Report) {
+    let (archive, copy, last) = (archive.display(), copy.display(), to.saturating_sub(1));
+    report.add(
+        Finding::new(
+            Code::Truncated,
+            format!("保管庫 {archive} に、写し {copy} にある {from}〜{last} 番の項目がありません。末尾が切り取られたか、古いものと差し替えられています。"),
+            format!("the archive {archive} lacks entries {from} to {last}, which its copy {copy} has: its end was cut, or an older one took its place"),
+        )
+        .at("from", from)
+        .at("to", to)
+        .next(
+            "一つめに保管庫、二つめにその写しを指定したか確かめてください（逆に指定した場合は、写しの遅れです）。写しは消さずに保全してください。",
+            "make sure that the archive was named first and its copy second (the other way round the copy lags); keep the copy safe",
         ),
     );
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::expiry::{Absence, Expiries};
 use super::finding::{Code, Finding};
-use super::{Input, ReadLog, Report, micros};
+use super::{Input, ReadLog, Report, extra, micros};
 use crate::evidence::age::Header;
 use crate::evidence::entry::Entry;
 use crate::evidence::tree::hex;
@@ -53,9 +53,7 @@ pub fn check<'l>(input: &Input, log: &'l ReadLog, report: &mut Report) -> Vec<Li
         .chain(listed.iter().map(|l| format!("idx/{:08}.idx", l.n)))
         .chain(log.later.iter().cloned())
         .collect();
-    for folder in ["seg", "idx"] {
-        extra(&input.archive, folder, &names, report);
-    }
+    extra::check(&input.archive, &names, report);
     continuity(log, &listed, report);
     sound
 }
@@ -266,37 +264,6 @@ pub fn sha256(path: &Path) -> std::io::Result<(String, u64)> {
         };
         hash.update(read);
         len = len.saturating_add(u64::try_from(n).unwrap_or(0));
-    }
-}
-
-/// Everything below `folder` that no entry lists.
-fn extra(archive: &Path, folder: &str, names: &BTreeSet<String>, report: &mut Report) {
-    let mut folders = vec![folder.to_owned()];
-    while let Some(name) = folders.pop() {
-        let entries = std::fs::read_dir(archive.join(&name))
-            .into_iter()
-            .flatten()
-            .filter_map(Result::ok);
-        for entry in entries {
-            let path = format!("{name}/{}", entry.file_name().to_string_lossy());
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(path),
-                Ok(kind) if kind.is_file() && names.contains(&path) => {}
-                _ => {
-                    // Links in the place of a segment are told where the segment is.
-                    if !names.contains(&path) {
-                        report.add(
-                            Finding::new(
-                                Code::ExtraFile,
-                                format!("記録簿にないもの {path} が保管庫にあります。"),
-                                format!("{path} stands in the archive and in no entry"),
-                            )
-                            .at("file", path),
-                        );
-                    }
-                }
-            }
-        }
     }
 }
 

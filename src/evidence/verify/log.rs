@@ -238,7 +238,12 @@ fn closings(input: &Input, key: &VerifierKey, points: &mut Vec<Point>, report: &
     let files = std::fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok);
     let mut names: Vec<String> = files.map(|f| f.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
-    let notes = names.iter().filter(|name| name.ends_with(".note"));
+    // Of other names none is a closing: they are told as files that do not belong there.
+    let number = |name: &str| {
+        name.strip_suffix(".note")
+            .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let notes = names.iter().filter(|name| number(name));
     for name in notes {
         let place = format!("log/epoch/{name}");
         let bytes = std::fs::read(folder.join(name)).unwrap_or_default();

@@ -7,6 +7,7 @@
 mod chain;
 mod copies;
 mod expiry;
+mod extra;
 mod files;
 mod finding;
 mod flags;

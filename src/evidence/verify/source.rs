@@ -8,7 +8,7 @@ use super::finding::{Code, Finding};
 use super::{ReadLog, Report};
 use crate::evidence::entry::Entry;
 use crate::evidence::tree::hex;
-use crate::source::{Again, SegmentState, open_again, open_changed, read_again};
+use crate::source::{Again, Phase, SegmentState, open_again, open_changed, read_again};
 
 /// Bytes read at once.
 const PIECE: u64 = 4 << 20;
@@ -23,6 +23,7 @@ pub fn sources(log: &ReadLog, files: &[SegmentState], report: &mut Report) {
     let (mut same, mut gone) = (0u64, 0u64);
     for (file, entries) in of {
         let state = files.iter().find(|state| state.id.0 == file);
+        missing(state, files, report);
         let mut opened = state.and_then(|state| open_again(state).or_else(|| open_changed(state, files)));
         for entry in entries {
             // Entries of a journal are no bytes of a file.
@@ -46,6 +47,29 @@ pub fn sources(log: &ReadLog, files: &[SegmentState], report: &mut Report) {
         )
         .at("same", same)
         .at("gone", gone),
+    );
+}
+
+/// A log that is said to stand where it is written, and does not: nothing of it can be compared, and that is no agreement.
+fn missing(state: Option<&SegmentState>, files: &[SegmentState], report: &mut Report) {
+    let Some(state) = state.filter(|state| state.phase == Phase::Live && !state.path.exists()) else {
+        return;
+    };
+    if open_again(state).is_some() || open_changed(state, files).is_some() {
+        return;
+    }
+    let path = state.path.display().to_string();
+    report.add(
+        Finding::new(
+            Code::Unchecked,
+            format!("読取り中のはずの元のログ {path} がありません。保管した内容と比べられません。"),
+            format!("the log {path} should be there, and is not: it cannot be held against what was archived"),
+        )
+        .at("path", path)
+        .next(
+            "回転（ローテーション）によるものか、消されたものかを確かめてください。読み取った内容は区画に残っています。",
+            "find out whether rotation took it away, or somebody; what was read of it is in the segments",
+        ),
     );
 }
 

@@ -55,7 +55,7 @@ fn which_of_two_accounts_was_used_is_found_in_the_archive_where_the_counters_can
         site.run(&[&by[..], with].concat())
     };
     let closed = recheck(&[]);
-    assert_eq!(closed.code, Some(2), "{}{}", closed.out, closed.err);
+    assert_eq!(closed.code, Some(3), "{}{}", closed.out, closed.err);
     says(&closed.out, &["is not in it"]);
     assert_eq!(retro(), [serde_json::Value::Null; 0]);
 
