@@ -12,7 +12,7 @@ use crate::calendar::Jst;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::store::{Lock, Store};
-use crate::text::{Lang, number, say};
+use crate::text::{Lang, Say, number, say};
 
 /// A mail that waits for longer is late: an hour of a 重大 alert is not spent on it alone.
 const MAIL_PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -50,13 +50,12 @@ impl State {
 
 /// Says how things stand.
 pub(super) fn check(config: &Config, out: &mut Out) -> Result<(), Failure> {
-    let found = match Store::open_read(&config.store) {
+    let mut found = match Store::open_read(&config.store) {
         Ok(store) => troubles(config, &store, out.lang())?,
         Err(e) => vec![(State::Critical, e.say().pick(out.lang()).to_owned())],
     };
-    let state = found.iter().map(|(state, _)| *state).max().unwrap_or(State::Ok);
-    let mut found = found;
     found.sort_by_key(|(state, _)| std::cmp::Reverse(*state));
+    let state = found.first().map_or(State::Ok, |(state, _)| *state);
     let said: Vec<String> = found.into_iter().map(|(_, why)| why).collect();
     let said = match said.is_empty() {
         true => out.pick("監視は動いています", "the watch is running").to_owned(),
@@ -72,7 +71,7 @@ pub(super) fn check(config: &Config, out: &mut Out) -> Result<(), Failure> {
 fn troubles(config: &Config, store: &Store, lang: Lang) -> Result<Vec<(State, String)>, Failure> {
     let now = SystemClock.now();
     let mut found = Vec::new();
-    let mut add = |state: State, why: crate::text::Say| found.push((state, why.pick(lang).to_owned()));
+    let mut add = |state: State, why: Say| found.push((state, why.pick(lang).to_owned()));
     let running = Lock::is_held(&config.store);
     if !running {
         add(
