@@ -11,7 +11,8 @@ use crate::support::daemon::{Taken, TestDaemon, jst};
 const MAIN: &str = city!(
     "\"soc@city.example.jp\", \"csirt@city.example.jp\"",
     "sections = \"sections.toml\"",
-    r#"[[source]]
+    r#"sign_of_life = "off"
+[[source]]
 name = "juki-csv"
 paths = ["oplog.csv"]
 format = "csv"

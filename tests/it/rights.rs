@@ -18,7 +18,8 @@ use crate::support::site::{Setup, Site, says};
 
 const CONFIG: &str = city!(
     "\"soc@city.example.jp\"",
-    r#"[alerts.owners]
+    r#"sign_of_life = "off"
+[alerts.owners]
 "介護保険課" = ["kaigo@city.example.jp"]
 [[source]]
 name = "web"
