@@ -295,11 +295,10 @@ CREATE TABLE register (
 
 -- One row of the CSV in its canonical spelling, without names of people and remarks.
 CREATE TABLE register_row (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY,              -- later versions have later ids
     since INTEGER NOT NULL,
     text TEXT NOT NULL
 ) STRICT;
-CREATE INDEX register_row_since ON register_row (since);
 
 -- Rows that ended: a run of ids. What of the run had ended before stays ended.
 CREATE TABLE register_row_end (

@@ -299,7 +299,9 @@ impl Store {
         let chunk = i64::try_from(CHUNK).unwrap_or(i64::MAX);
         for delete in [
             "DELETE FROM register_row_end WHERE first IN (SELECT first FROM register_row_end WHERE version >= ?1 LIMIT ?2)",
-            "DELETE FROM register_row WHERE id IN (SELECT id FROM register_row WHERE since >= ?1 LIMIT ?2)",
+            // They are the last ones: the newest that stays is found from the end.
+            "DELETE FROM register_row WHERE id IN (SELECT id FROM register_row WHERE id > coalesce((SELECT id
+                FROM register_row WHERE since < ?1 ORDER BY id DESC LIMIT 1), 0) LIMIT ?2)",
         ] {
             while 0 < self.conn.execute(delete, (version, chunk))? {
                 self.let_others_through();

@@ -82,6 +82,10 @@ const WHOLE: &[(&str, &str)] = &[
         "backwards, and ends at the limit",
     ),
     (
+        "FROM register_row WHERE since < ?1 ORDER BY id DESC LIMIT 1",
+        "after an import that was interrupted: backwards, and ends at the newest row that stays",
+    ),
+    (
         "FROM register_row AS r WHERE r.since",
         "at an import, off the ingest thread: the whole register is wanted",
     ),
