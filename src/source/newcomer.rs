@@ -127,6 +127,11 @@ impl Tailer {
         if let Some(of) = self.copied(&mut open, stat, file)? {
             return Ok(Taken::Copy(of));
         }
+        // Its original may have been emptied and filled again while the two were held against each other: the difference
+        // says nothing then. Asked again when it is settled what became of the original.
+        if self.unsettled(file, pass.now) {
+            return Ok(Taken::Later);
+        }
         let known_copy = self.copies.iter().find(|(inc, _)| *inc == stat.incarnation);
         if known_copy.is_some_and(|(_, of)| !self.segs.iter().any(|s| s.state.id == *of && s.active())) {
             return self.pass_over(open, stat, file, pass, new_id).map(|()| Taken::Settled);
