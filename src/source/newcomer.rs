@@ -343,6 +343,7 @@ impl Tailer {
         let head = open.bytes_at(0, len)?;
         let end = stat.size.saturating_sub(len as u64);
         let tail = open.bytes_at(end, len)?;
+        crate::fault::pass("source.compare")?;
         for seg in self.segs.iter_mut().filter(|s| s.active() && s.base == file.base) {
             let Some(source) = seg.tail.as_mut().filter(|t| !t.broken) else {
                 continue;

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -102,6 +102,22 @@ impl Against<'_> {
         ledger::bound(self.conn, row)
     }
 
+    /// The rows of `select` by the keyed hash of the words of each, with its name.
+    fn bound_rows(
+        &self,
+        select: &str,
+        words: impl Fn(&Row<'_>) -> Result<(Value, String), rusqlite::Error>,
+    ) -> Result<Rows, StoreError> {
+        let mut rows = Rows::new();
+        let mut select = self.conn.prepare_cached(select)?;
+        let mut found = select.query([])?;
+        while let Some(row) = found.next()? {
+            let (words, name) = words(row)?;
+            rows.entry(self.bound(&words)?).or_default().push(name);
+        }
+        Ok(rows)
+    }
+
     /// Holds entries (index, what each says of its row, the name of that) against rows.
     fn hold(&mut self, of: RowOf, mut rows: Rows, entries: impl IntoIterator<Item = (u64, String, String)>) {
         for (ix, key, name) in entries {
@@ -118,14 +134,10 @@ impl Against<'_> {
     }
 
     fn journal(&mut self) -> Result<(), StoreError> {
-        let mut rows = Rows::new();
-        let mut select = self.conn.prepare_cached("SELECT at, what, detail FROM journal")?;
-        let mut found = select.query([])?;
-        while let Some(row) = found.next()? {
-            let (at, what, detail): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let key = self.bound(&ledger::journal_row(at, &what, &detail))?;
-            rows.entry(key).or_default().push(what);
-        }
+        let rows = self.bound_rows("SELECT at, what, detail FROM journal", |row| {
+            let (what, detail): (String, String) = (row.get(1)?, row.get(2)?);
+            Ok((ledger::journal_row(row.get(0)?, &what, &detail), what))
+        })?;
         let mut entries = Vec::new();
         for (ix, entry) in self.entries("journal")? {
             entries.push((ix, entry.text("row").to_owned(), entry.text("what").to_owned()));
@@ -327,17 +339,15 @@ impl Against<'_> {
     }
 
     fn incidents(&mut self) -> Result<(), StoreError> {
-        let mut rows = Rows::new();
-        let mut select = self.conn.prepare_cached(
+        let rows = self.bound_rows(
             "SELECT i.number, s.at, s.step, s.by, s.reason FROM incident_step AS s JOIN incident AS i ON i.id = s.incident",
+            |row| {
+                let text = |at: usize| row.get::<_, String>(at);
+                let number = text(0)?;
+                let words = ledger::incident_row(&number, row.get(1)?, &text(2)?, &text(3)?, &text(4)?);
+                Ok((words, number))
+            },
         )?;
-        let mut found = select.query([])?;
-        while let Some(row) = found.next()? {
-            let text = |at: usize| row.get::<_, String>(at);
-            let (number, at) = (text(0)?, row.get(1)?);
-            let words = ledger::incident_row(&number, at, &text(2)?, &text(3)?, &text(4)?);
-            rows.entry(self.bound(&words)?).or_default().push(number);
-        }
         let entries = self.entries("incident")?;
         let of = |(ix, e): &(u64, Entry)| (*ix, e.text("row").to_owned(), e.text("incident").to_owned());
         self.hold(RowOf::Incident, rows, entries.iter().map(of));

@@ -1,5 +1,6 @@
 //! What changes whom the watch sees: holes in it, registers that correct the past, exceptions.
 
+use super::held::listed;
 use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts, Standing};
 use crate::alert::gaps;
 use crate::calendar::Jst;
@@ -8,18 +9,7 @@ use crate::register::Exception;
 use crate::text::{Lang, inert, number};
 
 pub(super) fn coverage(all: &[Gap], lang: Lang) -> Parts {
-    let mut lines: Vec<String> = all
-        .iter()
-        .take(ALERTS_MAX)
-        .map(|gap| format!("・{}", gaps::say(gap, lang)))
-        .collect();
-    if ALERTS_MAX < all.len() {
-        let more = number(u64::try_from(all.len() - ALERTS_MAX).unwrap_or(0));
-        lines.push(match lang {
-            Lang::Ja => format!("ほか {more} 件"),
-            Lang::En => format!("and {more} more"),
-        });
-    }
+    let lines = listed(all, ALERTS_MAX, |gap| format!("・{}", gaps::say(gap, lang)), lang);
     (
         lang.pick("監視されていない情報資産・記録があります", "datasets or logs that nobody watches"),
         lines,

@@ -1,5 +1,6 @@
 //! What happened to the bytes of sources, said to people: in a mail, on the console, in the journal.
 
+use super::held::listed;
 use super::{DETAIL_CHARS_MAX, Parts};
 use crate::source::{Cause, SourceEvent, SourceEventKind};
 use crate::text::{Lang, inert, number};
@@ -18,18 +19,7 @@ pub fn is_news(event: &SourceEvent) -> bool {
 }
 
 pub(super) fn sources(events: &[(String, SourceEvent)], lang: Lang) -> Parts {
-    let mut lines: Vec<String> = events
-        .iter()
-        .take(EVENTS_MAX)
-        .map(|(name, e)| event(name, e, lang))
-        .collect();
-    if EVENTS_MAX < events.len() {
-        let more = number(u64::try_from(events.len() - EVENTS_MAX).unwrap_or(0));
-        lines.push(match lang {
-            Lang::Ja => format!("ほか {more} 件"),
-            Lang::En => format!("and {more} more"),
-        });
-    }
+    let lines = listed(events, EVENTS_MAX, |(name, e)| event(name, e, lang), lang);
     let good = |e: &SourceEvent| matches!(e.kind, SourceEventKind::ReadableAgain | SourceEventKind::CaughtUp);
     let only_good = events.iter().all(|(_, e)| good(e));
     let only_late = events

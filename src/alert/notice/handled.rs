@@ -1,6 +1,7 @@
 //! What somebody did to the settings, the ledger or the store of the watch itself: told at once, to those who were told before
 //! it was done as well as after.
 
+use super::held::listed;
 use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Parts};
 use crate::calendar::Jst;
 use crate::clock::WallTime;
@@ -139,17 +140,9 @@ fn change(change: &SettingChange, lang: Lang) -> String {
 }
 
 fn settings(changes: &[SettingChange], lang: Lang) -> Parts {
-    let mut lines: Vec<String> = changes.iter().take(ALERTS_MAX).map(|c| change(c, lang)).collect();
-    let more = changes.len().saturating_sub(ALERTS_MAX);
-    if 0 < more {
-        lines.push(match lang {
-            Lang::Ja => format!("ほか {more} 件"),
-            Lang::En => format!("and {more} more"),
-        });
-    }
     (
         lang.pick("監視の設定が変更されました", "the settings of the watch were changed"),
-        lines,
+        listed(changes, ALERTS_MAX, |c| change(c, lang), lang),
         lang.pick(
             "このメールは、変更前の宛先と変更後の宛先の双方に送っています。決裁と照らし合わせてください。\n心当たりのない変更は、監視を一時的に逃れるためのものである疑いがあります。元に戻されたときも、改めてお知らせします。",
             "This goes to those who were told before the change as well as after it. Hold it against the decision.\nA change nobody knows of may be meant to escape the watch for a while; that it is set back is told again.",

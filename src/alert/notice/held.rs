@@ -62,6 +62,19 @@ pub(super) fn unanswered(alerts: &[String], lang: Lang) -> Parts {
     )
 }
 
+/// The first lines of a list, at most `most`, and how many more there are.
+pub(super) fn listed<T>(all: &[T], most: usize, line: impl Fn(&T) -> String, lang: Lang) -> Vec<String> {
+    let mut lines: Vec<String> = all.iter().take(most).map(line).collect();
+    let more = u64::try_from(all.len().saturating_sub(most)).unwrap_or(0);
+    if 0 < more {
+        lines.push(match lang {
+            Lang::Ja => format!("ほか {} 件", number(more)),
+            Lang::En => format!("and {} more", number(more)),
+        });
+    }
+    lines
+}
+
 fn len<T>(list: &[T]) -> u64 {
     u64::try_from(list.len()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,6 @@
 //! What is told of account registers (rows that do not agree, rights given for days that had passed) and approved jobs.
 
+use super::held::listed;
 use super::{ALERTS_MAX, DETAIL_CHARS_MAX, Notice, Parts};
 use crate::register::jobs::Job;
 use crate::text::{Lang, inert, number};
@@ -38,26 +39,13 @@ pub(super) fn occasion(notice: &Notice, lang: Lang) -> (&'static str, &'static s
     }
 }
 
-/// The first lines of a list, and how many more there are.
-fn listed(all: &[String], lang: Lang) -> Vec<String> {
-    let mut lines: Vec<String> = all.iter().take(ALERTS_MAX).cloned().collect();
-    if ALERTS_MAX < all.len() {
-        let more = number(u64::try_from(all.len() - ALERTS_MAX).unwrap_or(0));
-        lines.push(match lang {
-            Lang::Ja => format!("ほか {more} 件"),
-            Lang::En => format!("and {more} more"),
-        });
-    }
-    lines
-}
-
 pub(super) fn odd(version: i64, all: &[String], lang: Lang) -> Parts {
     let count = number(u64::try_from(all.len()).unwrap_or(0));
     let mut lines = vec![match lang {
         Lang::Ja => format!("権限台帳　版 {version}：新たに {count} 件"),
         Lang::En => format!("account register, version {version}: {count} new"),
     }];
-    lines.extend(listed(all, lang));
+    lines.extend(listed(all, ALERTS_MAX, String::clone, lang));
     (
         lang.pick("権限台帳に確認が必要な行があります", "rows of the account register are in doubt"),
         lines,
@@ -76,7 +64,7 @@ fn of_version((version, brought): (i64, &str), all: &[String], lang: Lang) -> Ve
         Lang::Ja => format!("権限台帳　版 {version}（取込み：{brought}）：{count} 件"),
         Lang::En => format!("account register, version {version} (brought by {brought}): {count}"),
     }];
-    lines.extend(listed(all, lang));
+    lines.extend(listed(all, ALERTS_MAX, String::clone, lang));
     lines
 }
 

@@ -257,3 +257,26 @@ fn a_copy_that_is_finished_while_the_folder_is_listed_is_read_to_its_end() {
         }
     }
 }
+
+#[test]
+fn a_log_emptied_and_filled_again_while_its_copy_is_held_against_it_counts_nothing_twice() {
+    let lines = |range: std::ops::Range<u32>| range.map(|n| format!("line-{n:04}\n")).collect::<String>();
+    // Filled again to fewer bytes, to the very same size, and to more.
+    for more in [50, 150, 400] {
+        let mut w = World::new();
+        w.append("access.log", &lines(0..150));
+        w.step();
+        fs::copy(w.path("access.log"), w.path("access.log.1")).unwrap();
+        let log = w.path("access.log");
+        crate::fault::meanwhile("source.compare", move || {
+            let text = (150..150 + more).map(|n| format!("line-{n:04}\n")).collect::<String>();
+            // In place, as copytruncate leaves it to the writer.
+            fs::write(log, text).unwrap();
+        });
+        w.step();
+        w.settle();
+        let wanted: Vec<String> = (0..150 + more).map(|n| format!("line-{n:04}")).collect();
+        assert_eq!(w.sorted(), wanted, "{more}");
+        assert_eq!(w.kinds(), [], "{more}");
+    }
+}
