@@ -51,7 +51,7 @@ pub enum SettingPart {
     Readers,
     /// Posts and who holds them.
     Sections,
-    /// Who is told next, and when again.
+    /// Who is told next, and when again; how often it is said that the watch is running.
     Ladder,
     /// How mail leaves.
     Mail,
@@ -109,7 +109,10 @@ fn part(part: SettingPart, lang: Lang) -> &'static str {
         SettingPart::Checkpoints => lang.pick("照合点の宛先", "recipients of the checkpoint"),
         SettingPart::Readers => lang.pick("区画を開ける鍵", "keys that open segments"),
         SettingPart::Sections => lang.pick("役職と担当者", "posts and who holds them"),
-        SettingPart::Ladder => lang.pick("未確認時の連絡順・再通知", "who is told next, and when again"),
+        SettingPart::Ladder => lang.pick(
+            "未確認時の連絡順・再通知・稼働報告",
+            "who is told next and again, and the sign of life",
+        ),
         SettingPart::Mail => lang.pick("メールの送信方法", "how mail leaves"),
         SettingPart::Rule => lang.pick("規則", "rule"),
         SettingPart::Dataset => lang.pick("情報資産", "dataset"),
@@ -124,9 +127,9 @@ fn change(change: &SettingChange, lang: Lang) -> String {
     let shown = |text: &Option<String>| text.as_ref().map(|text| inert(text, DETAIL_CHARS_MAX));
     let what = match (shown(&change.shown.0), shown(&change.shown.1)) {
         (None, Some(new)) if new.is_empty() => lang.pick("追加", "added").to_owned(),
-        (None, Some(new)) => format!("{}（{new}）", lang.pick("追加", "added")),
+        (None, Some(new)) => in_brackets(lang.pick("追加", "added"), &new, lang),
         (Some(old), None) if old.is_empty() => lang.pick("削除", "removed").to_owned(),
-        (Some(old), None) => format!("{}（{old}）", lang.pick("削除", "removed")),
+        (Some(old), None) => in_brackets(lang.pick("削除", "removed"), &old, lang),
         (Some(old), Some(new)) if old != new => {
             let none = lang.pick("なし", "none");
             let or = |text: String| if text.is_empty() { none.to_owned() } else { text };
@@ -135,8 +138,18 @@ fn change(change: &SettingChange, lang: Lang) -> String {
         _ => lang.pick("内容の変更", "changed").to_owned(),
     };
     let (part, name) = (part(change.part, lang), inert(&change.name, 80));
-    let (space, colon) = if name.is_empty() { ("", "") } else { (" ", "") };
-    format!("・{part}{space}{name}{colon}：{what}")
+    let space = if name.is_empty() { "" } else { " " };
+    match lang {
+        Lang::Ja => format!("・{part}{space}{name}：{what}"),
+        Lang::En => format!("- {part}{space}{name}: {what}"),
+    }
+}
+
+fn in_brackets(word: &str, what: &str, lang: Lang) -> String {
+    match lang {
+        Lang::Ja => format!("{word}（{what}）"),
+        Lang::En => format!("{word} ({what})"),
+    }
 }
 
 fn settings(changes: &[SettingChange], lang: Lang) -> Parts {

@@ -87,7 +87,12 @@ fn shown(config: &Config) -> Shown {
     put("readers", "", readers.join(" "), &readers);
     put("sections", "", String::new(), &config.sections);
     let again = (alerts.repeat_critical, alerts.repeat_warning);
-    put("ladder", "", String::new(), &(&alerts.ladder, again));
+    put(
+        "ladder",
+        "",
+        String::new(),
+        &(&alerts.ladder, again, alerts.sign_of_life),
+    );
     put("mail", "", String::new(), &config.mail);
     for rule in rules {
         let limit = match &rule.kind {

@@ -47,8 +47,8 @@ fn settings_changed_for_the_act_and_set_back_are_told_to_those_before_and_after(
     says(
         &mails[0],
         &[
-            "recipients of every alert：soc@city.example.jp → away@city.example.jp",
-            "rule V-hour：60 → 6000",
+            "- recipients of every alert: soc@city.example.jp → away@city.example.jp",
+            "- rule V-hour: 60 → 6000",
         ],
     );
     changed(&site, "sekimori.toml", "away@city", "soc@city");
@@ -57,6 +57,26 @@ fn settings_changed_for_the_act_and_set_back_are_told_to_those_before_and_after(
     assert_eq!(told(&site, MARK).len(), 2 * mails.len());
     site.pass().good();
     assert_eq!(told(&site, MARK).len(), 2 * mails.len());
+}
+
+#[test]
+fn whoever_silences_the_sign_of_life_is_told_of() {
+    const MARK: &str = "[SETTINGS CHANGED]";
+    let site = Site::new(&Setup::default());
+    site.pass().good();
+    changed(
+        &site,
+        "sekimori.toml",
+        "[alerts]\n",
+        "[alerts]\nsign_of_life = \"off\"\n",
+    );
+    site.pass().good();
+    let mails = told(&site, MARK);
+    assert!(!mails.is_empty());
+    says(
+        &mails[0],
+        &["who is told next and again, and the sign of life: changed"],
+    );
 }
 
 #[test]
